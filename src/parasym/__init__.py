@@ -1,0 +1,1 @@
+"""parasym finds the parameter symmetries of any model, proves them, and puts them to work."""

@@ -1,0 +1,27 @@
+"""What every floor stands on: parameters as dictionaries, errors, seeds, tolerances."""
+
+from parasym.core.error import (
+    BadInputError,
+    CaptureError,
+    CheckpointError,
+    ShapeError,
+    SymmetryError,
+)
+from parasym.core.params import Params, float_buffers, model_params
+from parasym.core.seed import child_generator, child_seed
+from parasym.core.tolerance import Tolerance, tolerance_for
+
+__all__ = [
+    "BadInputError",
+    "CaptureError",
+    "CheckpointError",
+    "Params",
+    "ShapeError",
+    "SymmetryError",
+    "Tolerance",
+    "child_generator",
+    "child_seed",
+    "float_buffers",
+    "model_params",
+    "tolerance_for",
+]

@@ -1,0 +1,22 @@
+"""Wires, factors, symmetries and elements: pure data, printable, JSON."""
+
+from parasym.symmetry.binding import Binding, Slot
+from parasym.symmetry.element import Element, Move
+from parasym.symmetry.factor import Factor, Wire
+from parasym.symmetry.shift import Shift, Through
+from parasym.symmetry.symmetry import Symmetry, Uncovered
+from parasym.symmetry.text import group_name
+
+__all__ = [
+    "Binding",
+    "Element",
+    "Factor",
+    "Move",
+    "Shift",
+    "Slot",
+    "Symmetry",
+    "Through",
+    "Uncovered",
+    "Wire",
+    "group_name",
+]

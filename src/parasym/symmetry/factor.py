@@ -1,0 +1,83 @@
+"""One factor of a symmetry: a group, the wire it acts on, and where that wire sits."""
+
+from dataclasses import dataclass
+from math import prod
+
+from torch import Tensor
+
+from parasym.core import Params, ShapeError
+from parasym.groups import AbstractGroup
+from parasym.symmetry.binding import Binding
+from parasym.symmetry.shift import Shift, apply_shifts
+
+
+@dataclass(frozen=True)
+class Wire:
+    """A bundle of channels that can only be transformed together.
+
+    Attributes:
+        name: A label: the first parameter axis that bears it, as in ``fc1.weight[0]``.
+        size: Number of channels.
+    """
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Factor:
+    """A group acting on one wire, with its own element in every slice of the outer wires.
+
+    Attributes:
+        group: The group of one slice.
+        wire: The wire.
+        over: The outer wires, outermost first; empty for one element in all.
+        bindings: Where the wire sits: :class:`Binding` for linear actions, :class:`Shift` for translations.
+    """
+
+    group: AbstractGroup
+    wire: Wire
+    over: tuple[Wire, ...]
+    bindings: tuple[Binding, ...] | tuple[Shift, ...]
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """Sizes of the outer wires: the leading axes of an element."""
+        return tuple(wire.size for wire in self.over)
+
+    @property
+    def order(self) -> int:
+        """Order of the discrete part, over all slices."""
+        return self.group.order ** prod(self.batch)
+
+    @property
+    def dimension(self) -> int:
+        """Dimension of the continuous part, over all slices."""
+        return self.group.dimension * prod(self.batch)
+
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """Names of the tensors that the factor moves, in order."""
+        return tuple(dict.fromkeys(binding.tensor for binding in self.bindings))
+
+    def act(self, g: Tensor, params: Params) -> Params:
+        """Return ``params`` moved by ``g``; tensors that no binding names are shared.
+
+        Args:
+            g: An element of shape ``[*batch, *element]``.
+            params: Parameters by name. Not modified.
+
+        Raises:
+            ShapeError: If a named tensor is missing or has another shape.
+        """
+        for name in self.tensors:
+            if name not in params:
+                raise ShapeError(f"The symmetry acts on `{name}`, which is missing from the parameters.")
+        shifts = tuple(b for b in self.bindings if isinstance(b, Shift))
+        if shifts:
+            return apply_shifts(shifts, g, params)
+        out = dict(params)
+        for binding in self.bindings:
+            if isinstance(binding, Binding):
+                out[binding.tensor] = binding.apply(self.group, g, out[binding.tensor])
+        return out

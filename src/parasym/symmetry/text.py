@@ -1,0 +1,63 @@
+"""A symmetry as a table of text."""
+
+from math import prod
+
+from parasym.groups import Permutation
+from parasym.symmetry.factor import Factor
+from parasym.symmetry.symmetry import Symmetry
+
+
+def describe(symmetry: Symmetry) -> str:
+    """Return a table with one row per factor, then what is pinned and uncovered.
+
+    Args:
+        symmetry: Any symmetry.
+    """
+    rows = [("group", "wire", "acts on"), *(_row(factor) for factor in symmetry.factors)]
+    widths = [max(len(row[k]) for row in rows) for k in range(2)]
+    lines = [f"Symmetry: order {_power_of_ten(symmetry.order)}, dimension {symmetry.dimension}"]
+    lines += ["  ".join((row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2])).rstrip() for row in rows]
+    if not symmetry.factors:
+        lines.append("(trivial)")
+    for item in symmetry.uncovered:
+        lines.append(f"uncovered: {item.operation} in {item.module or 'the model'} ({item.source}): {item.reason}")
+    return "\n".join(lines)
+
+
+def group_name(factor: Factor) -> str:
+    """Return a short name of the factor's group, such as ``S(5)`` or ``GL(3)^2``.
+
+    Args:
+        factor: Any factor.
+    """
+    group = factor.group
+    symbol = {
+        "Permutation": "S",
+        "SignFlip": "signs",
+        "PositiveScaling": "scale",
+        "Orthogonal": "O",
+        "GeneralLinear": "GL",
+        "PlaneRotation": "planes",
+        "Translation": "shift",
+    }[type(group).__name__]
+    if isinstance(group, Permutation) and group.cells:
+        name = " x ".join(f"S({len(cell)})" for cell in group.cells if len(cell) > 1)
+    else:
+        name = f"{symbol}({group.size})"
+    count = prod(factor.batch)
+    return name if count == 1 else f"{name}^{count}"
+
+
+def _row(factor: Factor) -> tuple[str, str, str]:
+    over = "".join(f" per {wire.name}" for wire in factor.over)
+    names = factor.tensors
+    shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+    return group_name(factor), factor.wire.name + over, shown
+
+
+def _power_of_ten(order: int) -> str:
+    # Python refuses to print integers of more than 4300 digits; the exponent says enough.
+    if order < 10**12:
+        return str(order)
+    digits = order.bit_length() * 0.30102999566398120
+    return f"about 10^{digits:.0f}"
