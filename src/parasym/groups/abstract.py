@@ -135,8 +135,7 @@ class AbstractGroup(ABC):
         """
         if x.shape[axis] != self.length:
             raise ShapeError(
-                f"Argument `x` must have length {self.length} along axis {axis} for {self}, "
-                f"but has shape {tuple(x.shape)}."
+                f"Argument `x` must have length {self.length} along axis {axis} for {self}, but has shape {tuple(x.shape)}."
             )
 
 

@@ -124,7 +124,7 @@ class Orthogonal(GeneralLinear):
     def exp(self, xi: Tensor) -> Tensor:  # noqa: D102
         row, col = torch.tril_indices(self.size, self.size, -1, device=xi.device)
         skew = torch.zeros(*xi.shape[:-1], self.size, self.size, dtype=xi.dtype, device=xi.device)
-        skew = skew.index_put((..., row, col), xi) if xi.ndim == 1 else _fill(skew, row, col, xi)
+        skew = _fill(skew, row, col, xi)
         return torch.matrix_exp(skew - skew.mT)
 
 

@@ -77,7 +77,8 @@ class Permutation(AbstractGroup):
         return g.to(device)
 
     def compose(self, g: Tensor, h: Tensor) -> Tensor:  # noqa: D102
-        return torch.gather(h.expand(torch.broadcast_shapes(g.shape, h.shape)), -1, g.expand(torch.broadcast_shapes(g.shape, h.shape)))
+        shape = torch.broadcast_shapes(g.shape, h.shape)
+        return torch.gather(h.expand(shape), -1, g.expand(shape))
 
     def inverse(self, g: Tensor) -> Tensor:  # noqa: D102
         return torch.argsort(g, dim=-1)

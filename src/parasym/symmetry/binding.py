@@ -40,7 +40,7 @@ class Slot:
         return grid
 
     def covers(self, length: int) -> bool:
-        """Whether the slot is a lone wire on the whole of an axis of this length."""
+        """Return whether the slot is a lone wire on the whole of an axis of this length."""
         return self.starts == (0,) and self.sizes == (length,)
 
 
@@ -144,7 +144,9 @@ def replace(x: Tensor, index: tuple[tuple[int, Tensor], ...], part: Tensor) -> T
     return x.index_copy(axis, positions, inner)
 
 
-def unfold(slots: dict[int, Slot], shape: tuple[int, ...]) -> tuple[tuple[tuple[int, Tensor], ...], tuple[int, ...], dict[int, int]]:
+def unfold(
+    slots: dict[int, Slot], shape: tuple[int, ...]
+) -> tuple[tuple[tuple[int, Tensor], ...], tuple[int, ...], dict[int, int]]:
     """Return the positions to select, the unflattened sizes, and where each slot's sizes begin.
 
     Every axis with a slot contributes ``len(starts), *sizes``; every other axis its length. An axis

@@ -24,7 +24,6 @@ def dumps(symmetry: Symmetry) -> str:
     factors = [
         {
             "group": {"name": type(f.group).__name__, **asdict(f.group)},
-            "order": str(f.order),
             "dimension": f.dimension,
             "wire": asdict(f.wire),
             "over": [asdict(w) for w in f.over],
@@ -34,7 +33,7 @@ def dumps(symmetry: Symmetry) -> str:
     ]
     document = {
         "format": FORMAT,
-        "order": str(symmetry.order),
+        "order": hex(symmetry.order),
         "dimension": symmetry.dimension,
         "factors": factors,
         "shapes": {name: list(shape) for name, shape in symmetry.shapes},
@@ -55,20 +54,23 @@ def loads(text: str) -> Symmetry:
         BadInputError: If the text is not JSON of this format.
     """
     try:
-        document = json.loads(text)
-        if document["format"] != FORMAT:
-            raise BadInputError(f"The symmetry has format {document['format']}, but this version reads format {FORMAT}.")
-        return Symmetry(
-            factors=tuple(_factor(f) for f in document["factors"]),
-            shapes=tuple((name, tuple(shape)) for name, shape in document["shapes"].items()),
-            uncovered=tuple(Uncovered(**u) for u in document["uncovered"]),
-            pinned=tuple(document["pinned"]),
-            tied=tuple((a, b) for a, b in document["tied"]),
-        )
+        return _symmetry(json.loads(text))
+    except BadInputError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, BadInputError):
-            raise
-        raise BadInputError(f"The text is not a symmetry written by parasym: {error}.") from error
+        raise BadInputError(f"The text is not a symmetry written by parasym: {error!r}.") from error
+
+
+def _symmetry(document: dict[str, Any]) -> Symmetry:
+    if document["format"] != FORMAT:
+        raise BadInputError(f"The symmetry has format {document['format']}, but this version reads format {FORMAT}.")
+    return Symmetry(
+        factors=tuple(_factor(f) for f in document["factors"]),
+        shapes=tuple((name, tuple(shape)) for name, shape in document["shapes"].items()),
+        uncovered=tuple(Uncovered(**u) for u in document["uncovered"]),
+        pinned=tuple(document["pinned"]),
+        tied=tuple((a, b) for a, b in document["tied"]),
+    )
 
 
 def _factor(data: dict[str, Any]) -> Factor:

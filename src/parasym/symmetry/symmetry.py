@@ -91,9 +91,7 @@ class Symmetry:
             dtype: Precision of the moves.
             device: Device of the moves.
         """
-        return Element(
-            tuple(Move(k, f.group.identity(f.batch, dtype=dtype, device=device)) for k, f in enumerate(self.factors))
-        )
+        return Element(tuple(Move(k, f.group.identity(f.batch, dtype=dtype, device=device)) for k, f in enumerate(self.factors)))
 
     def act(self, element: Element, params: Params) -> Params:
         """Return the parameters moved by ``element``: a new dictionary, nothing is modified.
@@ -138,9 +136,7 @@ class Symmetry:
         Args:
             element: Any element.
         """
-        return Element(
-            tuple(Move(m.factor, self.factors[m.factor].group.inverse(m.value)) for m in reversed(element.moves))
-        )
+        return Element(tuple(Move(m.factor, self.factors[m.factor].group.inverse(m.value)) for m in reversed(element.moves)))
 
     def check(self, params: Params) -> None:
         """Check that ``params`` has every tensor that moves, with the right shape.
@@ -184,8 +180,7 @@ class Symmetry:
             for k in range(zero.numel()):
                 xi = torch.zeros_like(zero).flatten()
                 xi[k] = 1
-                _, tangent = torch.func.jvp(moved, (zero,), (xi.reshape(shape),))
-                yield index, tangent
+                yield index, torch.func.jvp(moved, (zero,), (xi.reshape(shape),))[1]
 
     def __str__(self) -> str:
         """Return the symmetry as a table of text."""
@@ -212,4 +207,3 @@ class Symmetry:
         from parasym.symmetry.json import loads
 
         return loads(text)
-

@@ -1,0 +1,43 @@
+"""What every test shares: fixed threads, examples in Markdown, tests that need a GPU, a fresh seed."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+
+import doctest
+
+import hypothesis
+import pytest
+import torch
+from sybil import Sybil
+from sybil.parsers.markdown import PythonCodeBlockParser
+
+hypothesis.settings.register_profile("parasym", deadline=None, derandomize=True, max_examples=25)
+hypothesis.settings.load_profile("parasym")
+
+pytest_collect_file = Sybil(
+    parsers=[PythonCodeBlockParser(doctest_optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)],
+    patterns=["*.md"],
+).pytest()
+
+
+def pytest_configure() -> None:
+    """Use one thread in every test process: results and times do not depend on the machine's cores."""
+    torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests marked ``gpu`` where there is none."""
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a GPU"))
+
+
+@pytest.fixture(autouse=True)
+def _seeded(doctest_namespace: dict[str, object]) -> None:
+    """Give every test the same global seed, and doctests the name ``torch``."""
+    torch.manual_seed(0)
+    doctest_namespace["torch"] = torch
