@@ -1,0 +1,117 @@
+"""A model as a pure function of parameters and inputs, in the precision of the proof."""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+from torch.func import functional_call
+from torch.utils import _pytree as pytree
+
+from parasym.core import BadInputError, Params, model_params
+from parasym.verify.outputs import leaves
+from parasym.verify.precision import precision
+
+Inputs = tuple[tuple[Any, ...], dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Evaluator:
+    """A copy of a model in one precision, to be called with any parameters.
+
+    The user's model is never touched: BatchNorm in train mode writes its statistics into clones, and
+    dropout draws the same mask in every call.
+
+    Attributes:
+        model: The copy.
+        dtype: Its precision.
+        seed: Seed of whatever the model draws at random.
+        ties: For every name the first name of the same tensor.
+        trainable: First names of the parameters that require a gradient (all, if none does).
+        buffers: First names of the floating-point buffers.
+    """
+
+    model: nn.Module
+    dtype: torch.dtype
+    seed: int
+    ties: dict[str, str]
+    trainable: tuple[str, ...]
+    buffers: tuple[str, ...]
+
+    def __call__(self, params: Params, inputs: Inputs) -> list[Tensor]:
+        """Return the outputs as a list of tensors.
+
+        Args:
+            params: Parameters and buffers by name; those left out keep the values of the model.
+            inputs: Positional and keyword arguments.
+        """
+        given = {self.ties[name]: value for name, value in reversed(params.items()) if name in self.ties}
+        buffers = {k: v.clone() for k, v in self.model.named_buffers()}
+        buffers |= {k: given[k].clone() for k in buffers if k in given}
+        devices = sorted({p.get_device() for p in given.values() if p.is_cuda})
+        args, kwargs = pytree.tree_map(lambda x: x, inputs)
+        with torch.random.fork_rng(devices=devices), precision(self.dtype):
+            torch.manual_seed(self.seed)
+            return leaves(functional_call(self.model, given | buffers, args, kwargs))
+
+    def untied(self, params: Params) -> str:
+        """Return a complaint if tied names have different values, else an empty string.
+
+        Args:
+            params: Parameters and buffers by name.
+        """
+        for name, first in self.ties.items():
+            if name != first and name in params and first in params and not torch.equal(params[name], params[first]):
+                return f"tied parameters `{name}` and `{first}` are moved apart"
+        return ""
+
+
+def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype, seed: int) -> tuple[Evaluator, Params]:
+    """Return ``model`` as a function of its parameters, and the parameters, both in ``dtype``.
+
+    Args:
+        model: A module or an exported program. Not modified.
+        dtype: Floating-point precision.
+        seed: Seed of whatever the model draws at random.
+
+    Raises:
+        BadInputError: If the module cannot be copied.
+    """
+    module = model.module() if isinstance(model, ExportedProgram) else model
+    trainable = {name for name, p in module.named_parameters() if p.requires_grad}
+    try:
+        clone = copy.deepcopy(module)
+    except Exception as error:
+        raise BadInputError(
+            f"The model cannot be copied ({error}). If it uses the old `torch.nn.utils.weight_norm` or `spectral_norm`, "
+            "use those of `torch.nn.utils.parametrizations`."
+        ) from error
+    clone._apply(lambda t: cast(t, dtype))
+    for part in clone.modules():
+        # Plain attributes are constants that `_apply` does not reach.
+        constants = {k: cast(v, dtype) for k, v in vars(part).items() if isinstance(v, Tensor)}
+        vars(part).update(constants)
+    params = {k: v.detach().clone() for k, v in model_params(clone).items()}
+    names = tuple(k for k, p in clone.named_parameters() if not trainable or k in trainable)
+    buffers = tuple(k for k, v in clone.named_buffers() if v.is_floating_point())
+    return Evaluator(clone, dtype, seed, _ties(clone), names, buffers), params
+
+
+def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return ``x`` in ``dtype`` if it is floating point, in the matching complex type if complex, else as it is.
+
+    Args:
+        x: Any tensor.
+        dtype: Floating-point precision.
+    """
+    if x.is_complex():
+        return x.to(dtype.to_complex())
+    return x.to(dtype) if x.is_floating_point() else x
+
+
+def _ties(module: nn.Module) -> dict[str, str]:
+    first: dict[int, str] = {}
+    named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
+    return {name: first.setdefault(id(tensor), name) for name, tensor in named}

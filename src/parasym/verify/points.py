@@ -1,0 +1,91 @@
+"""Generic points: parameters and inputs at which nothing is special by accident."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from parasym.core import Params
+from parasym.verify.evaluate import Inputs, cast
+
+
+def redraw(params: Params, names: tuple[str, ...], *, size: float = 0.5, generator: torch.Generator | None = None) -> Params:
+    """Return ``params`` with the named tensors perturbed at random.
+
+    Biases of zero and gains of one hide faults: a symmetry that forgets a bias holds where the bias
+    is zero. All-positive tensors (running variances, gains) are multiplied and stay positive.
+
+    Args:
+        params: Parameters and buffers by name. Not modified.
+        names: Which of them to perturb; integer tensors are left alone.
+        size: Size of the perturbation relative to the tensor.
+        generator: Source of randomness, on the CPU.
+    """
+    out = dict(params)
+    for name in names:
+        if out[name].is_floating_point() or out[name].is_complex():
+            out[name] = _perturbed(out[name], size, generator)
+    return out
+
+
+def _perturbed(x: Tensor, size: float, generator: torch.Generator | None) -> Tensor:
+    dtype = torch.complex128 if x.is_complex() else torch.float64
+    noise = size * torch.randn(x.shape, generator=generator, dtype=dtype).to(x)
+    if not x.is_complex() and x.numel() and bool((x > 0).all()):
+        return x * (noise * 0.6).exp()
+    norm = float(torch.linalg.vector_norm(x)) / math.sqrt(max(1, x.numel()))
+    fan_in = x.numel() // max(1, x.shape[0]) if x.ndim > 1 else 4
+    return x + noise * (norm or 1 / math.sqrt(max(1, fan_in)))
+
+
+def fresh_inputs(inputs: Inputs, *, tokens: bool = False, generator: torch.Generator | None = None) -> Inputs:
+    """Return inputs of the same shapes, drawn at random.
+
+    Floating-point tensors become Gaussian noise of about the same size with a random offset, except
+    masks of zeros and ones and tensors with infinities, which are kept. Integer and boolean
+    tensors are kept, or with ``tokens`` integers are drawn from the range they span.
+
+    Args:
+        inputs: Positional and keyword arguments. Not modified.
+        tokens: Whether to draw integers too.
+        generator: Source of randomness, on the CPU.
+    """
+
+    def draw(x: object) -> object:
+        if not isinstance(x, Tensor) or x.numel() == 0 or x.dtype == torch.bool:
+            return x
+        if not (x.is_floating_point() or x.is_complex()):
+            return _tokens(x, generator) if tokens else x
+        return x if _is_mask(x) else _noise(x, generator)
+
+    return pytree.tree_map(draw, inputs)
+
+
+def inputs_in(inputs: Inputs, dtype: torch.dtype) -> Inputs:
+    """Return inputs with their floating-point tensors detached and in ``dtype``.
+
+    Args:
+        inputs: Positional and keyword arguments. Not modified.
+        dtype: Floating-point precision.
+    """
+    return pytree.tree_map(lambda x: cast(x.detach(), dtype) if isinstance(x, Tensor) else x, inputs)
+
+
+def _is_mask(x: Tensor) -> bool:
+    if not bool(torch.isfinite(x).all()):
+        return True
+    return not x.is_complex() and len(x.unique()) == 2 and bool(((x == 0) | (x == 1)).all())
+
+
+def _noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    size = float(torch.linalg.vector_norm(x)) / math.sqrt(x.numel()) or 1.0
+    size *= math.exp(float(torch.rand((), generator=generator)) * 2 - 1)
+    dtype = torch.complex128 if x.is_complex() else torch.float64
+    offset = torch.randn((), generator=generator, dtype=dtype) * 0.5
+    return ((torch.randn(x.shape, generator=generator, dtype=dtype) + offset) * size).to(x)
+
+
+def _tokens(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    low, high = int(x.min()), int(x.max())
+    return torch.randint(low, high + 1, x.shape, generator=generator).to(x)

@@ -1,0 +1,121 @@
+"""The verb: is the symmetry true, and is it all of it?"""
+
+from typing import Any
+
+import torch
+from torch import nn
+from torch.export import ExportedProgram
+
+from parasym.core import BadInputError, Params, tolerance_for
+from parasym.symmetry import Symmetry
+from parasym.verify.completeness import completeness
+from parasym.verify.evaluate import Evaluator, Inputs, cast, evaluator
+from parasym.verify.points import inputs_in
+from parasym.verify.report import Completeness, Report, verdict, worst
+from parasym.verify.soundness import Point, moved_tensors, sample_points, soundness
+
+MOST_PARAMETERS = 3000
+
+
+def verify(
+    model: nn.Module | ExportedProgram,
+    symmetry: Symmetry,
+    args: tuple[Any, ...] | torch.Tensor = (),
+    kwargs: dict[str, Any] | None = None,
+    *,
+    params: Params | None = None,
+    samples: int = 3,
+    generator: torch.Generator | None = None,
+    dtype: torch.dtype = torch.float64,
+    complete: bool = True,
+) -> Report:
+    r"""Return whether ``symmetry`` leaves ``model`` unchanged, and how much of the truth it is.
+
+    *Sound*: elements are sampled, and :math:`f(x; g\theta)` is compared with :math:`f(x; \theta)`, at the given
+    parameters and at random ones (where no bias is zero and no gain is one by accident), at the given inputs and at
+    random ones. *Complete*: the null space of :math:`\partial f / \partial \theta` is compared with the tangents of
+    the orbit. A "yes" is a numerical proof at generic points; a fault smaller than the tolerance would escape it.
+
+    Args:
+        model: A module or an exported program, in the mode (train or eval) in which it is meant. Not modified.
+        symmetry: The claim.
+        args: Positional inputs; a lone tensor counts as one input.
+        kwargs: Keyword inputs.
+        params: Parameters and buffers to start from; the model's own if ``None``.
+        samples: Number of points at which elements are tried.
+        generator: Source of randomness; a fixed one if ``None``.
+        dtype: Precision of the proof.
+        complete: Whether to count null directions (double precision, up to 3,000 parameters).
+
+    Returns:
+        The report. ``report.holds`` is "yes", "no" or "unsure".
+
+    Raises:
+        BadInputError: If an argument cannot be used.
+        ShapeError: If the symmetry is of another architecture.
+
+    Example:
+        >>> from torch import nn
+        >>> from parasym.symmetry import Symmetry
+        >>> _ = torch.manual_seed(0)
+        >>> model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+        >>> report = verify(model, Symmetry(factors=(), shapes=()), (torch.randn(2, 4),))
+        >>> report.holds, report.completeness.explained, report.completeness.nullity  # true, but not all of it
+        ('yes', 0, 5)
+
+    References:
+        Grigsby, Lindsey, Meyerhoff, Wu. Functional dimension of feedforward ReLU neural networks. 2022.
+    """
+    if samples < 1:
+        raise BadInputError(f"Argument `samples` must be at least 1, but is {samples}.")
+    tolerance = tolerance_for(dtype)
+    generator = generator or torch.Generator().manual_seed(0)
+    run, own = evaluator(model, dtype, seed=int(torch.randint(2**31, (), generator=generator)))
+    own |= _given(params, own, dtype)
+    inputs = inputs_in(((args,) if isinstance(args, torch.Tensor) else tuple(args), dict(kwargs or {})), dtype)
+    points = sample_points(run, symmetry, own, inputs, samples, generator)
+    rows = soundness(run, symmetry, points, generator)
+    found, notes = _completeness(run, symmetry, points, inputs, generator) if complete else (None, [])
+    verdicts = [row.holds for row in rows]
+    if found is not None and found.residual > 0:
+        verdicts.append(verdict(found.residual, tolerance))
+    if not symmetry.factors:
+        notes.append("the symmetry is trivial: nothing moves")
+    return Report(
+        holds=worst(verdicts),
+        error=_largest([row.error for row in rows]),
+        tolerance=tolerance,
+        samples=len(points),
+        dtype=str(dtype).removeprefix("torch."),
+        rows=tuple(rows),
+        completeness=found,
+        uncovered=symmetry.uncovered,
+        notes=tuple(notes),
+    )
+
+
+def _given(params: Params | None, own: Params, dtype: torch.dtype) -> Params:
+    for name, value in (params or {}).items():
+        if name not in own or own[name].shape != value.shape:
+            found = tuple(own[name].shape) if name in own else "none"
+            raise BadInputError(
+                f"Argument `params` has `{name}` of shape {tuple(value.shape)}, but the model's is {found}. Is it from another model?"
+            )
+    return {name: cast(value.detach(), dtype).clone() for name, value in (params or {}).items()}
+
+
+def _completeness(
+    run: Evaluator, symmetry: Symmetry, points: list[Point], inputs: Inputs, generator: torch.Generator
+) -> tuple[Completeness | None, list[str]]:
+    params = points[min(1, len(points) - 1)].params
+    size = sum(params[name].numel() for name in moved_tensors(run, symmetry))
+    if run.dtype != torch.float64:
+        return None, [f"completeness not computed: it needs float64, but dtype is {run.dtype}"]
+    if size > MOST_PARAMETERS:
+        return None, [f"completeness not computed: P={size} is more than {MOST_PARAMETERS}"]
+    return completeness(run, symmetry, params, inputs, generator), []
+
+
+def _largest(errors: list[float]) -> float:
+    bad = [e for e in errors if e != e]
+    return bad[0] if bad else max(errors, default=0.0)
