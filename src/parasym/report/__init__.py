@@ -1,0 +1,35 @@
+"""Tables, figures and one self-contained HTML page."""
+
+from parasym.report.figure import MATCHED, NAIVE, Curve, Figure, correlation_figure, fields_figure, interpolation_figure
+from parasym.report.number import big_integer, mean_spread, percent, sig
+from parasym.report.page import Card, Page, Section, render_page
+from parasym.report.symmetry import factor_table, shortened, symmetry_tables, uncovered_table
+from parasym.report.table import Table, rich_table
+
+__all__ = [
+    # values
+    "Card",
+    "Curve",
+    "Figure",
+    "Page",
+    "Section",
+    "Table",
+    # pictures
+    "MATCHED",
+    "NAIVE",
+    "correlation_figure",
+    "fields_figure",
+    "interpolation_figure",
+    # tables and text
+    "big_integer",
+    "factor_table",
+    "mean_spread",
+    "percent",
+    "rich_table",
+    "shortened",
+    "sig",
+    "symmetry_tables",
+    "uncovered_table",
+    # the page
+    "render_page",
+]

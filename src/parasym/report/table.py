@@ -1,0 +1,56 @@
+"""A table as a value, for the terminal and for HTML alike."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from rich import box
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from parasym.core import BadInputError
+
+Align = Literal["left", "right"]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text below a header.
+
+    Attributes:
+        title: What the rows are.
+        columns: Header and alignment of every column.
+        rows: One text per column.
+        note: A sentence below, such as what the spread is.
+        strong: Indices of rows to stress.
+    """
+
+    title: str
+    columns: tuple[tuple[str, Align], ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+    strong: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Check the lengths of the rows.
+
+        Raises:
+            BadInputError: If a row has another length than the header.
+        """
+        for row in self.rows:
+            if len(row) != len(self.columns):
+                raise BadInputError(f"Table `{self.title}`: a row must have {len(self.columns)} texts, but is {row}.")
+
+
+def rich_table(table: Table) -> RichTable:
+    """Return the table for a terminal.
+
+    Args:
+        table: Any table.
+    """
+    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, caption=table.note or None)
+    shown.caption_justify = "left"
+    for name, align in table.columns:
+        shown.add_column(name, justify=align, overflow="fold")
+    for index, row in enumerate(table.rows):
+        shown.add_row(*(Text(cell) for cell in row), style="bold" if index in table.strong else None)
+    return shown
