@@ -6,13 +6,16 @@ from torch import Tensor
 from parasym.core import Params
 from parasym.symmetry import Symmetry
 from parasym.verify.evaluate import Evaluator, Inputs
-from parasym.verify.jacobian import Jacobian, jacobian, jacobian_rows
+from parasym.verify.jacobian import SMALL, Jacobian, jacobian, jacobian_rows
+from parasym.verify.points import redraw
 from parasym.verify.rank import rank_by_gap
 from parasym.verify.report import Completeness
 from parasym.verify.rest import rest_by_kind
 from parasym.verify.soundness import moved_tensors
 
 _NULL = 1e-9
+_POINTS = 16
+_AGAIN = 4
 
 
 def completeness(
@@ -25,18 +28,35 @@ def completeness(
 
     Here :math:`\theta` are the trainable parameters, and whatever else the symmetry moves and the
     outputs depend on; :math:`\xi` runs over the Lie algebra. True at ``params``, which should be
-    generic: at a special point there are more null directions than symmetries.
+    generic: at a special point there are more null directions than symmetries. A random ReLU network
+    may have units that never or always fire, and so more null directions than its architecture; so
+    several points are drawn, until one is explained altogether or the best of them comes up again.
 
     Args:
         run: The model.
         symmetry: The claim.
-        params: A generic point.
+        params: Points are drawn around these values.
         inputs: Inputs of the right shapes.
         generator: Source of randomness.
     """
     names = differentiable(run, symmetry, params, inputs, generator)
-    jac = jacobian(run, params, names, inputs, generator)
-    tangents, residual = _tangents(run, symmetry, jac, params)
+    ranks: list[int] = []
+    best: tuple[Jacobian, Tensor, float] | None = None
+    for _ in range(_POINTS):
+        there = run.tied(redraw(params, moved_tensors(run, symmetry), size=1.0, generator=generator))
+        jac = jacobian(run, there, names, inputs, generator)
+        ranks.append(jac.rank.value)
+        if best is None or jac.rank.value > best[0].rank.value:
+            best = (jac, *_tangents(run, symmetry, jac, there))
+        size = jac.factor.shape[1]
+        done = best[1].shape[1] == size - best[0].rank.value or best[2] > _NULL
+        if done or ranks.count(max(ranks)) == _AGAIN or (size > SMALL and len(ranks) > 1):
+            break
+    assert best is not None
+    return _summary(*best)
+
+
+def _summary(jac: Jacobian, tangents: Tensor, residual: float) -> Completeness:
     explained = tangents.shape[1]
     size = sum(s.numel() for s in jac.shapes)
     rest = rest_by_kind(jac, tangents) if explained < size - jac.rank.value else ()

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.func import functional_call
+from torch.nn.modules.batchnorm import _NormBase
 from torch.utils import _pytree as pytree
 
 from parasym.core import BadInputError, Params, model_params
@@ -31,6 +32,7 @@ class Evaluator:
         ties: For every name the first name of the same tensor.
         trainable: First names of the parameters that require a gradient (all, if none does).
         buffers: First names of the floating-point buffers.
+        statistics: Those of them that are running statistics of PyTorch's normalizations.
     """
 
     model: nn.Module
@@ -39,6 +41,7 @@ class Evaluator:
     ties: dict[str, str]
     trainable: tuple[str, ...]
     buffers: tuple[str, ...]
+    statistics: tuple[str, ...]
 
     def __call__(self, params: Params, inputs: Inputs) -> list[Tensor]:
         """Return the outputs as a list of tensors.
@@ -53,8 +56,18 @@ class Evaluator:
         devices = sorted({p.get_device() for p in given.values() if p.is_cuda})
         args, kwargs = pytree.tree_map(lambda x: x, inputs)
         with torch.random.fork_rng(devices=devices), precision(self.dtype):
-            torch.manual_seed(self.seed)
+            torch.default_generator.manual_seed(self.seed)
+            for device in devices:
+                torch.cuda.default_generators[device].manual_seed(self.seed)
             return leaves(functional_call(self.model, given | buffers, args, kwargs))
+
+    def tied(self, params: Params) -> Params:
+        """Return ``params`` with every tied name set to the value of the first.
+
+        Args:
+            params: Parameters and buffers by name.
+        """
+        return {name: params.get(self.ties.get(name, name), value) for name, value in params.items()}
 
     def untied(self, params: Params) -> str:
         """Return a complaint if tied names have different values, else an empty string.
@@ -96,7 +109,10 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype, seed: int)
     params = {k: v.detach().clone() for k, v in model_params(clone).items()}
     names = tuple(k for k, p in clone.named_parameters() if not trainable or k in trainable)
     buffers = tuple(k for k, v in clone.named_buffers() if v.is_floating_point())
-    return Evaluator(clone, dtype, seed, _ties(clone), names, buffers), params
+    # There is no public base class of BatchNorm and InstanceNorm.
+    norms = tuple(f"{k}." if k else "" for k, part in clone.named_modules() if isinstance(part, _NormBase))
+    statistics = tuple(k for k in buffers if k.startswith(norms) and k.rpartition(".")[2].startswith("running_"))
+    return Evaluator(clone, dtype, seed, _ties(clone), names, buffers, statistics), params
 
 
 def cast(x: Tensor, dtype: torch.dtype) -> Tensor:

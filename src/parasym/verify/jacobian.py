@@ -5,15 +5,18 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
 
 from parasym.core import Params
 from parasym.verify.evaluate import Evaluator, Inputs
-from parasym.verify.outputs import real
-from parasym.verify.points import fresh_inputs
+from parasym.verify.outputs import output_error, real
+from parasym.verify.points import fresh_inputs, widened
 from parasym.verify.rank import Rank, rank_by_gap
 
 _ROWS_PER_BATCH = 256
 _TINY = 1e-12
+_SAME = 1e-11
+SMALL = 500
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,29 @@ class Jacobian:
         return torch.cat(
             [(tangent[n] * c).reshape(-1) if n in tangent else self.factor.new_zeros(s.numel()) for n, s, c in parts]
         )
+
+
+def wide_inputs(run: Evaluator, params: Params, inputs: Inputs, generator: torch.Generator) -> Inputs:
+    """Return inputs with a longer first axis, if that is a batch; else the inputs as they are.
+
+    Whether the first axis is a batch is tried out: the outputs of a joined batch must be the joined outputs.
+
+    Args:
+        run: The model.
+        params: Any point.
+        inputs: Positional and keyword arguments.
+        generator: Source of randomness.
+    """
+    try:
+        pair = [fresh_inputs(inputs, generator=generator) for _ in range(2)]
+        apart = [run(params, one) for one in pair]
+        joined = pytree.tree_map(lambda a, b: torch.cat([a, b]) if isinstance(a, Tensor) else a, *pair)
+        together = run(params, joined)
+        error = output_error([torch.cat(outputs) for outputs in zip(*apart, strict=True)], together)
+    except Exception:  # a model may refuse another batch size in any way it likes
+        return inputs
+    rows = sum(y.numel() for y in apart[0])
+    return (widened(inputs, _ROWS_PER_BATCH // max(1, rows)) if error < _SAME else None) or inputs
 
 
 def jacobian_rows(run: Evaluator, params: Params, names: tuple[str, ...], inputs: Inputs, generator: torch.Generator) -> Tensor:
@@ -93,6 +119,8 @@ def jacobian(
 ) -> Jacobian:
     """Return the Jacobian over batches of generic inputs, drawn until its rank stops growing.
 
+    The number of rows doubles each time: a ReLU network has small linear regions that few inputs hit.
+
     Args:
         run: The model.
         params: A generic point.
@@ -105,14 +133,20 @@ def jacobian(
     size = sum(s.numel() for s in shapes)
     factor, seen, last, settled = torch.zeros(0, size, dtype=run.dtype), 0, -1, False
     rank, scales = Rank(0, 1.0, 1.0, trustworthy=True), (1.0,) * len(names)
+    rows = size + 16
+    least = rows * (16 if size <= SMALL else 2)
+    drawn = 0
+    inputs = wide_inputs(run, params, inputs, generator)
     while seen < most:
-        block, seen = _block(run, params, names, inputs, generator, seen, most, rows=size + 16)
+        block, seen = _block(run, params, names, inputs, generator, seen, most, rows=max(rows, drawn))
+        drawn += len(block)
         factor = torch.cat([factor.to(block), block])
         if len(factor) > size:
             factor = torch.linalg.qr(factor, mode="r").R
         scales = tuple(_scale(part) for part in factor.split([s.numel() for s in shapes], dim=1))
         rank = rank_by_gap(torch.linalg.svdvals(_divided(factor, shapes, scales)))
-        if rank.value == size or (rank.value == last and rank.trustworthy) or len(block) == 0:
+        still = rank.value == last and rank.trustworthy and drawn >= least
+        if rank.value == size or still or len(block) == 0:
             settled = len(block) > 0
             break
         last = rank.value

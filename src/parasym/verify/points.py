@@ -19,7 +19,7 @@ def redraw(params: Params, names: tuple[str, ...], *, size: float = 0.5, generat
     Args:
         params: Parameters and buffers by name. Not modified.
         names: Which of them to perturb; integer tensors are left alone.
-        size: Size of the perturbation relative to the tensor.
+        size: Share of noise, between 0 (nothing changes) and 1 (nothing but the size of a tensor is kept).
         generator: Source of randomness, on the CPU.
     """
     out = dict(params)
@@ -31,12 +31,12 @@ def redraw(params: Params, names: tuple[str, ...], *, size: float = 0.5, generat
 
 def _perturbed(x: Tensor, size: float, generator: torch.Generator | None) -> Tensor:
     dtype = torch.complex128 if x.is_complex() else torch.float64
-    noise = size * torch.randn(x.shape, generator=generator, dtype=dtype).to(x)
+    noise = torch.randn(x.shape, generator=generator, dtype=dtype).to(x)
     if not x.is_complex() and x.numel() and bool((x > 0).all()):
-        return x * (noise * 0.6).exp()
+        return x * (noise * (size / 2)).exp()
     norm = float(torch.linalg.vector_norm(x)) / math.sqrt(max(1, x.numel()))
-    fan_in = x.numel() // max(1, x.shape[0]) if x.ndim > 1 else 4
-    return x + noise * (norm or 1 / math.sqrt(max(1, fan_in)))
+    fan_in = x.numel() // max(1, x.shape[0]) if x.ndim > 1 else 16
+    return x * math.sqrt(1 - size**2) + noise * (size * (norm or 0.5 / math.sqrt(max(1, fan_in))))
 
 
 def fresh_inputs(inputs: Inputs, *, tokens: bool = False, generator: torch.Generator | None = None) -> Inputs:
@@ -62,6 +62,19 @@ def fresh_inputs(inputs: Inputs, *, tokens: bool = False, generator: torch.Gener
     return pytree.tree_map(draw, inputs)
 
 
+def widened(inputs: Inputs, times: int) -> Inputs | None:
+    """Return inputs repeated along the first axis, or ``None`` if they do not share a first axis.
+
+    Args:
+        inputs: Positional and keyword arguments. Not modified.
+        times: How often.
+    """
+    tensors = [x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor)]
+    if times < 2 or not tensors or any(x.ndim == 0 or x.shape[0] != tensors[0].shape[0] for x in tensors):
+        return None
+    return pytree.tree_map(lambda x: torch.cat([x] * times) if isinstance(x, Tensor) else x, inputs)
+
+
 def inputs_in(inputs: Inputs, dtype: torch.dtype) -> Inputs:
     """Return inputs with their floating-point tensors detached and in ``dtype``.
 
@@ -79,11 +92,13 @@ def _is_mask(x: Tensor) -> bool:
 
 
 def _noise(x: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Return Gaussian noise, every slice of the first axis with a size and an offset of its own."""
     size = float(torch.linalg.vector_norm(x)) / math.sqrt(x.numel()) or 1.0
-    size *= math.exp(float(torch.rand((), generator=generator)) * 2 - 1)
     dtype = torch.complex128 if x.is_complex() else torch.float64
-    offset = torch.randn((), generator=generator, dtype=dtype) * 0.5
-    return ((torch.randn(x.shape, generator=generator, dtype=dtype) + offset) * size).to(x)
+    slices = (x.shape[0], *[1] * (x.ndim - 1)) if x.ndim > 1 else (1,) * x.ndim
+    sizes = size * (torch.rand(slices, generator=generator, dtype=torch.float64) * 3 - 1).exp()
+    offset = torch.randn(slices, generator=generator, dtype=dtype) * 0.3
+    return ((torch.randn(x.shape, generator=generator, dtype=dtype) + offset) * sizes).to(x)
 
 
 def _tokens(x: Tensor, generator: torch.Generator | None) -> Tensor:

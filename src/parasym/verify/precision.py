@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.overrides import TorchFunctionMode
 
@@ -16,8 +17,10 @@ _LOW = {
     torch.complex64: torch.complex128,
 }
 _CASTS = (Tensor.float, Tensor.half, Tensor.bfloat16)
-_NORMS = (torch.batch_norm, torch.instance_norm)
-_RUNNING = 5
+_ORDER = {
+    torch.batch_norm: ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled"),
+    functional.batch_norm: ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
+}
 
 
 class _InDouble(TorchFunctionMode):
@@ -34,12 +37,19 @@ class _DifferentiableStatistics(TorchFunctionMode):
     """Writes normalization by running statistics out, for autograd takes those as constants."""
 
     def __torch_function__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
-        if func in _NORMS and not kwargs and not args[_RUNNING]:
-            return _normalized(*args[:_RUNNING], eps=args[7])
+        if func in _ORDER:
+            given = dict(zip(_ORDER[func], args, strict=False)) | (kwargs or {})
+            mean, var = given.get("running_mean"), given.get("running_var")
+            if mean is not None and var is not None:
+                if not given.get("training", False):
+                    return _normalized(given["input"], given.get("weight"), given.get("bias"), mean, var, given.get("eps", 1e-5))
+                # Batch statistics: the running ones are only written, and autograd refuses to look at them.
+                given |= {"running_mean": mean.detach(), "running_var": var.detach()}
+                return func(*[given.pop(name) for name in _ORDER[func][: len(args)]], **given)
         return func(*args, **(kwargs or {}))
 
 
-def _normalized(x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor, var: Tensor, *, eps: float) -> Tensor:
+def _normalized(x: Tensor, weight: Tensor | None, bias: Tensor | None, mean: Tensor, var: Tensor, eps: float) -> Tensor:
     def along(v: Tensor) -> Tensor:
         return v.reshape(-1, *[1] * (x.ndim - 2))
 

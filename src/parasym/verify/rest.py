@@ -13,9 +13,9 @@ _SHARE = 0.01
 def rest_by_kind(jac: Jacobian, explained: Tensor) -> tuple[Rest, ...]:
     r"""Return the part of the null space that ``explained`` does not span, by kind.
 
-    * "unused parameter": no output depends on any entry of the tensor.
-    * "dead unit": no output depends on one whole slice of a tensor (a ReLU that never fires, a
-      token that never occurs).
+    * "unused parameter": no output depends on the tensor, or on entries of a vector.
+    * "dead unit": no output depends on one whole slice of a matrix, with its bias (a ReLU that never
+      fires, a token that never occurs).
     * "unreachable input directions": :math:`\delta W = u v^\top` (and :math:`\delta b = c\,u`) with
       :math:`v \cdot h + c = 0` for every input :math:`h` that the layer gets.
     * "unexplained": the remainder, possibly a symmetry that was not found.
@@ -67,14 +67,28 @@ def _candidates(jac: Jacobian) -> list[tuple[str, tuple[str, ...], Tensor]]:
     cut = (jac.rank.above * jac.rank.below) ** 0.5 * float(torch.linalg.matrix_norm(jac.factor, 2))
     blocks = _blocks(jac)
     for name, (start, block) in blocks.items():
+        index = start + torch.arange(block[0].numel())
         if float(torch.linalg.vector_norm(block)) < cut:
-            kinds["unused parameter"].append((name, _unit(jac, torch.arange(start, start + block[0].numel()))))
+            kinds["unused parameter"].append((name, _unit(jac, index)))
             continue
-        kinds["dead unit"].append((name, _dead(jac, start, block, cut)))
-        if block.ndim >= 3:
-            bias = blocks.get(_partner(name))
+        silent = torch.linalg.vector_norm(block, dim=0).reshape(-1) < cut
+        if block.ndim == 2:
+            weight = blocks.get(_partner(name, "bias", "weight"))
+            alive = _alive(weight, len(silent), cut) if weight else torch.ones(len(silent), dtype=torch.bool)
+            kinds["unused parameter"].append((name, _unit(jac, index[silent & alive])))
+            kinds["dead unit"].append((name, _unit(jac, index[silent & ~alive])))
+        else:
+            kinds["dead unit"].append((name, _unit(jac, _dead(start, block, cut))))
+            bias = blocks.get(_partner(name, "weight", "bias"))
             kinds["unreachable input directions"].append((name, _unreachable(jac, start, block, bias, cut)))
     return [(kind, (name,), columns) for kind, entries in kinds.items() for name, columns in entries if columns.shape[1]]
+
+
+def _alive(weight: tuple[int, Tensor], units: int, cut: float) -> Tensor:
+    block = weight[1]
+    if block.shape[1] != units:
+        return torch.ones(units, dtype=torch.bool)
+    return torch.linalg.vector_norm(block.transpose(0, 1).reshape(units, -1), dim=1) >= cut
 
 
 def _blocks(jac: Jacobian) -> dict[str, tuple[int, Tensor]]:
@@ -87,14 +101,14 @@ def _blocks(jac: Jacobian) -> dict[str, tuple[int, Tensor]]:
     return blocks
 
 
-def _dead(jac: Jacobian, start: int, block: Tensor, cut: float) -> Tensor:
+def _dead(start: int, block: Tensor, cut: float) -> Tensor:
     index = torch.arange(block[0].numel()).reshape(block.shape[1:])
     dead = torch.zeros(index.shape, dtype=torch.bool)
-    for axis in range(index.ndim if index.ndim == 1 else 2):
+    for axis in range(2):
         others = [k for k in range(block.ndim) if k != axis + 1]
         silent = torch.linalg.vector_norm(block, dim=others) < cut
         dead |= silent.cpu().reshape([-1 if k == axis else 1 for k in range(index.ndim)])
-    return _unit(jac, start + index[dead])
+    return start + index[dead]
 
 
 def _unreachable(jac: Jacobian, start: int, block: Tensor, bias: tuple[int, Tensor] | None, cut: float) -> Tensor:
@@ -115,9 +129,9 @@ def _unreachable(jac: Jacobian, start: int, block: Tensor, bias: tuple[int, Tens
     return columns.reshape(-1, jac.factor.shape[1]).mT
 
 
-def _partner(name: str) -> str:
+def _partner(name: str, this: str, other: str) -> str:
     head, dot, last = name.rpartition(".")
-    return head + dot + last.replace("weight", "bias")
+    return head + dot + last.replace(this, other) if this in last else ""
 
 
 def _unit(jac: Jacobian, index: Tensor) -> Tensor:

@@ -64,10 +64,10 @@ def sample_points(
         generator: Source of randomness.
     """
     points = [Point(params, inputs, run(params, inputs))]
-    names = moved_tensors(run, symmetry)
+    names = (*moved_tensors(run, symmetry), *run.statistics)
     for k in range(1, samples):
         for size, fresh in ((0.5, k % 2 == 1), (0.5, False), (0.1, False)):
-            there = _tied(run, redraw(params, names, size=size, generator=generator))
+            there = run.tied(redraw(params, names, size=size, generator=generator))
             batch = fresh_inputs(inputs, generator=generator) if fresh else inputs
             try:
                 point = Point(there, batch, run(there, batch))
@@ -166,6 +166,3 @@ def _change(before: Params, after: Params) -> float:
             changes.append(float(torch.linalg.vector_norm(after[name] - x)) / norm)
     return max(changes)
 
-
-def _tied(run: Evaluator, params: Params) -> Params:
-    return {name: params[run.ties.get(name, name)] for name in params}

@@ -12,7 +12,7 @@ from parasym.verify.completeness import completeness
 from parasym.verify.evaluate import Evaluator, Inputs, cast, evaluator
 from parasym.verify.points import inputs_in
 from parasym.verify.report import Completeness, Report, verdict, worst
-from parasym.verify.soundness import Point, moved_tensors, sample_points, soundness
+from parasym.verify.soundness import moved_tensors, sample_points, soundness
 
 MOST_PARAMETERS = 3000
 
@@ -75,7 +75,7 @@ def verify(
     inputs = inputs_in(((args,) if isinstance(args, torch.Tensor) else tuple(args), dict(kwargs or {})), dtype)
     points = sample_points(run, symmetry, own, inputs, samples, generator)
     rows = soundness(run, symmetry, points, generator)
-    found, notes = _completeness(run, symmetry, points, inputs, generator) if complete else (None, [])
+    found, notes = _completeness(run, symmetry, own, inputs, generator) if complete else (None, [])
     verdicts = [row.holds for row in rows]
     if found is not None and found.residual > 0:
         verdicts.append(verdict(found.residual, tolerance))
@@ -105,9 +105,8 @@ def _given(params: Params | None, own: Params, dtype: torch.dtype) -> Params:
 
 
 def _completeness(
-    run: Evaluator, symmetry: Symmetry, points: list[Point], inputs: Inputs, generator: torch.Generator
+    run: Evaluator, symmetry: Symmetry, params: Params, inputs: Inputs, generator: torch.Generator
 ) -> tuple[Completeness | None, list[str]]:
-    params = points[min(1, len(points) - 1)].params
     size = sum(params[name].numel() for name in moved_tensors(run, symmetry))
     if run.dtype != torch.float64:
         return None, [f"completeness not computed: it needs float64, but dtype is {run.dtype}"]
