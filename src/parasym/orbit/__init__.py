@@ -1,0 +1,1 @@
+"""Moving along the orbit."""

@@ -1,0 +1,114 @@
+"""Coordinate descent over blocks, until no block can gain."""
+
+import torch
+from torch import Tensor
+
+from parasym.orbit.alignment import Alignment
+from parasym.orbit.head import slice_profits
+from parasym.orbit.solve import solve
+from parasym.symmetry import Move
+
+RELATIVE_GAIN = 1e-7
+"""A block moves only if the objective grows by this part of the norm of its inner products."""
+
+
+def descend(state: Alignment, *, max_sweeps: int) -> int:
+    """Move every block to its best element in turn, until none gains. Returns the number of sweeps.
+
+    A block is visited only if a block that shares a tensor with it moved since its last visit.
+
+    Args:
+        state: The state, changed in place.
+        max_sweeps: Bound on the number of passes over all blocks.
+    """
+    for sweep in range(max_sweeps):
+        waiting = [k for k in range(len(state.blocks)) if state.dirty[k]]
+        if not waiting:
+            return sweep
+        for k in waiting:
+            if state.dirty[k]:
+                visit(state, k)
+    return max_sweeps
+
+
+def propagate(state: Alignment) -> None:
+    """Visit every block once, each as soon as a tensor ties it to settled axes only, with such tensors alone.
+
+    The first pass over a network decides much of the result. A wire whose neighbour is not yet matched sees noise through the
+    tensor between them, so that tensor is left out until the neighbour is settled.
+
+    Args:
+        state: The state, changed in place.
+    """
+    todo = list(range(len(state.blocks)))
+    while todo:
+        k, places = _next(state, todo)
+        todo.remove(k)
+        visit(state, k, places)
+        state.dirty[k] = True
+
+
+def _next(state: Alignment, todo: list[int]) -> tuple[int, list[int]]:
+    free = [k for k in todo if not any(k in state.blocks[o].inner for o in todo)]
+    for k in free:
+        block = state.blocks[k]
+        settled = [
+            j
+            for j, b in enumerate(block.bindings)
+            if not (state.bearers(b.tensor) & set(todo)) - {k, *block.inner}
+        ]
+        if any(state.a[block.bindings[j].tensor].ndim > 1 for j in settled):
+            return k, settled
+    k = free[0]
+    return k, list(range(len(state.blocks[k].bindings)))
+
+
+def visit(state: Alignment, k: int, places: list[int] | None = None) -> None:
+    """Move one block to its best element, and the blocks inside it after it.
+
+    Args:
+        state: The state, changed in place.
+        k: The block.
+        places: Places that count; all if ``None``.
+    """
+    block = state.blocks[k]
+    state.dirty[k] = False
+    if not block.bindings:
+        return
+    outer = block.kind == "permutation" and bool(block.inner)
+    even, odd = (slice_profits(state, k), None) if outer else state.costs(k, places)
+    moves, gain, changed = solve(state.symmetry, block, even, odd)
+    if gain <= RELATIVE_GAIN * _size(even, odd) or (not outer and _meets_itself(state, k) and not _improves(state, moves)):
+        return
+    state.move(k, moves, changed)
+    state.dirty[k] = _meets_itself(state, k)
+    if outer:
+        for inner in block.inner:
+            visit(state, inner)
+
+
+def _size(even: Tensor, odd: Tensor | None) -> float:
+    total = float(torch.linalg.vector_norm(even.diagonal(dim1=-2, dim2=-1).double(), 1))
+    return total + (0.0 if odd is None else float(torch.linalg.vector_norm(odd.diagonal(dim1=-2, dim2=-1).double(), 1)))
+
+
+def _meets_itself(state: Alignment, k: int) -> bool:
+    """Return whether the wire bears two axes of one tensor: the inner products are then only a linearization."""
+    names = [b.tensor for b in state.blocks[k].bindings]
+    return len(set(names)) < len(names)
+
+
+def _improves(state: Alignment, moves: list[Move]) -> bool:
+    factors = {m.factor for m in moves}
+    names = {n for f in factors for n in state.symmetry.factors[f].tensors if n in state.b}
+    before = after = 0.0
+    moved = {n: x for n, x in state.b.items()}
+    for move in moves:
+        factor = state.symmetry.factors[move.factor]
+        for binding in factor.bindings:
+            if binding.tensor in moved:
+                moved[binding.tensor] = binding.apply(factor.group, move.value, moved[binding.tensor])  # pyright: ignore
+    for n in names:
+        before += float((state.a[n] * state.b[n]).double().sum())
+        after += float((state.a[n] * moved[n]).double().sum())
+    return after > before

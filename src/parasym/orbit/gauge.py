@@ -1,0 +1,195 @@
+"""The balanced gauge: where the norm is least along the non-compact directions of the group."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+import torch
+from torch import Tensor
+
+from parasym.core import Params
+from parasym.groups import GeneralLinear, Orthogonal, PlaneRotation, PositiveScaling
+from parasym.orbit.objective import STATISTICS, counted
+from parasym.symmetry import Binding, Factor, Move, Symmetry
+
+
+@dataclass(frozen=True)
+class Balanced:
+    """Parameters in the balanced gauge.
+
+    Attributes:
+        params: The moved parameters.
+        moves: The moves that led there, one per factor that is not compact.
+        steps: Number of passes.
+    """
+
+    params: Params
+    moves: tuple[Move, ...]
+    steps: int
+
+
+def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: int = 1000) -> Balanced:
+    r"""Return the parameters of least norm along scalings, moduli of planes and ``GL(n)``.
+
+    Along ``exp(s)`` the squared norm :math:`\sum_p E_p e^{2ps}` is convex; where all powers have one sign (a scale that a
+    normalization forgets) it has no minimum, and the gauge is :math:`\sum_p E_p e^{2ps} = 1`. For ``GL(n)`` with Gram matrices
+    ``A`` of the covariant and ``B`` of the dual places, :math:`g A g^\top = g^{-\top} B g^{-1}` for
+
+    .. math:: g = S^{1/2},\quad S = A^{-1/2}(A^{1/2} B A^{1/2})^{1/2} A^{-1/2}.
+
+    Neighbouring wires share tensors, so the passes repeat until no move is larger than ``tolerance``. What is left of
+    the group is isometric. Channels without any weight on one side stay as they are.
+
+    Args:
+        symmetry: Any symmetry.
+        params: Parameters by name; not modified.
+        tolerance: Largest logarithm of a move at which to stop.
+        max_steps: Bound on the passes.
+
+    References:
+        Kempf, Ness. The length of vectors in representation spaces. 1979.
+        Stock et al. Equi-normalization of neural networks. ICLR 2019, https://arxiv.org/abs/1902.10416
+    """
+    names = set(counted(params, STATISTICS))
+    active = [k for k, f in enumerate(symmetry.factors) if _is_noncompact(f)]
+    values: dict[int, Tensor] = {}
+    step = 0
+    for step in range(1, max_steps + 1):
+        largest = 0.0
+        for k in active:
+            factor = symmetry.factors[k]
+            g, size = _balancing(factor, params, names)
+            if size == 0.0:
+                continue
+            largest = max(largest, size)
+            params = factor.act(g, params)
+            values[k] = g if k not in values else factor.group.compose(g, values[k])
+        if largest <= tolerance:
+            break
+    return Balanced(params, tuple(Move(k, g) for k, g in values.items()), step)
+
+
+def _is_noncompact(factor: Factor) -> bool:
+    group = factor.group
+    if isinstance(group, PlaneRotation):
+        return group.scale
+    return isinstance(group, PositiveScaling) or (isinstance(group, GeneralLinear) and not isinstance(group, Orthogonal))
+
+
+def _balancing(factor: Factor, params: Params, names: set[str]) -> tuple[Tensor, float]:
+    bindings = [b for b in factor.bindings if isinstance(b, Binding) and b.tensor in names and b.power != 0]
+    like = params[factor.tensors[0]]
+    if not bindings:
+        return factor.group.identity(factor.batch, dtype=like.dtype, device=like.device), 0.0
+    if isinstance(factor.group, GeneralLinear):
+        g = balancing_matrix(*grams(bindings, params))
+        size = float((g - torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)).abs().max())
+        return g.to(like), size
+    log = balancing_log(_energies(factor, bindings, params))
+    scale = log.exp().to(like)
+    if isinstance(factor.group, PlaneRotation):
+        scale = torch.complex(scale, torch.zeros_like(scale))
+    return scale, float(log.abs().max())
+
+
+def _energies(factor: Factor, bindings: list[Binding], params: Params) -> dict[Fraction, Tensor]:
+    """Return the sum of squares of every channel by power, of shape ``[*over, n]``."""
+    out: dict[Fraction, Tensor] = {}
+    for binding in bindings:
+        energy = torch.linalg.vector_norm(binding.gather(params[binding.tensor]), dim=-2, dtype=torch.float64).square()
+        if isinstance(factor.group, PlaneRotation):
+            energy = energy.unflatten(-1, (2, -1)).sum(-2)
+        out[binding.power] = out[binding.power] + energy if binding.power in out else energy
+    return out
+
+
+def balancing_log(energies: dict[Fraction, Tensor]) -> Tensor:
+    r"""Return ``s`` that minimizes :math:`\sum_p E_p e^{2ps}`, or makes it 1 where all powers have one sign.
+
+    For powers 1 and -1 it is :math:`\tfrac14 \ln(E_{-1}/E_1)`; otherwise the root of a monotone function, by bisection.
+
+    Args:
+        energies: Non-negative tensors of one shape, by power.
+
+    Example:
+        >>> balancing_log({Fraction(1): torch.tensor([1.0]), Fraction(-1): torch.tensor([16.0])}).exp()
+        tensor([2.])
+    """
+    powers = sorted(energies)
+    if powers == [-1, 1]:
+        ratio = energies[Fraction(-1)] / energies[Fraction(1)]
+        alive = (energies[Fraction(-1)] > 0) & (energies[Fraction(1)] > 0)
+        return torch.where(alive, ratio, torch.ones_like(ratio)).log() / 4
+    if len(powers) == 1:
+        energy = energies[powers[0]]
+        return -torch.where(energy > 0, energy, torch.ones_like(energy)).log() / (2 * float(powers[0]))
+    return _root(energies)
+
+
+def _root(energies: dict[Fraction, Tensor]) -> Tensor:
+    powers = sorted(energies)
+    mixed = powers[0] < 0 < powers[-1]
+    target = 0.0 if mixed else 1.0
+    sides = [sum(e for p, e in energies.items() if p > 0), sum(e for p, e in energies.items() if p < 0)]
+    first = next(iter(energies.values()))
+    alive = torch.ones_like(first, dtype=torch.bool)
+    for side in sides:
+        if isinstance(side, Tensor):
+            alive &= side > 0
+    low, high = torch.full_like(first, -60.0), torch.full_like(first, 60.0)
+    for _ in range(120):
+        s = (low + high) / 2
+        value = sum(e * (float(p) if mixed else 1.0) * (2 * float(p) * s).exp() for p, e in energies.items()) - target
+        above = (value > 0) == (mixed or powers[-1] > 0)
+        high, low = torch.where(above, s, high), torch.where(above, low, s)
+    return torch.where(alive, (low + high) / 2, torch.zeros_like(first))
+
+
+def grams(bindings: list[Binding], params: Params) -> tuple[Tensor, Tensor]:
+    """Return the Gram matrices of the covariant and of the dual places, in float64, of shape ``[*over, n, n]``."""
+    parts: dict[bool, list[Tensor]] = {False: [], True: []}
+    for binding in bindings:
+        x = binding.gather(params[binding.tensor]).double()
+        parts[binding.dual].append(x.mT @ x)
+    some = (parts[False] or parts[True])[0]
+    a, b = (torch.stack(parts[side]).sum(0) if parts[side] else torch.zeros_like(some) for side in (False, True))
+    return a, b
+
+
+def balancing_matrix(a: Tensor, b: Tensor) -> Tensor:
+    r"""Return the symmetric ``g`` with :math:`g A g = g^{-1} B g^{-1}`.
+
+    Where only one of the two is regular (a wire wider than a neighbour) the orbit has no point of least norm; then ``g`` makes
+    the regular one the unit matrix. Where neither is, the gauge is undetermined and ``g`` is the identity.
+
+    Args:
+        a: Symmetric positive matrices of shape ``[*batch, n, n]``.
+        b: The same.
+
+    Example:
+        >>> balancing_matrix(torch.eye(1), 16 * torch.eye(1))
+        tensor([[2.]])
+    """
+    left, right = is_regular(a)[..., None, None], is_regular(b)[..., None, None]
+    eye = torch.eye(a.shape[-1], dtype=a.dtype, device=a.device)
+    safe_a, safe_b = torch.where(left, a, eye), torch.where(right, b, eye)
+    root, inverse = _power(safe_a, 0.5), _power(safe_a, -0.5)
+    s = inverse @ _power(root @ safe_b @ root, 0.5) @ inverse
+    balanced = _power((s + s.mT) / 2, 0.5)
+    one_sided = torch.where(left, inverse, torch.where(right, _power(safe_b, 0.5), eye))
+    return torch.where(left & right, balanced, one_sided)
+
+
+def is_regular(m: Tensor) -> Tensor:
+    """Return whether symmetric positive matrices have full rank: the eigenvalues span less than ten decades.
+
+    Args:
+        m: Matrices of shape ``[*batch, n, n]``.
+    """
+    values = torch.linalg.eigvalsh(m)
+    return values[..., 0] > 1e-10 * values[..., -1].clamp_min(torch.finfo(m.dtype).tiny)
+
+
+def _power(m: Tensor, exponent: float) -> Tensor:
+    values, vectors = torch.linalg.eigh(m)
+    values = values.clamp_min(torch.finfo(m.dtype).tiny).pow(exponent)
+    return (vectors * values.unsqueeze(-2)) @ vectors.mT

@@ -1,0 +1,106 @@
+"""What a user may pass to the verbs of this folder: checked once, here."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from parasym.core import BadInputError, Params
+from parasym.symmetry import Symmetry
+
+
+def check_models(symmetry: Symmetry, models: Sequence[Params]) -> None:
+    """Check that checkpoints fit the symmetry and each other.
+
+    Args:
+        symmetry: The symmetry of their architecture.
+        models: Parameters and buffers by name, at least one.
+
+    Raises:
+        BadInputError: If names, shapes, dtypes or devices differ, if a parameter that moves is an
+            integer, or if any value is NaN or infinite. The message names the first culprits.
+    """
+    if not models:
+        raise BadInputError("Argument `models` must hold at least one dictionary of parameters, but is empty.")
+    for k, params in enumerate(models):
+        _check_moving(symmetry, params, k)
+        _check_values(params, k)
+        if k:
+            _check_alike(models[0], params, k)
+
+
+def _check_moving(symmetry: Symmetry, params: Params, k: int) -> None:
+    shapes = dict(symmetry.shapes)
+    moving = list(dict.fromkeys(name for factor in symmetry.factors for name in factor.tensors))
+    missing = [name for name in moving if name not in params]
+    if missing:
+        raise BadInputError(
+            f"Model {k} lacks {_listed(missing)}, which the symmetry moves. "
+            "Pass all parameters and buffers by name, for example `parasym.core.model_params(model)`."
+        )
+    for name in moving:
+        x = params[name]
+        if tuple(x.shape) != tuple(shapes.get(name, x.shape)):
+            raise BadInputError(
+                f"`{name}` of model {k} must have shape {shapes[name]}, but has shape {tuple(x.shape)}. "
+                "It is from another architecture than the symmetry: run `find` on this one."
+            )
+        if not x.is_floating_point():
+            raise BadInputError(
+                f"`{name}` of model {k} must be floating point to be moved, but is {x.dtype}. Dequantize or cast it first."
+            )
+
+
+def _check_values(params: Params, k: int) -> None:
+    for name, x in params.items():
+        if not isinstance(x, Tensor):
+            raise BadInputError(f"`{name}` of model {k} must be a tensor, but is {type(x).__name__}.")
+        if x.is_floating_point() and not torch.isfinite(x).all():
+            count = int((~torch.isfinite(x)).sum())
+            raise BadInputError(
+                f"`{name}` of model {k} has {count} NaN or infinite values of {x.numel()}. "
+                "A diverged checkpoint cannot be matched: use an earlier one."
+            )
+
+
+def _check_alike(a: Params, b: Params, k: int) -> None:
+    extra, missing = sorted(b.keys() - a.keys()), sorted(a.keys() - b.keys())
+    if extra or missing:
+        said = [f"{what} {_listed(names)}" for what, names in (("lacks", missing), ("has in addition", extra)) if names]
+        raise BadInputError(f"Models 0 and {k} must have the same names, but model {k} {' and '.join(said)}.")
+    for name, x in a.items():
+        y = b[name]
+        for what, left, right in (("shape", tuple(x.shape), tuple(y.shape)), ("dtype", x.dtype, y.dtype)):
+            if left != right:
+                raise BadInputError(f"`{name}` must have the same {what} in all models, but has {left} in model 0 and {right} in model {k}.")
+        if x.device != y.device:
+            raise BadInputError(f"`{name}` is on {x.device} in model 0 and on {y.device} in model {k}. Move both to one device.")
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(f"`{name}`" for name in names[:5])
+    return shown + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def working(params: Params, names: Sequence[str]) -> Params:
+    """Return the named tensors, detached and in at least single precision.
+
+    Args:
+        params: Parameters by name.
+        names: Which to keep.
+    """
+    return {n: params[n].detach().to(torch.promote_types(params[n].dtype, torch.float32)) for n in names}
+
+
+def moving_names(symmetry: Symmetry) -> list[str]:
+    """Return the names of the tensors that the symmetry moves or reads, in order.
+
+    Args:
+        symmetry: Any symmetry.
+    """
+    names = dict.fromkeys(name for factor in symmetry.factors for name in factor.tensors)
+    for factor in symmetry.factors:
+        for binding in factor.bindings:
+            for step in getattr(binding, "through", ()):
+                names[step.weight] = None
+    return list(names)

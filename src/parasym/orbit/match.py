@@ -1,0 +1,61 @@
+"""``match``: the element that brings one model closest to another."""
+
+import torch
+
+from parasym.core import Params
+from parasym.orbit.fit import fit_continuous
+from parasym.orbit.gauge import balance
+from parasym.orbit.inputs import check_models, working
+from parasym.orbit.method import AbstractMethod
+from parasym.orbit.normal_form import normal_form
+from parasym.orbit.objective import gap
+from parasym.orbit.translation import fit_translations, settle
+from parasym.orbit.weight import WeightMatching
+from parasym.symmetry import Element, Symmetry
+
+MATCH_TOLERANCE = 1e-3
+"""Largest logarithm of a scale at which balancing stops before matching: it only prepares the inner products."""
+
+
+def match(
+    symmetry: Symmetry,
+    a: Params,
+    b: Params,
+    *,
+    method: AbstractMethod = WeightMatching(),
+    generator: torch.Generator | None = None,
+) -> Element:
+    r"""Return the element that brings ``b`` closest to ``a``: :math:`\operatorname{argmin}_g \|a - g b\|`.
+
+    Both models are taken to the balanced gauge, where the rest of the group is isometric and the ``method`` aligns it; then
+    scales, invertible maps and translations are fitted to ``a`` as it is. The minimum is a local one, but with
+    :class:`WeightMatching` never farther from ``a`` than ``b`` was. The norm counts every floating-point tensor
+    but the running statistics of normalization layers.
+
+    Args:
+        symmetry: The symmetry of their architecture.
+        a: The target: parameters and buffers by name.
+        b: The model to move, with the same names, shapes, dtypes and device.
+        method: How to align them.
+        generator: Source of randomness, on the CPU; only methods with restarts use it.
+
+    Returns:
+        An element for ``symmetry.act(element, b)``.
+
+    Raises:
+        BadInputError: If the two do not fit the symmetry or each other, or hold NaN or infinite values.
+    """
+    check_models(symmetry, [a, b])
+    a, b = working(a, list(a)), working(b, list(b))
+    settled_a, settled_b = settle(symmetry, a), settle(symmetry, b)
+    left, right = (balance(symmetry, x, tolerance=MATCH_TOLERANCE, max_steps=30) for x in (settled_a, settled_b))
+    aligned = method.align(symmetry, left.params, right.params, generator=generator)
+    back = symmetry.inverse(Element(left.moves))
+    element = normal_form(symmetry, Element((*right.moves, *aligned.moves, *back.moves)))
+    fitted, _ = fit_continuous(symmetry, settled_a, symmetry.act(element, settled_b))
+    element = normal_form(symmetry, Element((*element.moves, *fitted)))
+    shifts, moved = fit_translations(symmetry, a, symmetry.act(element, b))
+    element = normal_form(symmetry, Element((*element.moves, *shifts)))
+    if method.descends and gap(a, moved) > gap(a, b):
+        return Element()
+    return element

@@ -1,0 +1,75 @@
+"""A product of moves as one move per factor."""
+
+import torch
+from torch import Tensor
+
+from parasym.groups import Permutation, Translation
+from parasym.symmetry import Element, Factor, Move, Shift, Symmetry
+
+
+def normal_form(symmetry: Symmetry, element: Element) -> Element:
+    r"""Return an equal element with one move per factor: permutations first, outer wires before inner ones.
+
+    Permutations normalize the other groups: :math:`\pi\,x = (\pi x \pi^{-1})\,\pi`, where the conjugate of an element with one
+    entry (or one matrix) per channel is that element permuted. What follows a translation is left as it is, since translations
+    depend on the parameters. If two factors do not nest, the element is returned unchanged.
+
+    Args:
+        symmetry: The symmetry.
+        element: Any of its elements.
+    """
+    values: dict[int, Tensor] = {}
+    for at, move in enumerate(element.moves):
+        factor = symmetry.factors[move.factor]
+        if isinstance(factor.group, Translation):
+            return Element((*_ordered(symmetry, values), *_merged(symmetry, element.moves[at:])))
+        if isinstance(factor.group, Permutation):
+            for k, value in values.items():
+                if k != move.factor:
+                    conjugate = _conjugate(factor, move.value, symmetry.factors[k], value)
+                    if conjugate is None:
+                        return element
+                    values[k] = conjugate
+        old = values.get(move.factor)
+        values[move.factor] = move.value if old is None else factor.group.compose(move.value, old)
+    return Element(_ordered(symmetry, values))
+
+
+def _merged(symmetry: Symmetry, tail: tuple[Move, ...]) -> tuple[Move, ...]:
+    """Return translations that commute as one per factor; anything else as it is."""
+    factors = {m.factor: symmetry.factors[m.factor] for m in tail}
+    moved = {name for f in factors.values() for name in f.tensors}
+    read = {t.weight for f in factors.values() for s in f.bindings if isinstance(s, Shift) for t in s.through}
+    if moved & read or not all(isinstance(f.group, Translation) for f in factors.values()):
+        return tail
+    sums: dict[int, Tensor] = {}
+    for move in tail:
+        sums[move.factor] = sums[move.factor] + move.value if move.factor in sums else move.value
+    return tuple(Move(k, sums[k]) for k in sorted(sums))
+
+
+def _ordered(symmetry: Symmetry, values: dict[int, Tensor]) -> tuple[Move, ...]:
+    def rank(k: int) -> tuple[bool, int, int]:
+        factor = symmetry.factors[k]
+        return not isinstance(factor.group, Permutation), len(factor.over), k
+
+    return tuple(Move(k, values[k]) for k in sorted(values, key=rank))
+
+
+def _conjugate(by: Factor, p: Tensor, factor: Factor, value: Tensor) -> Tensor | None:
+    """Return ``value`` of ``factor`` after a permutation ``p`` of ``by`` is pushed before it, or ``None`` if it cannot be."""
+    lead = len(by.over)
+    if by.wire in factor.over:
+        axis = factor.over.index(by.wire)
+    elif by.wire == factor.wire and not isinstance(factor.group, Permutation):
+        axis = len(factor.over)
+        if value.ndim != axis + 1 or value.shape[axis] != by.wire.size:
+            return None
+    else:
+        return value
+    if factor.over[:lead] != by.over or axis < lead:
+        return None
+    shape = [1] * value.ndim
+    shape[:lead] = p.shape[:-1]
+    shape[axis] = p.shape[-1]
+    return torch.take_along_dim(value, p.reshape(shape).to(value.device), dim=axis)

@@ -1,0 +1,107 @@
+"""Translations: removed from one model, or fitted between two."""
+
+import torch
+from torch import Tensor
+
+from parasym.core import Params
+from parasym.groups import Translation
+from parasym.orbit.objective import STATISTICS, counted
+from parasym.symmetry import Factor, Move, Shift, Symmetry
+
+
+def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance: float = 1e-12) -> Params:
+    r"""Return the parameters with every translation spent on the first tensor it moves.
+
+    Of the tensor ``x`` that a translation adds to directly, :math:`x \mapsto x + D t`, only the part orthogonal to the image of
+    ``D`` remains: a bias that moves freely becomes 0, rows that shift along the mean lose their mean. The result
+    does not depend on where in the orbit of the translations one starts, and goes along with every isometry.
+
+    Args:
+        symmetry: Any symmetry.
+        params: Parameters by name; not modified.
+        max_steps: Bound on the passes over all translations.
+        tolerance: Largest translation, relative to the tensor, at which to stop.
+    """
+    factors = [f for f in symmetry.factors if isinstance(f.group, Translation)]
+    for _ in range(max_steps if factors else 0):
+        largest = 0.0
+        for factor in factors:
+            t, size = _settling(factor, params)
+            if size > 0:
+                params = factor.act(t, params)
+                largest = max(largest, size)
+        if largest <= tolerance:
+            break
+    return params
+
+
+def _settling(factor: Factor, params: Params) -> tuple[Tensor, float]:
+    shifts = [s for s in factor.bindings if isinstance(s, Shift)]
+    direct = [s for s in shifts if not s.through] or shifts
+    shift = direct[0]
+    x = params[shift.tensor]
+    zero = torch.zeros(*factor.batch, factor.group.size, dtype=x.dtype, device=x.device)
+    t = _least_squares([shift], zero, params, {shift.tensor: -x})
+    scale = float(x.abs().max())
+    return t, float(t.abs().max()) / scale if scale > 0 else 0.0
+
+
+def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int = 5) -> tuple[list[Move], Params]:
+    r"""Return the translations that bring ``b`` closest to ``a``, and ``b`` moved by them.
+
+    Each is a linear least-squares problem :math:`\min_t \sum_T \|a_T - b_T - D_T t\|^2`; they repeat until none gains.
+
+    Args:
+        symmetry: Any symmetry.
+        a: The target.
+        b: What is moved; not modified.
+        max_steps: Bound on the passes.
+    """
+    moves: list[Move] = []
+    names = set(counted(a, STATISTICS))
+    for _ in range(max_steps):
+        largest = 0.0
+        for k, factor in enumerate(symmetry.factors):
+            shifts = [s for s in factor.bindings if isinstance(s, Shift) and s.tensor in names]
+            if not shifts or not isinstance(factor.group, Translation):
+                continue
+            x = b[shifts[0].tensor]
+            zero = torch.zeros(*factor.batch, factor.group.size, dtype=x.dtype, device=x.device)
+            t = _least_squares(shifts, zero, b, {s.tensor: a[s.tensor] - b[s.tensor] for s in shifts})
+            size = float(t.abs().max())
+            if size > 0:
+                b = factor.act(t, b)
+                moves.append(Move(k, t))
+            largest = max(largest, size)
+        if largest <= 1e-9:
+            break
+    return moves, b
+
+
+def _least_squares(shifts: list[Shift], zero: Tensor, params: Params, residual: Params) -> Tensor:
+    """Return the ``t`` of least ``sum ||residual - D t||^2`` by conjugate gradients on the normal equations."""
+
+    def forward(t: Tensor) -> Params:
+        out: Params = {}
+        for shift in shifts:
+            delta = shift.delta(t, params)
+            out[shift.tensor] = out[shift.tensor] + delta if shift.tensor in out else delta
+        return out
+
+    _, pull = torch.func.vjp(forward, zero)
+    t = zero
+    r = pull({n: x.to(zero) for n, x in residual.items()})[0]
+    p, rr = r, float((r * r).sum())
+    stop = rr * torch.finfo(zero.dtype).eps ** 2 * 4
+    for _ in range(2 * zero.numel() + 10):
+        if rr <= stop or rr == 0:
+            break
+        image = forward(p)
+        q = pull(image)[0]
+        curvature = float(sum(float(x.square().sum()) for x in image.values()))
+        if curvature == 0:
+            break
+        t, r = t + (rr / curvature) * p, r - (rr / curvature) * q
+        rr, old = float((r * r).sum()), rr
+        p = r + (rr / old) * p
+    return t
