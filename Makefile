@@ -47,7 +47,7 @@ format: $(VENV)/.check
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.docs tables
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 tables: $(VENV)/.demo
 	$(BIN)/python -m parasym.testing.tables docs/tables.md
