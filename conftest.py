@@ -7,12 +7,17 @@ os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import doctest
+import importlib.util
+import shutil
 
 import hypothesis
 import pytest
 import torch
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
+
+OPTIONAL = ("torchvision", "transformers", "digit_recognizer", "facenet_pytorch", "torchani", "pynauty", "sklearn")
+"""Third-party packages whose tests skip where they are missing."""
 
 hypothesis.settings.register_profile("parasym", deadline=None, derandomize=True, max_examples=25)
 hypothesis.settings.load_profile("parasym")
@@ -41,3 +46,12 @@ def _seeded(doctest_namespace: dict[str, object]) -> None:
     """Give every test the same global seed, and doctests the name ``torch``."""
     torch.manual_seed(0)
     doctest_namespace["torch"] = torch
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say which optional parts of the suite could run here."""
+    present = {name: importlib.util.find_spec(name) is not None for name in OPTIONAL}
+    present |= {"chromium": shutil.which("chromium") is not None, "GPU": torch.cuda.is_available()}
+    terminalreporter.section("covered")
+    for title, wanted in (("with", True), ("without", False)):
+        terminalreporter.write_line(f"{title}: {', '.join(name for name, there in present.items() if there is wanted) or '-'}")
