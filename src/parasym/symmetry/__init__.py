@@ -3,11 +3,12 @@
 from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor, Wire
-from parasym.symmetry.shift import Shift, Through
+from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.symmetry import Symmetry, Uncovered
 from parasym.symmetry.text import group_name
 
 __all__ = [
+    "Along",
     "Binding",
     "Element",
     "Factor",

@@ -97,6 +97,16 @@ class Binding:
         moved = group.act(g, layout.gather(x) + self.offset, -1, dual=self.dual) - self.offset
         return layout.scatter(x, moved)
 
+    def gather(self, x: Tensor) -> Tensor:
+        """Return the region of ``x`` as ``[*over, rest, length]``, the wire last.
+
+        Args:
+            x: The tensor named :attr:`tensor`, or another of its shape.
+        """
+        if self.slot is not None:
+            _length(x, self.slot)
+        return _layout(self, tuple(x.shape)).gather(x)
+
 
 def _length(x: Tensor, slot: Slot) -> int:
     if slot.axis >= x.ndim:

@@ -9,7 +9,7 @@ from parasym.core import BadInputError
 from parasym.groups import GROUPS, AbstractGroup
 from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.factor import Factor, Wire
-from parasym.symmetry.shift import Shift, Through
+from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.symmetry import Symmetry, Uncovered
 
 FORMAT = 1
@@ -111,8 +111,14 @@ def _shift(data: dict[str, Any]) -> Shift:
         dims=tuple(data["dims"]),
         sign=data["sign"],
         slots=tuple(_slot(s) for s in data["slots"]),
-        through=tuple(Through(t["weight"], _slot(t["slot"]), t["axis"]) for t in data["through"]),
+        through=tuple(_step(t) for t in data["through"]),
     )
+
+
+def _step(data: dict[str, Any]) -> Through | Along:
+    if "slot" in data:
+        return Through(data["weight"], _slot(data["slot"]), data["axis"])
+    return Along(data["weight"], data["power"], data["offset"])
 
 
 def _tuples(value: Any) -> Any:

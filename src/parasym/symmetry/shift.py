@@ -14,7 +14,7 @@ class Through:
 
     Attributes:
         weight: Name of the parameter.
-        slot: Where ``t`` meets it.
+        slot: The part of an axis along which ``t`` meets it.
         axis: The axis along which the result lies.
     """
 
@@ -28,11 +28,32 @@ class Through:
         index, sizes, at = unfold({self.slot.axis: self.slot}, tuple(weight.shape))
         part = select(weight, index).reshape(sizes)
         spread = [1] * len(sizes)
-        spread[at[self.slot.axis] + 1 + self.slot.place] = len(t)
+        first = at[self.slot.axis] + 1
+        spread[first : first + len(self.slot.sizes)] = self.slot.sizes
         product = (part * t.to(part).reshape(spread)).reshape(
             [-1 if k == self.slot.axis else n for k, n in enumerate(weight.shape)]
         )
         return product.sum(dim=[k for k in range(product.ndim) if k != self.axis])
+
+
+@dataclass(frozen=True)
+class Along:
+    r"""A vector that carries a translation on channel by channel: :math:`t \mapsto (v + o)^{p} \odot t`.
+
+    Attributes:
+        weight: Name of the parameter or buffer ``v`` of shape ``[n]``.
+        power: The exponent ``p``.
+        offset: The number ``o``.
+    """
+
+    weight: str
+    power: float = 1.0
+    offset: float = 0.0
+
+    def apply(self, t: Tensor, params: Params) -> Tensor:
+        """Return the product, of shape ``[n]``."""
+        vector = params[self.weight].reshape(-1).to(t)
+        return t * (vector + self.offset) ** self.power
 
 
 @dataclass(frozen=True)
@@ -44,7 +65,7 @@ class Shift:
 
     Attributes:
         tensor: Name of the parameter or buffer.
-        shape: Shape as which ``t`` is read (after the weights it goes through, one axis).
+        shape: Shape as which ``t`` is read once it went through.
         dims: For every unflattened axis of the parameter, the axis of ``t`` or ``None``.
         sign: 1 or -1.
         slots: How axes are unflattened or restricted; other axes are whole.
@@ -56,7 +77,7 @@ class Shift:
     dims: tuple[int | None, ...]
     sign: int = 1
     slots: tuple[Slot, ...] = ()
-    through: tuple[Through, ...] = ()
+    through: tuple[Through | Along, ...] = ()
 
     def delta(self, t: Tensor, params: Params) -> Tensor:
         """Return the full shift of the parameter, zero outside the region.
@@ -68,7 +89,7 @@ class Shift:
         x = params[self.tensor]
         for step in self.through:
             t = step.apply(t, params)
-        t = (t if self.through else t.reshape(self.shape)) * self.sign
+        t = t.reshape(self.shape) * self.sign
         index, sizes, _ = unfold({slot.axis: slot for slot in self.slots}, tuple(x.shape))
         order = [d for d in self.dims if d is not None]
         t = t.permute(order).reshape([n if d is not None else 1 for n, d in zip(sizes, self.dims, strict=True)])

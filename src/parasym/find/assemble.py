@@ -1,0 +1,257 @@
+"""From types, levels and exponents to factors with their bindings."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product as cartesian
+
+from parasym.find.axis import Leaf, Term
+from parasym.find.color import cells
+from parasym.find.dependence import Deps, dependences
+from parasym.find.exponent import Exponents
+from parasym.find.exponent import Slot as Where
+from parasym.find.level import channelwise_wires
+from parasym.find.links import Cell, Ground, TooManyCells
+from parasym.find.redundancy import Span
+from parasym.find.slots import slot_of
+from parasym.groups import AbstractGroup, GeneralLinear, Orthogonal, Permutation, PlaneRotation, PositiveScaling, SignFlip
+from parasym.rules.program import Kind, Value, operands
+from parasym.symmetry import Binding, Factor, Slot, Wire
+
+Pattern = dict[Where, int | Fraction]
+
+
+@dataclass
+class Assembly:
+    """Everything that is known about the wires of a program, and the factors made of it.
+
+    Args:
+        ground: Types and places.
+    """
+
+    ground: Ground
+
+    def __post_init__(self) -> None:
+        types = self.ground.types
+        self.channelwise = channelwise_wires(types)
+        self.mixed = {w for v in types.program.values for a in range(len(v.shape)) for t in types.terms(v, a) for w in t.wires}
+        self.mixed -= self.channelwise | types.pinned | types.planes
+        self.deps: Deps = dependences(self.ground, self.mixed | (types.planes - self.channelwise))
+        self.cells = cells(types)
+        self.scales = Exponents(self.ground, 0)
+        self.signs = Exponents(self.ground, 2)
+        used = {x.index for step in types.program.code for x in operands(step)}
+        used |= types.program.loops | {v.index for v in types.program.outputs}
+        self.leaves = [v for v in types.program.values if v.leaf and v.index in used]
+        self.where = self._where()
+        self.order = {wire: k for k, wire in enumerate(self.where)}
+        self.names = {wire: self._name(wire) for wire in self.where}
+
+    def _where(self) -> dict[Leaf, list[Where]]:
+        out: dict[Leaf, list[Where]] = {}
+        for value in self.leaves:
+            for axis in range(len(value.shape)):
+                for t, term in enumerate(self.ground.types.terms(value, axis)):
+                    for k, wire in enumerate(term.wires):
+                        out.setdefault(wire, []).append((value.index, axis, t, k))
+        return out
+
+    def _name(self, wire: Leaf) -> Wire:
+        index, axis, t, k = self.where[wire][0]
+        value = self._value(index)
+        terms = self.ground.types.terms(value, axis)
+        label = f"{value.name}[{axis}]"
+        if len(terms) > 1:
+            label += f"[{terms[t].start}:]"
+        if len(terms[t].wires) > 1:
+            label += f".{k}"
+        return Wire(label, wire.size)
+
+    def _value(self, index: int) -> Value:
+        return self.ground.types.program.values[index]
+
+    # -- factors ----------------------------------------------------------------------------------
+
+    def linear_factors(self) -> tuple[list[Factor], list[Factor]]:
+        """Return the continuous and the discrete factors that act linearly on wires."""
+        continuous: list[Factor] = []
+        discrete: list[Factor] = []
+        spans = (Span(self.ground, 0), Span(self.ground, 2))
+        for wire in sorted(self.where, key=lambda w: -len(self.deps.get(w, ()))):
+            c, d = self._wire_factors(wire, spans)
+            continuous += c
+            discrete += d
+        continuous.sort(key=self._position)
+        discrete.sort(key=self._position)
+        for exponents, span, out, group in (
+            (self.scales, spans[0], continuous, PositiveScaling(1)),
+            (self.signs, spans[1], discrete, SignFlip(1)),
+        ):
+            out += self._whole_factors(exponents, span, group)
+        return continuous, discrete
+
+    def _position(self, factor: Factor) -> int:
+        return next(k for k, wire in enumerate(self.names.values()) if wire == factor.wire)
+
+    def _wire_factors(self, wire: Leaf, spans: tuple[Span, Span]) -> tuple[list[Factor], list[Factor]]:
+        types = self.ground.types
+        patterns = self._sparse(self.scales.wire_basis([(self._value(w[0]), w) for w in self.where[wire]]))
+        everywhere: Pattern = dict.fromkeys(self.where[wire], 1)
+        if wire in types.pinned or wire.size == 1:
+            return [], []
+        if wire in types.planes and wire not in self.channelwise:
+            return self._planes(wire, patterns, spans), []
+        if wire in self.mixed:
+            return self._mixing(wire, patterns, everywhere, spans), []
+        discrete: list[Factor] = []
+        classes = self.cells.get(wire, (tuple(range(wire.size)),))
+        if wire not in types.planes and classes is not None and any(len(c) > 1 for c in classes):
+            group = Permutation(wire.size, classes if len(classes) > 1 else ())
+            discrete.append(self._factor(group, wire, everywhere))
+        for pattern in self.signs.wire_basis([(self._value(w[0]), w) for w in self.where[wire]]):
+            if spans[1].add(pattern):
+                discrete.append(self._factor(SignFlip(wire.size), wire, pattern))
+        continuous = [
+            self._factor(PositiveScaling(wire.size), wire, pattern) for pattern in patterns if spans[0].add(pattern)
+        ]
+        return continuous, discrete
+
+    def _sparse(self, patterns: list[Pattern]) -> list[Pattern]:
+        """Return a basis of the same space whose patterns move few tensors, and parameters rather than buffers."""
+
+        def cost(pattern: Pattern) -> float:
+            return sum(1.0 if self._value(w[0]).kind is Kind.PARAMETER else 1.5 for w in pattern)
+
+        patterns = list(patterns)
+        better = True
+        while better:
+            better = False
+            for i, p in enumerate(patterns):
+                for q in patterns[:i] + patterns[i + 1 :]:
+                    shared = next((w for w in p if w in q), None)
+                    if shared is None:
+                        continue
+                    ratios = {Fraction(p[w]) / Fraction(q[w]) for w in p if w in q}
+                    sums = [_minus(p, q, r) for r in ratios]
+                    best = min(sums, key=cost)
+                    if cost(best) < cost(patterns[i]):
+                        patterns[i], better = best, True
+                        break
+        return patterns
+
+    def _mixing(self, wire: Leaf, patterns: list[Pattern], everywhere: Pattern, spans: tuple[Span, Span]) -> list[Factor]:
+        joint: Pattern = {}
+        for pattern in patterns:
+            joint |= {k: joint.get(k, 0) + v for k, v in pattern.items()}
+        if set(joint) == set(everywhere) and all(abs(p) == 1 for p in joint.values()):
+            spans[0].add(joint)
+            spans[1].add(everywhere)
+            return [self._factor(GeneralLinear(wire.size), wire, joint)]
+        if not joint:
+            spans[1].add(everywhere)
+            return [self._factor(Orthogonal(wire.size), wire, everywhere)]
+        return [self._factor(PositiveScaling(wire.size), wire, p) for p in patterns if spans[0].add(p)]
+
+    def _planes(self, wire: Leaf, patterns: list[Pattern], spans: tuple[Span, Span]) -> list[Factor]:
+        everywhere: Pattern = dict.fromkeys(self.where[wire], 1)
+        joint: Pattern = {}
+        for pattern in patterns:
+            joint |= {k: joint.get(k, 0) + v for k, v in pattern.items()}
+        scale = set(joint) == set(everywhere) and all(abs(p) == 1 for p in joint.values())
+        if joint and not scale:
+            return [self._factor(PositiveScaling(wire.size), wire, p) for p in patterns if spans[0].add(p)]
+        bindings: list[Binding] = []
+        for value in self.leaves:
+            for axis in range(len(value.shape)):
+                mine = [w for w in self.where[wire] if w[:2] == (value.index, axis)]
+                if not mine:
+                    continue
+                pairs = self._pairs(value, axis, mine)
+                if pairs is None:
+                    return [self._factor(PositiveScaling(wire.size), wire, p) for p in patterns if spans[0].add(p)]
+                for first, second in pairs:
+                    start = self._term(second).start
+                    power = Fraction(joint.get(first, 1)) if scale else Fraction(1)
+                    bindings += self._bindings(wire, first, power, second_start=start)
+        if scale:
+            spans[0].add(joint)
+        spans[1].add(everywhere)
+        over = self._over(wire)
+        return [Factor(PlaneRotation(wire.size, scale), self.names[wire], tuple(self.names[b] for b in over), tuple(bindings))]
+
+    def _pairs(self, value: Value, axis: int, mine: list[Where]) -> list[tuple[Where, Where]] | None:
+        """Return which places of a plane wire on an axis are the real and imaginary parts of each other."""
+        if len(mine) != 2:
+            return None
+        first, second = self._term(mine[0]), self._term(mine[1])
+        same = first.wires == second.wires and first.strides == second.strides and mine[0][3] == mine[1][3]
+        return [(mine[0], mine[1])] if same else None
+
+    def _whole_factors(self, exponents: Exponents, span: Span, group: AbstractGroup) -> list[Factor]:
+        keys: list[tuple[int, Cell]] = []
+        for value in self.leaves:
+            try:
+                keys += [(value.index, cell) for cell in self.ground.cells(value)]
+            except TooManyCells:
+                continue
+        out = []
+        for pattern in exponents.whole_basis(keys):
+            if span.add_cells(pattern):
+                bindings = tuple(
+                    Binding(value.name, None, region=self._region(value, cell), power=Fraction(power), offset=value.offset)
+                    for (index, cell), power in pattern.items()
+                    for value in [self._value(index)]
+                )
+                out.append(Factor(group, Wire(bindings[0].tensor, 1), (), bindings))
+        return out
+
+    def _region(self, value: Value, cell: Cell) -> tuple[Slot, ...]:
+        return tuple(
+            slot_of(axis, self.ground.types.terms(value, axis)[t], -1)
+            for axis, t in enumerate(cell)
+            if self.ground.count(value, axis) > 1
+        )
+
+    # -- bindings ---------------------------------------------------------------------------------
+
+    def _over(self, wire: Leaf) -> list[Leaf]:
+        bases = [b for b in self.deps.get(wire, ()) if b in self.order and b.size > 1]
+        return sorted(bases, key=self.order.__getitem__)
+
+    def _factor(self, group: AbstractGroup, wire: Leaf, pattern: Pattern) -> Factor:
+        bindings: list[Binding] = []
+        for where in self.where[wire]:
+            if where in pattern:
+                power = Fraction(1) if isinstance(group, Permutation | Orthogonal) and not isinstance(group, GeneralLinear) else Fraction(pattern[where])
+                bindings += self._bindings(wire, where, power)
+        over = tuple(self.names[b] for b in self._over(wire))
+        return Factor(group, self.names[wire], over, tuple(bindings))
+
+    def _term(self, where: Where) -> Term:
+        index, axis, t, _ = where
+        return self.ground.types.terms(self._value(index), axis)[t]
+
+    def _bindings(self, wire: Leaf, where: Where, power: Fraction, second_start: int | None = None) -> Iterable[Binding]:
+        """Return the bindings of one place: one for every combination of places of the outer wires."""
+        index, axis, _, k = where
+        value, term = self._value(index), self._term(where)
+        choices: list[list[Slot]] = []
+        for base in self._over(wire):
+            if base in term.wires:
+                choices.append([slot_of(axis, term, term.wires.index(base), second_start)])
+                continue
+            other = next(a for a in range(len(value.shape)) if a != axis and self._bears(value, a, base))
+            choices.append(
+                [slot_of(other, t, t.wires.index(base)) for t in self.ground.types.terms(value, other)]
+            )
+        own = slot_of(axis, term, k, second_start)
+        for over in cartesian(*choices):
+            yield Binding(value.name, own, over=over, power=power, offset=value.offset)
+
+    def _bears(self, value: Value, axis: int, wire: Leaf) -> bool:
+        return any(wire in t.wires for t in self.ground.types.terms(value, axis))
+
+
+def _minus(p: Pattern, q: Pattern, factor: Fraction) -> Pattern:
+    out = {w: p.get(w, 0) - factor * q.get(w, 0) for w in (*p, *q)}
+    return {w: v for w, v in out.items() if v}

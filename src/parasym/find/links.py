@@ -1,0 +1,254 @@
+"""How the places of one value continue in another: the ground on which all later passes stand.
+
+A *cell* of a value picks one term (one product of wires) on every axis. A *place* ``(axis, k)`` is
+wire number ``k`` of the term of an axis within a cell.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product as cartesian
+from math import prod
+
+from parasym.find.axis import Leaf
+from parasym.find.typing import Types
+from parasym.rules.program import (
+    Cat,
+    Contract,
+    Expand,
+    Fixed,
+    Instruction,
+    Normalize,
+    Permute,
+    Pointwise,
+    Reduce,
+    Reshape,
+    Rotary,
+    Slice,
+    Value,
+    operands,
+    result,
+    segments,
+)
+
+Cell = tuple[int, ...]
+Place = tuple[int, int]
+CELL_LIMIT = 2048
+
+
+class TooManyCells(Exception):
+    """A value is cut into so many blocks that tracking each is not worth it; it is pinned."""
+
+
+@dataclass(frozen=True)
+class Letters:
+    """An instruction as letters: one letter tuple per operand, then the output's; ``None`` is a broadcast axis."""
+
+    values: tuple[Value, ...]
+    letters: tuple[tuple[int | None, ...], ...]
+
+    @cached_property
+    def out(self) -> tuple[int | None, ...]:
+        """Letters of the output."""
+        return self.letters[-1]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A cell of an operand that continues in a cell of the output, and which place becomes which."""
+
+    x_cell: Cell
+    out_cell: Cell
+    places: dict[Place, Place]
+
+
+def letters_of(step: Instruction) -> Letters | None:
+    """Return the letters of an instruction, or ``None`` for reshapes, slices, concatenations and pins.
+
+    Args:
+        step: Any instruction.
+    """
+    if isinstance(step, Pointwise):
+        n = len(step.out.shape)
+        spec = []
+        for x in step.xs:
+            lead = n - len(x.shape)
+            spec.append(tuple(k + lead if m == step.out.shape[k + lead] else None for k, m in enumerate(x.shape)))
+        return Letters((*step.xs, step.out), (*spec, tuple(range(n))))
+    if isinstance(step, Contract):
+        return Letters((step.x, step.y, step.out), (step.x_letters, step.y_letters, step.out_letters))
+    if isinstance(step, Reduce):
+        axes = tuple(range(len(step.x.shape)))
+        return Letters((step.x, step.out), (axes, tuple(k for k in axes if k not in step.dims)))
+    if isinstance(step, Normalize | Rotary):
+        axes = tuple(range(len(step.x.shape)))
+        return Letters((step.x, step.out), (axes, axes))
+    if isinstance(step, Fixed):
+        kept = {out: x for x, out in step.kept}
+        n = len(step.x.shape)
+        out = tuple(kept.get(k, n + k) for k in range(len(step.out.shape)))
+        return Letters((step.x, step.out), (tuple(range(n)), out))
+    if isinstance(step, Expand):
+        n = len(step.out.shape)
+        lead = n - len(step.x.shape)
+        x = tuple(k + lead if m == step.out.shape[k + lead] else None for k, m in enumerate(step.x.shape))
+        return Letters((step.x, step.out), (x, tuple(range(n))))
+    if isinstance(step, Permute):
+        return Letters((step.x, step.out), (tuple(range(len(step.order))), step.order))
+    return None
+
+
+class Ground:
+    """Types of a program, with cells, places and links.
+
+    Args:
+        types: The types.
+    """
+
+    def __init__(self, types: Types) -> None:
+        self.types = types
+        self._links: dict[tuple[int, int], list[Link]] = {}
+
+    def count(self, value: Value, axis: int) -> int:
+        """Return the number of terms of an axis."""
+        return len(self.types.terms(value, axis))
+
+    def cells(self, value: Value) -> list[Cell]:
+        """Return every cell of a value.
+
+        Raises:
+            TooManyCells: If there are more than the limit.
+        """
+        counts = [self.count(value, k) for k in range(len(value.shape))]
+        if prod(counts) > CELL_LIMIT:
+            raise TooManyCells
+        return list(cartesian(*(range(n) for n in counts)))
+
+    def wires(self, value: Value, axis: int, term: int) -> tuple[Leaf, ...]:
+        """Return the wires of a term."""
+        return self.types.terms(value, axis)[term].wires
+
+    def places(self, value: Value, cell: Cell) -> dict[Place, Leaf]:
+        """Return the wire at every place of a cell."""
+        return {(a, k): leaf for a, t in enumerate(cell) for k, leaf in enumerate(self.wires(value, a, t))}
+
+    def letter_terms(self, spec: Letters) -> dict[int, int]:
+        """Return the number of terms under every letter."""
+        return {
+            letter: self.count(value, axis)
+            for value, letters in zip(spec.values, spec.letters, strict=True)
+            for axis, letter in enumerate(letters)
+            if letter is not None
+        }
+
+    def letter_cells(self, spec: Letters) -> list[dict[int, int]]:
+        """Return every choice of one term per letter.
+
+        Raises:
+            TooManyCells: If there are more than the limit.
+        """
+        counts = self.letter_terms(spec)
+        if prod(counts.values()) > CELL_LIMIT:
+            raise TooManyCells
+        return [dict(zip(counts, choice, strict=True)) for choice in cartesian(*(range(n) for n in counts.values()))]
+
+    def links(self, step: Instruction, operand: int) -> list[Link]:
+        """Return how the cells of an operand continue in the output.
+
+        Raises:
+            TooManyCells: If there are more than the limit.
+        """
+        key = (id(step), operand)
+        if key not in self._links:
+            self._links[key] = self._make_links(step, operand)
+        return self._links[key]
+
+    def _make_links(self, step: Instruction, operand: int) -> list[Link]:
+        x, out = operands(step)[operand], result(step)
+        if out is None:
+            return []
+        if isinstance(step, Reshape):
+            return self._reshape_links(x, out)
+        if isinstance(step, Slice | Cat):
+            start = -step.start if isinstance(step, Slice) else sum(v.shape[step.dim] for v in step.xs[:operand])
+            return self._shifted_links(x, out, step.dim, start)
+        spec = letters_of(step)
+        if spec is None:
+            return []
+        mine = spec.letters[operand]
+        seen: dict[tuple[Cell, Cell], Link] = {}
+        for choice in self.letter_cells(spec):
+            x_cell = tuple(0 if c is None else choice[c] for c in mine)
+            out_cell = tuple(0 if c is None else choice[c] for c in spec.out)
+            if (x_cell, out_cell) in seen:
+                continue
+            where = {c: a for a, c in enumerate(spec.out)}
+            places = {
+                (a, k): (where[c], k)
+                for a, c in enumerate(mine)
+                if c is not None and c in where
+                for k in range(len(self.wires(x, a, x_cell[a])))
+            }
+            seen[x_cell, out_cell] = Link(x_cell, out_cell, places)
+        return list(seen.values())
+
+    def _shifted_links(self, x: Value, out: Value, dim: int, shift: int) -> list[Link]:
+        starts = {term.start: j for j, term in enumerate(self.types.terms(out, dim))}
+        match = {
+            i: starts[term.start + shift]
+            for i, term in enumerate(self.types.terms(x, dim))
+            if term.start + shift in starts and self._same(term.wires, out, dim, starts[term.start + shift])
+        }
+        links = []
+        for cell in self.cells(x):
+            if cell[dim] in match:
+                places = {place: place for place in self.places(x, cell)}
+                links.append(Link(cell, (*cell[:dim], match[cell[dim]], *cell[dim + 1 :]), places))
+        return links
+
+    def _same(self, wires: tuple[Leaf, ...], out: Value, dim: int, term: int) -> bool:
+        return wires == self.wires(out, dim, term)
+
+    def _reshape_links(self, x: Value, out: Value) -> list[Link]:
+        per_segment = []
+        for ins, outs in segments(x.shape, out.shape):
+            befores, afters = self._flat(x, ins), self._flat(out, outs)
+            after = {key: (choice, places) for key, choice, places in afters}
+            pairs = []
+            for key, choice, places in befores:
+                if key in after:
+                    other, targets = after[key]
+                    pairs.append((choice, other, dict(zip(places, targets, strict=True))))
+            per_segment.append(pairs)
+        if prod(len(p) for p in per_segment) > CELL_LIMIT:
+            raise TooManyCells
+        links = []
+        for combo in cartesian(*per_segment):
+            x_cell, out_cell, places = [0] * len(x.shape), [0] * len(out.shape), {}
+            for before, behind, moved in combo:
+                for axis, term in before.items():
+                    x_cell[axis] = term
+                for axis, term in behind.items():
+                    out_cell[axis] = term
+                places.update(moved)
+            links.append(Link(tuple(x_cell), tuple(out_cell), places))
+        return links
+
+    def _flat(self, value: Value, axes: list[int]) -> list[tuple[tuple, dict[int, int], list[Place]]]:
+        """Return the terms of several axes flattened: a key, the chosen terms, and the places in order."""
+        out: list[tuple[int, tuple, dict[int, int], list[Place]]] = [(0, (), {}, [])]
+        inner = prod(value.shape[a] for a in axes)
+        for a in axes:
+            inner //= value.shape[a]
+            out = [
+                (
+                    start + term.start * inner,
+                    wires + tuple((leaf, s * inner) for leaf, s in zip(term.wires, term.strides, strict=True)),
+                    choice | {a: t},
+                    places + [(a, k) for k in range(len(term.wires))],
+                )
+                for start, wires, choice, places in out
+                for t, term in enumerate(self.types.terms(value, a))
+            ]
+            if len(out) > CELL_LIMIT:
+                raise TooManyCells
+        return [((start, wires), choice, places) for start, wires, choice, places in out]

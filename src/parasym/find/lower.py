@@ -1,0 +1,303 @@
+"""From a graph of ATen operations to a program in the small language."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor, fx
+
+from parasym.find.capture import Capture
+from parasym.rules import BY_NAME, Builder, Program, Unsupported, Value
+from parasym.rules.program import Fn, Kind, Pin, Pointwise, operands, result
+from parasym.rules.rotary import ComplexValue
+from parasym.symmetry import Uncovered
+
+_FOLD_LIMIT = 1 << 24
+_RANDOM = {"rand", "randn", "rand_like", "randn_like", "randint", "randperm", "bernoulli", "dropout", "native_dropout", "normal", "multinomial", "empty", "empty_like"}
+_VIEWS = {"view", "reshape", "transpose", "permute", "slice", "select", "expand", "t", "unsqueeze", "squeeze", "alias", "narrow", "split", "chunk", "unbind", "flatten", "unflatten", "detach"}
+
+
+@dataclass
+class Lowered:
+    """A program, and the operations that no rule covers."""
+
+    program: Program
+    uncovered: list[Uncovered] = field(default_factory=list)
+
+
+def needs_functionalization(graph: fx.Graph) -> bool:
+    """Whether an operation writes into a tensor of which views exist, so that the graph must be rewritten first.
+
+    Args:
+        graph: A graph of ATen operations.
+    """
+    for node in graph.nodes:
+        if node.op == "call_function" and _in_place(node):
+            target = node.args[0]
+            if not isinstance(target, fx.Node):
+                return True
+            written_view = target.op == "call_function" and (_name(target) in _VIEWS or _name(target) == "getitem")
+            viewed = any(user is not node and user.op == "call_function" and _name(user) in _VIEWS for user in target.users)
+            if written_view or viewed:
+                return True
+    return False
+
+
+def lower(capture: Capture) -> Lowered:
+    """Return the program of a captured model.
+
+    Args:
+        capture: A model as a graph.
+    """
+    run = _Lowering(capture)
+    for node in capture.graph.nodes:
+        run.node(node)
+    program = _one_leaf_per_tensor(_without_dead_code(run.builder.program))
+    return Lowered(program, run.uncovered)
+
+
+class _Lowering:
+    def __init__(self, capture: Capture) -> None:
+        self.capture = capture
+        self.builder = Builder()
+        self.env: dict[fx.Node, Any] = {}
+        self.uncovered: list[Uncovered] = []
+        self.by_name: dict[str, Value] = {}
+
+    def node(self, node: fx.Node) -> None:
+        if node.op == "placeholder":
+            self.env[node] = self._input(node)
+        elif node.op == "get_attr":
+            data = getattr(self.capture.program.graph_module, str(node.target), None)
+            self.env[node] = self._constant(data) if isinstance(data, Tensor) else data
+        elif node.op == "output":
+            fx.map_arg(node.args, self._output)
+        elif node.op == "call_function":
+            self.env[node] = self._call(node)
+            if _in_place(node) and isinstance(node.args[0], fx.Node):
+                self.env[node.args[0]] = self.env[node]
+
+    def _output(self, node: fx.Node) -> None:
+        mutations = {spec.arg.name for spec in self.capture.program.graph_signature.output_specs if spec.target is not None}
+        value = self.env.get(node)
+        if isinstance(value, Value) and node.name not in mutations:
+            self.builder.program.outputs.append(value)
+
+    def _input(self, node: fx.Node) -> Any:
+        b, c = self.builder, self.capture
+        example = node.meta.get("val")
+        if not isinstance(example, Tensor):
+            return example
+        shape, real = _shape(example), _is_real(example)
+        for names, kind in ((c.parameters, Kind.PARAMETER), (c.states, Kind.STATE)):
+            if node.name in names and real:
+                name = names[node.name]
+                if name not in self.by_name:
+                    self.by_name[name] = b.value(shape, kind, name=name)
+                return self.by_name[name]
+        if node.name in c.constants or node.name in c.parameters or node.name in c.states:
+            return b.constant(c.constants.get(node.name), shape, real=real, name=node.name)
+        return b.value(shape, Kind.INPUT, real=real, name=node.name)
+
+    def _constant(self, data: Tensor) -> Value:
+        return self.builder.constant(data.detach(), data.shape, real=_is_real(data))
+
+    def _call(self, node: fx.Node) -> Any:
+        name = _name(node)
+        args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self.env[n])
+        if name == "getitem":
+            return args[0][args[1]] if isinstance(args[0], tuple | list) else args[0]
+        example = node.meta.get("val")
+        if not isinstance(node.target, torch._ops.OpOverload):
+            return _hint(example)
+        folded = self._fold(node, name, args, kwargs)
+        if folded is not None:
+            return folded
+        if example is None:
+            return None
+        rule = BY_NAME.get(name) or BY_NAME.get(name.rstrip("_"))
+        if rule is None:
+            return self._opaque(node, args, kwargs, "no rule covers this operation")
+        try:
+            args, kwargs = _arguments(node, rule.lower, args, kwargs)
+            out = rule.lower(self.builder, *args, **kwargs)
+        except Unsupported as error:
+            return self._opaque(node, args, kwargs, f"its rule does not cover {error}")
+        return self._checked(node, args, kwargs, out, example)
+
+    def _checked(self, node: fx.Node, args: Any, kwargs: Any, out: Any, example: Any) -> Any:
+        """Return ``out`` if its shapes are what the graph says; a rule that disagrees is not believed."""
+        expected = [_shape(e) for e in example if isinstance(e, Tensor)] if isinstance(example, tuple | list) else [_shape(example)]
+        found = [o.shape for o in out] if isinstance(out, tuple) else [out.shape if isinstance(out, Value) else None]
+        if isinstance(out, ComplexValue) or (isinstance(out, tuple) and found[: len(expected)] != expected and len(found) != len(expected)):
+            return out
+        if any(f != e for f, e in zip(found[:1], expected[:1], strict=True)):
+            return self._opaque(node, args, kwargs, f"its rule expected shape {found[0]} but the graph says {expected[0]}")
+        return out
+
+    def _fold(self, node: fx.Node, name: str, args: Any, kwargs: Any) -> Any:
+        """Return the numbers of an operation on constants only, ``None`` if it is not one."""
+        values = _values((args, kwargs))
+        example = node.meta.get("val")
+        if any(v.kind is not Kind.CONSTANT or v.data is None for v in values) or name in _RANDOM:
+            return None
+        if not isinstance(example, Tensor) or example.numel() > _FOLD_LIMIT or _in_place(node):
+            return None
+        to_data = lambda x: x.data if isinstance(x, Value) else torch.device("cpu") if isinstance(x, torch.device) else x  # noqa: E731
+        plain_args, plain_kwargs = _map((args, kwargs), to_data)
+        assert isinstance(node.target, Callable)
+        try:
+            data = node.target(*plain_args, **plain_kwargs)
+        except (RuntimeError, TypeError, NotImplementedError):
+            return None
+        return self._constant(data) if isinstance(data, Tensor) and tuple(data.shape) == _shape(example) else None
+
+    def _opaque(self, node: fx.Node, args: Any, kwargs: Any, reason: str) -> Any:
+        b = self.builder
+        inputs = _values((args, kwargs))
+        touched = [v for v in inputs if v.index not in b.data_only]
+        if touched:
+            self.uncovered.append(_uncovered(node, reason))
+        b.pin(*inputs)
+        example = node.meta.get("val")
+
+        def fresh(x: Any) -> Any:
+            if not isinstance(x, Tensor):
+                return x
+            value = b.value(_shape(x), real=_is_real(x))
+            if not touched:
+                b.data_only.add(value.index)
+            b.pin(value)
+            return value
+
+        return tuple(fresh(x) for x in example) if isinstance(example, tuple | list) else fresh(example)
+
+
+def _without_dead_code(program: Program) -> Program:
+    """Drop instructions whose results nobody reads."""
+    alive = {v.index for v in program.outputs}
+    kept = []
+    changed = True
+    while changed:  # loops may bring an earlier instruction back to life
+        changed, kept = False, []
+        for step in reversed(program.code):
+            out = result(step)
+            if isinstance(step, Pin):
+                continue
+            assert out is not None
+            if out.index in alive or out.kind is Kind.STATE:
+                kept.append(step)
+                new = {x.index for x in operands(step)} - alive
+                if new:
+                    alive |= new
+                    changed = changed or bool(program.loops)
+    written = {id(step) for step in kept}
+    code = [s for s in program.code if id(s) in written or (isinstance(s, Pin) and any(x.index in alive for x in s.xs))]
+    return Program(program.values, code, program.outputs, program.loops)
+
+
+def _one_leaf_per_tensor(program: Program) -> Program:
+    """Write ``buffer + number`` as a sum where the buffer is also read in another way."""
+    used = {x.index for step in program.code for x in (*operands(step), *((result(step),) if result(step) else ()))}
+    leaves: dict[str, list[Value]] = {}
+    for value in program.values:
+        if value.leaf and value.index in used:
+            leaves.setdefault(value.name, []).append(value)
+    sums = []
+    for values in leaves.values():
+        if len(values) > 1:
+            base = next((v for v in values if v.offset == 0), None)
+            if base is None:
+                base = Value(len(program.values), values[0].shape, Kind.STATE, name=values[0].name)
+                program.values.append(base)
+            number = Value(len(program.values), (), Kind.CONSTANT, data=torch.ones(()))
+            program.values.append(number)
+            for value in values:
+                if value is not base:
+                    value.kind = Kind.ACTIVATION
+                    sums.append(Pointwise(Fn.ADD, (base, number), value, signs=(1, 1)))
+    return Program(program.values, [*sums, *program.code], program.outputs, program.loops)
+
+
+def _arguments(
+    node: fx.Node, lower: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[list[Any], dict[str, Any]]:
+    """Return positional arguments in the order of the schema, and those keywords that the rule takes."""
+    assert isinstance(node.target, torch._ops.OpOverload)
+    schema = node.target._schema.arguments
+    positional = [a for a in schema if not a.kwarg_only]
+    out = list(args)
+    given = max([k for k, a in enumerate(positional) if a.name in kwargs], default=-1)
+    out += [kwargs.get(a.name, a.default_value) for a in positional[len(args) : given + 1]]
+    named = {a.name: kwargs[a.name] for a in schema if a.kwarg_only and a.name in kwargs}
+    parameters = inspect.signature(lower).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        named = {k: v for k, v in named.items() if k in parameters}
+    return out, named
+
+
+def _name(node: fx.Node) -> str:
+    target = node.target
+    if isinstance(target, torch._ops.OpOverload):
+        return target._schema.name.split("::")[-1]
+    return getattr(target, "__name__", str(target))
+
+
+def _in_place(node: fx.Node) -> bool:
+    target = node.target
+    if not isinstance(target, torch._ops.OpOverload) or not target._schema.is_mutable:
+        return False
+    return _name(node).endswith("_") and not _name(node).startswith("_")
+
+
+def _shape(x: Tensor) -> tuple[int, ...]:
+    return tuple(_hint(n) for n in x.shape)
+
+
+def _hint(x: Any) -> Any:
+    if isinstance(x, torch.SymInt):
+        return int(x.node.hint)
+    if isinstance(x, torch.SymFloat):
+        return float(x.node.hint)
+    return x
+
+
+def _is_real(x: Tensor) -> bool:
+    return torch.is_floating_point(x) or torch.is_complex(x)
+
+
+def _map(x: Any, fn: Callable[[Any], Any]) -> Any:
+    if isinstance(x, tuple | list):
+        return type(x)(_map(v, fn) for v in x)
+    if isinstance(x, dict):
+        return {k: _map(v, fn) for k, v in x.items()}
+    return fn(x)
+
+
+def _values(x: Any) -> list[Value]:
+    if isinstance(x, Value):
+        return [x]
+    if isinstance(x, ComplexValue):
+        return [x.pair]
+    if isinstance(x, tuple | list):
+        return [v for item in x for v in _values(item)]
+    if isinstance(x, dict):
+        return _values(list(x.values()))
+    return []
+
+
+def _uncovered(node: fx.Node, reason: str) -> Uncovered:
+    stack = node.meta.get("nn_module_stack") or {}
+    module = next(reversed([path for path, _ in stack.values()]), "") if stack else ""
+    trace = (node.meta.get("stack_trace") or "").strip().split("\n")
+    places = [line.strip() for line in trace if line.strip().startswith("File ")]
+    source = ""
+    if places:
+        parts = places[-1].split('"')
+        line = parts[2].split("line ")[-1].split(",")[0] if len(parts) > 2 else ""
+        source = f"{parts[1]}:{line}"
+    return Uncovered(str(node.target), module, source, reason)
+
+

@@ -1,0 +1,159 @@
+"""Null directions: shifts of a value that the rest of the model does not see.
+
+For every cell of every value, a list of sets of places: a shift that is constant along all places of one of
+the sets is invisible. Softmax does not see a constant over its axis, LayerNorm not the mean, BatchNorm with batch
+statistics no constant over the batch. The empty set means that every shift is invisible.
+"""
+
+from parasym.find.links import Cell, Ground, Link, Place, TooManyCells, letters_of
+from parasym.rules.program import (
+    Cat,
+    Contract,
+    Expand,
+    Fixed,
+    Fn,
+    Instruction,
+    Kind,
+    Normalize,
+    Permute,
+    Pin,
+    Pointwise,
+    Reduce,
+    Reshape,
+    Slice,
+    Value,
+    operands,
+    result,
+)
+
+Nulls = list[frozenset[Place]]
+_MOST = 4
+
+
+class NullDirections:
+    """The null directions of every cell of every value.
+
+    Args:
+        ground: Types and places.
+    """
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self._known: dict[tuple[int, Cell], Nulls] = {}
+        self._blocked: set[int] = {v.index for v in ground.types.program.outputs}
+        values = ground.types.program.values
+        self._blocked |= {k for k in ground.types.program.loops if values[k].kind is not Kind.STATE}
+        for step in reversed(ground.types.program.code):
+            self._step(step)
+
+    def of(self, value: Value, cell: Cell) -> Nulls | None:
+        """Return the null directions of a cell, ``None`` if nothing reads it."""
+        if value.index in self._blocked:
+            return []
+        return self._known.get((value.index, cell))
+
+    def _step(self, step: Instruction) -> None:
+        out = result(step)
+        if out is not None and out.kind is Kind.STATE and out.index in self.ground.types.program.loops:
+            return  # an update of running statistics; the caller moves those along
+        for operand, x in enumerate(operands(step)):
+            try:
+                links = self.ground.links(step, operand)
+            except TooManyCells:
+                self._blocked.add(x.index)
+                continue
+            if out is None or isinstance(step, Pin):
+                self._blocked.add(x.index)
+                continue
+            reached = set()
+            for link in links:
+                reached.add(link.x_cell)
+                behind = self.of(out, link.out_cell)
+                mine = own_nulls(self.ground, step, link)
+                if mine is None:
+                    mine = None if behind is None else [k for b in behind if (k := pull(step, operand, link, b)) is not None]
+                self._meet((x.index, link.x_cell), mine)
+            if not isinstance(step, Slice):
+                self._block_unreached(x, reached)
+
+    def _block_unreached(self, x: Value, reached: set[Cell]) -> None:
+        try:
+            rest = set(self.ground.cells(x)) - reached
+        except TooManyCells:
+            self._blocked.add(x.index)
+            return
+        for cell in rest:
+            self._meet((x.index, cell), [])
+
+    def _meet(self, key: tuple[int, Cell], new: Nulls | None) -> None:
+        if new is None:
+            return
+        old = self._known.get(key)
+        both = new if old is None else [a | b for a in old for b in new]
+        minimal = [a for a in dict.fromkeys(both) if not any(b < a for b in both)]
+        self._known[key] = minimal[:_MOST]
+
+
+def own_nulls(ground: Ground, step: Instruction, link: Link) -> Nulls | None:
+    """Return what a normalization does not see by itself, ``None`` for other instructions."""
+    if not isinstance(step, Normalize):
+        return None
+    if any(ground.count(step.x, a) > 1 for a in step.dims):
+        return []
+    return [frozenset((a, k) for a in step.dims for k in range(len(ground.wires(step.x, a, link.x_cell[a]))))]
+
+
+def pull(step: Instruction, operand: int, link: Link, behind: frozenset[Place]) -> frozenset[Place] | None:
+    """Return along which places a shift of an operand must be constant to be constant along ``behind`` in the output.
+
+    Args:
+        step: The instruction.
+        operand: Which operand is shifted.
+        link: A cell of the operand and one of the output.
+        behind: Places of the output's cell.
+
+    Returns:
+        Places of the operand's cell, or ``None`` if no shift will do.
+    """
+    back = {target: place for place, target in link.places.items()}
+    mine = frozenset(back[p] for p in behind if p in back)
+    if isinstance(step, Reshape | Slice | Cat):
+        return mine if len(mine) == len(behind) else None
+    spec = letters_of(step)
+    if spec is None:
+        return None
+    letters = {spec.out[axis] for axis, _ in behind}
+    if isinstance(step, Permute | Expand):
+        return mine
+    if isinstance(step, Reduce):
+        return mine if step.fn in ("sum", "mean") else None
+    if isinstance(step, Contract):
+        other = spec.letters[1 - operand]
+        return mine if step.x is not step.y and not letters & set(other) else None
+    if isinstance(step, Fixed):
+        return _pull_fixed(step, link, behind, mine)
+    if isinstance(step, Pointwise):
+        if step.fn in (Fn.ADD, Fn.LINEAR):
+            return mine
+        if step.fn is Fn.MUL and len({x.index for x in step.xs}) == len(step.xs):
+            others = [c for k, c in enumerate(spec.letters[:-1]) if k != operand]
+            return mine if not any(letters & set(c) for c in others) else None
+    return None
+
+
+def _pull_fixed(step: Fixed, link: Link, behind: frozenset[Place], mine: frozenset[Place]) -> frozenset[Place] | None:
+    if step.fn != "linear":
+        return None
+    kept_out = {out for _, out in step.kept}
+    inside = {p for p in behind if p[0] in kept_out}
+    if inside == behind:
+        return mine
+    wide = {a for a, n in enumerate(step.out.shape) if a not in kept_out and n > 1}
+    if not step.averaging or {a for a, _ in behind} - kept_out != wide:
+        return None
+    kept_x = {x for x, _ in step.kept}
+    lost = {a for a, n in enumerate(step.x.shape) if a not in kept_x and n > 1}
+    # A pinned axis is a single wire, so its place is (axis, 0); anything finer is left out.
+    if any(link.x_cell[a] for a in lost):
+        return None
+    return frozenset(back for back in mine) | frozenset((a, 0) for a in lost)

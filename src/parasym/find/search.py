@@ -1,0 +1,89 @@
+"""Finds the parameter symmetry of a model: symmetry inference as type inference."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn
+from torch.export import ExportedProgram
+
+from parasym.find.assemble import Assembly
+from parasym.find.capture import Capture, capture, describe
+from parasym.find.links import Ground
+from parasym.find.lower import Lowered, lower, needs_functionalization
+from parasym.find.translation import translations
+from parasym.find.typing import infer_types
+from parasym.symmetry import Symmetry
+
+
+def find(
+    model: nn.Module | ExportedProgram, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+) -> Symmetry:
+    r"""Return the parameter symmetry of a model.
+
+    The model is captured by ``torch.export`` without running it on numbers; every axis of every tensor gets a
+    type made of wires; every operation says which group may pass; the positive scalings and the signs are the null
+    spaces of linear systems over the rationals and over GF(2). What is returned satisfies
+    :math:`f(x; g\theta) = f(x; \theta)` for every element :math:`g`, every input and every parameter value.
+    What cannot be resolved is pinned and listed in ``symmetry.uncovered``.
+
+    The mode of the model counts: in train mode BatchNorm uses batch statistics and does not see the biases before it.
+
+    Args:
+        model: Any module, on any device (``meta`` too), or an exported program.
+        args: Example inputs; only shapes and types matter. Not used for an exported program.
+        kwargs: Example keyword inputs.
+
+    Returns:
+        The symmetry: factors, uncovered operations, pinned parameters.
+
+    Raises:
+        CaptureError: If the model cannot be exported.
+
+    Example:
+        >>> import torch
+        >>> from torch import nn
+        >>> model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+        >>> symmetry = find(model, (torch.zeros(2, 4),))
+        >>> symmetry.order, symmetry.dimension
+        (120, 5)
+
+    References:
+        Hecht-Nielsen 1990; Chen, Lu, Hecht-Nielsen 1993; Kunin et al. Neural mechanics. ICLR 2021.
+    """
+    captured = capture(model, args, kwargs)
+    if needs_functionalization(captured.graph):
+        captured = _decomposed(captured, model, core=False)
+    lowered = lower(captured)
+    if lowered.uncovered:
+        second = _decomposed(captured, model, core=True)
+        again = lower(second)
+        if len(again.uncovered) < len(lowered.uncovered):
+            captured, lowered = second, again
+    return solve(captured, lowered)
+
+
+def _decomposed(captured: Capture, model: nn.Module | ExportedProgram, *, core: bool) -> Capture:
+    program = captured.program.run_decompositions() if core else captured.program.run_decompositions({})
+    return describe(program, model if isinstance(model, nn.Module) else None)
+
+
+def solve(captured: Capture, lowered: Lowered) -> Symmetry:
+    """Return the symmetry of a lowered model.
+
+    Args:
+        captured: Names and shapes.
+        lowered: The program and what it does not cover.
+    """
+    ground = Ground(infer_types(lowered.program))
+    assembly = Assembly(ground)
+    continuous, discrete = assembly.linear_factors()
+    factors = (*translations(ground, assembly.leaves), *continuous, *discrete)
+    moved = {name for factor in factors for name in factor.tensors}
+    known = set(captured.parameters.values()) | set(captured.states.values())
+    return Symmetry(
+        factors=factors,
+        shapes=tuple(captured.shapes.items()),
+        uncovered=tuple(lowered.uncovered),
+        pinned=tuple(sorted(known - moved)),
+        tied=captured.tied,
+    )

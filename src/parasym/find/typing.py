@@ -1,0 +1,216 @@
+"""Gives every axis of every value its type, by unification over the program."""
+
+from dataclasses import dataclass, field
+
+from parasym.find.axis import UNIT, Axis, Conflict, Leaf, Sum, Term, fresh, leaves, product, resolve
+from parasym.find.axis import split_product, split_sum, terms, unify
+from parasym.rules.program import (
+    Cat,
+    Contract,
+    Expand,
+    Fixed,
+    Instruction,
+    Kind,
+    Normalize,
+    Permute,
+    Pin,
+    Pointwise,
+    Program,
+    Reduce,
+    Reshape,
+    Rotary,
+    Slice,
+    Value,
+    operands,
+    result,
+    segments,
+)
+
+
+@dataclass
+class Types:
+    """The types of a program, and what the unification found out on the way.
+
+    Attributes:
+        program: The program, with instructions that could not be typed replaced by pins.
+        axes: For every value, the type of each axis.
+        pinned: Wires on which nothing may act.
+        planes: Wires of planes that rotary embeddings rotate.
+    """
+
+    program: Program
+    axes: list[list[Axis]]
+    pinned: set[Leaf] = field(default_factory=set)
+    planes: set[Leaf] = field(default_factory=set)
+    _terms: dict[tuple[int, int], list[Term]] = field(default_factory=dict)
+
+    def terms(self, value: Value, axis: int) -> list[Term]:
+        """Return the products of wires that make up an axis of a value."""
+        key = (value.index, axis)
+        if key not in self._terms:
+            self._terms[key] = terms(self.axes[value.index][axis])
+        return self._terms[key]
+
+
+def infer_types(program: Program) -> Types:
+    """Return the most general types of a program.
+
+    Args:
+        program: A lowered model. Not modified.
+    """
+    run = _Typing(program)
+    code: list[Instruction] = []
+    for step in program.code:
+        try:
+            run.step(step)
+            code.append(step)
+        except Conflict:
+            code.append(run.give_up(step))
+    for value in program.values:
+        if value.kind is Kind.INPUT:
+            run.pin(value)
+    for value in program.outputs:
+        run.pin(value)
+    axes = [[resolve(axis) for axis in run.axes.get(v.index, [fresh(n) for n in v.shape])] for v in program.values]
+    pinned = {leaf for axis in run.pins for leaf in leaves(axis)}
+    planes = {leaf for axis in run.planes for leaf in leaves(axis)}
+    return Types(Program(program.values, code, program.outputs, program.loops), axes, pinned, planes)
+
+
+class _Typing:
+    def __init__(self, program: Program) -> None:
+        self.axes: dict[int, list[Axis]] = {}
+        self.pins: list[Axis] = []
+        self.planes: list[Axis] = []
+        for value in program.values:
+            if value.kind is not Kind.ACTIVATION:
+                self.axes[value.index] = [fresh(n) for n in value.shape]
+
+    def pin(self, value: Value) -> None:
+        self.pins.extend(self.of(value))
+
+    def of(self, value: Value) -> list[Axis]:
+        if value.index not in self.axes:
+            self.axes[value.index] = [fresh(n) for n in value.shape]
+        return self.axes[value.index]
+
+    def give_up(self, step: Instruction) -> Instruction:
+        out = result(step)
+        touched = operands(step) if out is None else (*operands(step), out)
+        if out is not None:
+            self.axes[out.index] = [fresh(n) for n in out.shape]
+        for value in touched:
+            self.pin(value)
+        return Pin(touched)
+
+    def step(self, step: Instruction) -> None:
+        handler = getattr(self, "_" + type(step).__name__.lower())
+        if isinstance(step, Pin):
+            handler(step)
+            return
+        out = result(step)
+        assert out is not None
+        axes = handler(step)
+        if out.index in self.axes:  # written before: the new value has the type of the old one
+            for old, new in zip(self.axes[out.index], axes, strict=True):
+                unify(old, new)
+        else:
+            self.axes[out.index] = axes
+
+    def _pointwise(self, step: Pointwise) -> list[Axis]:
+        out: list[Axis | None] = [None] * len(step.out.shape)
+        for x in step.xs:
+            lead = len(step.out.shape) - len(x.shape)
+            for k, axis in enumerate(self.of(x)):
+                n = step.out.shape[k + lead]
+                if x.shape[k] != n:
+                    continue
+                known = out[k + lead]
+                if known is None:
+                    out[k + lead] = axis
+                else:
+                    unify(known, axis)
+        return [UNIT if axis is None else axis for axis in out]
+
+    def _contract(self, step: Contract) -> list[Axis]:
+        known: dict[int, Axis] = {}
+        for value, letters in ((step.x, step.x_letters), (step.y, step.y_letters)):
+            for letter, axis in zip(letters, self.of(value), strict=True):
+                if letter in known:
+                    unify(known[letter], axis)
+                known[letter] = axis
+        return [known[letter] for letter in step.out_letters]
+
+    def _reduce(self, step: Reduce) -> list[Axis]:
+        return [axis for k, axis in enumerate(self.of(step.x)) if k not in step.dims]
+
+    def _normalize(self, step: Normalize) -> list[Axis]:
+        return list(self.of(step.x))
+
+    def _fixed(self, step: Fixed) -> list[Axis]:
+        kept = {out: x for x, out in step.kept}
+        axes = self.of(step.x)
+        out = [axes[kept[k]] if k in kept else fresh(n) for k, n in enumerate(step.out.shape)]
+        self.pins += [axis for k, axis in enumerate(out) if k not in kept]
+        self.pins += [axis for k, axis in enumerate(axes) if k not in kept.values()]
+        return out
+
+    def _permute(self, step: Permute) -> list[Axis]:
+        axes = self.of(step.x)
+        return [axes[k] for k in step.order]
+
+    def _expand(self, step: Expand) -> list[Axis]:
+        lead = len(step.out.shape) - len(step.x.shape)
+        axes = self.of(step.x)
+        return [
+            axes[k - lead] if k >= lead and step.x.shape[k - lead] == n else fresh(n)
+            for k, n in enumerate(step.out.shape)
+        ]
+
+    def _slice(self, step: Slice) -> list[Axis]:
+        axes = list(self.of(step.x))
+        axis = axes[step.dim]
+        length = step.out.shape[step.dim]
+        if step.start:
+            _, axis = split_sum(axis, step.start)
+        if length < resolve(axis).size:
+            axis, _ = split_sum(axis, length)
+        axes[step.dim] = axis
+        return axes
+
+    def _cat(self, step: Cat) -> list[Axis]:
+        out = list(self.of(step.xs[0]))
+        for x in step.xs[1:]:
+            for k, axis in enumerate(self.of(x)):
+                if k != step.dim:
+                    unify(out[k], axis)
+        out[step.dim] = Sum(tuple(self.of(x)[step.dim] for x in step.xs))
+        return out
+
+    def _rotary(self, step: Rotary) -> list[Axis]:
+        axes = self.of(step.x)
+        if step.interleaved:
+            unify(axes[-1], Sum((UNIT, UNIT)))
+            self.planes.append(axes[-2])
+        else:
+            wire = fresh(step.x.shape[-1] // 2)
+            unify(axes[-1], Sum((wire, wire)))
+            self.planes.append(wire)
+        return list(axes)
+
+    def _pin(self, step: Pin) -> None:
+        for value in step.xs:
+            self.pin(value)
+
+    def _reshape(self, step: Reshape) -> list[Axis]:
+        if 0 in step.x.shape:
+            raise Conflict
+        out: list[Axis] = []
+        for ins, outs in segments(step.x.shape, step.out.shape):
+            flat = product([resolve(self.of(step.x)[k]) for k in ins])
+            for k in outs[:-1]:
+                head, flat = split_product(flat, step.out.shape[k])
+                out.append(head)
+            if outs:
+                out.append(flat)
+        return out

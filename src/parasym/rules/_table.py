@@ -1,0 +1,32 @@
+"""Every rule, in one table. A new family is one file and one entry here."""
+
+from parasym.rules import (
+    attention,
+    convolution,
+    indexing,
+    matmul,
+    normalization,
+    pointwise,
+    pooling,
+    recurrent,
+    reduction,
+    rotary,
+    shape,
+)
+from parasym.rules.rule import Rule
+
+RULES: tuple[Rule, ...] = (
+    *shape.RULES,
+    *pointwise.RULES,
+    *matmul.RULES,
+    *convolution.RULES,
+    *normalization.RULES,
+    *pooling.RULES,
+    *reduction.RULES,
+    *indexing.RULES,
+    *attention.RULES,
+    *recurrent.RULES,
+    *rotary.RULES,
+)
+
+BY_NAME: dict[str, Rule] = {name: rule for rule in RULES for name in rule.names}

@@ -1,0 +1,60 @@
+"""Softmax and attention: queries meet keys, and the weights over positions sum to one."""
+
+from parasym.rules.builder import Builder
+from parasym.rules.program import Fn, Value
+from parasym.rules.rule import Rule
+
+
+def _softmax(b: Builder, x: Value, dim: int, *_: object, **__: object) -> Value:
+    return b.softmax(x, dim)
+
+
+def _log_softmax(b: Builder, x: Value, dim: int, *_: object, **__: object) -> Value:
+    return b.softmax(x, dim, log=True)
+
+
+def _attention(
+    b: Builder,
+    q: Value,
+    k: Value,
+    v: Value,
+    mask: Value | None = None,
+    dropout: float = 0.0,
+    causal: bool = False,
+    *,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Value:
+    r""":math:`\mathrm{softmax}_s(q_t \cdot k_s / \sqrt d + m_{ts})\, v_s`, with key-value heads repeated for grouped queries."""
+    if enable_gqa and k.shape[-3] != q.shape[-3]:
+        k, v = (_repeat_heads(b, x, q.shape[-3] // x.shape[-3]) for x in (k, v))
+    lead = "abcdefgh"[: len(q.shape) - 2]
+    scores = b.contract(q, k, f"{lead}td,{lead}sd->{lead}ts")
+    if mask is not None:
+        if mask.real:
+            scores = b.add(scores, mask)
+        else:
+            scores = b.add(scores, b.pointwise(Fn.GENERIC, mask))
+    return b.contract(b.softmax(scores, -1), v, f"{lead}ts,{lead}sd->{lead}td")
+
+
+def _repeat_heads(b: Builder, x: Value, times: int) -> Value:
+    *lead, heads, length, dim = x.shape
+    wide = b.expand(b.reshape(x, [*lead, heads, 1, length, dim]), [*lead, heads, times, length, dim])
+    return b.reshape(wide, [*lead, heads * times, length, dim])
+
+
+def _with_log(b: Builder, q: Value, k: Value, v: Value, *args: object, **kwargs: object) -> tuple[Value, Value]:
+    mask = next((a for a in (*args, *kwargs.values()) if isinstance(a, Value)), None)
+    out = _attention(b, q, k, v, mask)
+    log = b.value(q.shape[:-1])
+    b.pin(log)
+    return out, log
+
+
+RULES = (
+    Rule(("softmax", "_softmax", "_safe_softmax"), _softmax),
+    Rule(("log_softmax", "_log_softmax"), _log_softmax),
+    Rule(("scaled_dot_product_attention",), _attention),
+    Rule(("_scaled_dot_product_flash_attention_for_cpu",), _with_log),
+)

@@ -1,0 +1,262 @@
+"""Writes programs: the functions that rules are made of."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from math import prod
+
+import torch
+from torch import Tensor
+
+from parasym.rules.program import (
+    Cat,
+    Contract,
+    Expand,
+    Fixed,
+    Fn,
+    Instruction,
+    Kind,
+    Normalize,
+    Permute,
+    Pin,
+    Pointwise,
+    Program,
+    Reduce,
+    Reshape,
+    Rotary,
+    Slice,
+    Value,
+    operands,
+    result,
+    segments,
+)
+
+# An epsilon this small drowns in rounding next to every variance above 1e-8, in float64 too. BatchNorm refuses
+# an epsilon of exactly zero in train mode.
+NEGLIGIBLE = 1e-24
+
+Operand = Value | float | int | bool | complex
+
+
+class Builder:
+    """Appends instructions to a program and returns the values they define.
+
+    Every method returns a new :class:`Value`. Arguments that are Python numbers become constants.
+
+    Attributes:
+        program: What has been written so far.
+    """
+
+    def __init__(self) -> None:
+        self.program = Program()
+        self._shifted: dict[tuple[str, float], Value] = {}
+        self.producers: dict[int, Instruction] = {}
+        self.data_only: set[int] = set()
+
+    def emit(self, step: Instruction) -> None:
+        """Append an instruction."""
+        self.program.code.append(step)
+        out = result(step)
+        if out is not None:
+            self.producers.setdefault(out.index, step)
+            if all(x.index in self.data_only for x in operands(step)) and not out.leaf:
+                self.data_only.add(out.index)
+
+    def value(self, shape: Sequence[int], kind: Kind = Kind.ACTIVATION, *, real: bool = True, name: str = "") -> Value:
+        """Return a new value."""
+        value = Value(len(self.program.values), tuple(int(n) for n in shape), kind, real, name)
+        self.program.values.append(value)
+        if kind in (Kind.CONSTANT, Kind.INPUT):
+            self.data_only.add(value.index)
+        return value
+
+    def constant(self, data: Tensor | None, shape: Sequence[int], *, real: bool = True, name: str = "") -> Value:
+        """Return a constant; ``data`` is ``None`` where its numbers are not known."""
+        value = self.value(shape, Kind.CONSTANT, real=real, name=name)
+        value.data = data
+        return value
+
+    def number(self, x: Operand) -> Value:
+        """Return ``x`` as a value."""
+        return x if isinstance(x, Value) else self.constant(torch.tensor(x), ())
+
+    def shifted(self, x: Value, offset: float) -> Value:
+        """Return a buffer plus a number, as a leaf of its own that moves the buffer."""
+        key = (x.name, x.offset + offset)
+        if key not in self._shifted:
+            self._shifted[key] = self.value(x.shape, Kind.STATE, name=x.name)
+            self._shifted[key].offset = key[1]
+        return self._shifted[key]
+
+    def pointwise(self, fn: Fn, *xs: Operand, degree: float | Fraction = 1, signs: Sequence[int] = (), real: bool = True) -> Value:
+        """Return ``fn`` of broadcast operands."""
+        values = tuple(self.number(x) for x in xs)
+        shape = torch.broadcast_shapes(*(v.shape for v in values))
+        out = self.value(shape, real=real)
+        signs = tuple(signs) or (1,) * len(values)
+        self.emit(Pointwise(fn, values, out, Fraction(degree).limit_denominator(1000), signs))
+        return out
+
+    def add(self, *xs: Operand, signs: Sequence[int] = ()) -> Value:
+        """Return the sum (or signed sum) of the operands."""
+        return self.pointwise(Fn.ADD, *xs, signs=signs)
+
+    def mul(self, x: Operand, y: Operand) -> Value:
+        """Return the product; a product with a number is a linear map."""
+        for a, b in ((x, y), (y, x)):
+            if isinstance(b, Value) and _is_number(a):
+                return self.pointwise(Fn.LINEAR, b, signs=(0,))  # an unknown factor
+        return self.pointwise(Fn.MUL, x, y)
+
+    def power(self, x: Operand, degree: float | Fraction) -> Value:
+        """Return ``x ** degree``."""
+        return self.pointwise(Fn.POWER, x, degree=degree)
+
+    def contract(self, x: Value, y: Value, spec: str) -> Value:
+        """Return an einsum of two operands, such as ``"bi,oi->bo"``."""
+        inputs, out = spec.split("->")
+        left, right = inputs.split(",")
+        size = dict(zip(left, x.shape, strict=True)) | dict(zip(right, y.shape, strict=True))
+        value = self.value([size[c] for c in out])
+        letters = [tuple(ord(c) for c in part) for part in (left, right, out)]
+        self.emit(Contract(x, y, value, *letters))
+        return value
+
+    def reduce(self, fn: str, x: Value, dims: Sequence[int], *, keepdim: bool = False) -> Value:
+        """Return ``x`` reduced over ``dims``; ``fn`` is ``sum``, ``mean``, ``max`` or ``generic``."""
+        axes = tuple(sorted({d % x_ndim(x) for d in dims})) if dims else tuple(range(len(x.shape)))
+        out = self.value([n for k, n in enumerate(x.shape) if k not in axes])
+        self.emit(Reduce(fn, x, out, axes))
+        return self.reshape(out, [1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdim else out
+
+    def square_sum(self, x: Value, dims: Sequence[int], *, keepdim: bool = False) -> Value:
+        """Return the sum of squares over ``dims``: a contraction of ``x`` with itself."""
+        axes = {d % x_ndim(x) for d in dims} if dims else set(range(len(x.shape)))
+        letters = [chr(97 + k) for k in range(len(x.shape))]
+        kept = "".join(c for k, c in enumerate(letters) if k not in axes)
+        out = self.contract(x, x, f"{''.join(letters)},{''.join(letters)}->{kept}")
+        return self.reshape(out, [1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdim else out
+
+    def normalize(self, x: Value, dims: Sequence[int], *, eps: float = 0.0) -> Value:
+        """Return ``x`` centred and scaled to unit variance over ``dims``."""
+        out = self.value(x.shape)
+        axes = tuple(sorted(d % x_ndim(x) for d in dims))
+        self.emit(Normalize(x, out, axes, odd=True, scale_free=eps <= NEGLIGIBLE))
+        return out
+
+    def softmax(self, x: Value, dim: int, *, log: bool = False) -> Value:
+        """Return the softmax (or its logarithm) of ``x`` over ``dim``."""
+        out = self.value(x.shape)
+        self.emit(Normalize(x, out, (dim % x_ndim(x),), odd=False, sums_to_one=not log))
+        return out
+
+    def fixed(
+        self,
+        x: Value,
+        shape: Sequence[int],
+        kept: Sequence[tuple[int, int]],
+        *,
+        averaging: bool = False,
+        fn: str = "linear",
+        real: bool | None = None,
+    ) -> Value:
+        """Return a fixed map of ``x`` on all axes but the kept ones."""
+        out = self.value(shape, real=x.real if real is None else real)
+        self.emit(Fixed(x, out, tuple(kept), averaging, fn))
+        return out
+
+    def reshape(self, x: Value, shape: Sequence[int]) -> Value:
+        """Return ``x`` in another shape."""
+        if tuple(shape) == x.shape:
+            return x
+        out = self.value(shape, real=x.real)
+        self.emit(Reshape(x, out))
+        return out
+
+    def permute(self, x: Value, order: Sequence[int]) -> Value:
+        """Return ``x`` with its axes in another order."""
+        order = tuple(k % x_ndim(x) for k in order)
+        out = self.value([x.shape[k] for k in order], real=x.real)
+        self.emit(Permute(x, out, order))
+        return out
+
+    def expand(self, x: Value, shape: Sequence[int]) -> Value:
+        """Return ``x`` broadcast to ``shape``."""
+        if tuple(shape) == x.shape:
+            return x
+        out = self.value(shape, real=x.real)
+        self.emit(Expand(x, out))
+        return out
+
+    def slice(self, x: Value, dim: int, start: int, length: int) -> Value:
+        """Return ``length`` entries of ``x`` from ``start`` along ``dim``.
+
+        A slice of a rearranged value is taken before the rearrangement where that is possible: slicing the three
+        of ``[3, heads, dim]`` cuts the fused axis into three independent blocks instead of pinning it.
+        """
+        dim = dim % x_ndim(x)
+        if start == 0 and length == x.shape[dim]:
+            return x
+        if self._fused(x, dim):
+            step = self.producers[x.index]
+            if isinstance(step, Permute):
+                return self.permute(self.slice(step.x, step.order[dim], start, length), step.order)
+            assert isinstance(step, Reshape)
+            axis, inner = fused_axis(step.x.shape, x.shape, dim) or (dim, 1)
+            part = self.slice(step.x, axis, start * inner, length * inner)
+            return self.reshape(part, [length if k == dim else n for k, n in enumerate(x.shape)])
+        out = self.value([length if k == dim else n for k, n in enumerate(x.shape)], real=x.real)
+        self.emit(Slice(x, out, dim, start))
+        return out
+
+    def _fused(self, x: Value, dim: int) -> bool:
+        """Whether ``dim`` of a rearranged value is the outermost part of an axis of what was rearranged."""
+        step = self.producers.get(x.index) if x.index not in self.program.loops else None
+        if isinstance(step, Permute):
+            return self._fused(step.x, step.order[dim])
+        return isinstance(step, Reshape) and fused_axis(step.x.shape, x.shape, dim) is not None
+
+    def cat(self, xs: Sequence[Value], dim: int) -> Value:
+        """Return the concatenation of ``xs`` along ``dim``."""
+        dim = dim % x_ndim(xs[0])
+        total = sum(x.shape[dim] for x in xs)
+        out = self.value([total if k == dim else n for k, n in enumerate(xs[0].shape)], real=all(x.real for x in xs))
+        self.emit(Cat(tuple(xs), out, dim))
+        return out
+
+    def rotary(self, x: Value, *, interleaved: bool) -> Value:
+        """Return ``x`` with the planes of its last axis rotated."""
+        out = self.value(x.shape)
+        self.emit(Rotary(x, out, interleaved))
+        return out
+
+    def flow(self, x: Value, into: Value) -> None:
+        """Say that ``into`` also takes the value ``x``: the state of a recurrence, or an updated buffer."""
+        self.program.loops.add(into.index)
+        self.program.code.append(Pointwise(Fn.LINEAR, (x,), into, signs=(1,)))
+        self.data_only.discard(into.index)
+
+    def pin(self, *xs: Value) -> None:
+        """Let nothing act on these values."""
+        self.emit(Pin(tuple(xs)))
+
+
+def fused_axis(before: tuple[int, ...], after: tuple[int, ...], dim: int) -> tuple[int, int] | None:
+    """Return the axis of ``before`` that ``dim`` of ``after`` is the outermost part of, and the size of the rest."""
+    if not prod(before):
+        return None
+    for ins, outs in segments(before, after):
+        if dim in outs:
+            sources = [k for k in ins if before[k] > 1]
+            wide = [k for k in outs if after[k] > 1]
+            if len(sources) == 1 and wide and wide[0] == dim:
+                return sources[0], prod(after[k] for k in wide[1:])
+    return None
+
+
+def x_ndim(x: Value) -> int:
+    """Return the number of axes, at least one."""
+    return max(len(x.shape), 1)
+
+
+def _is_number(x: Operand) -> bool:
+    return not isinstance(x, Value) or (x.kind is Kind.CONSTANT and x.shape == ())

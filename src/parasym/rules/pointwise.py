@@ -1,0 +1,186 @@
+"""Element-wise functions: what passes is what commutes with the function of one number."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+from parasym.rules.builder import Builder, Operand
+from parasym.rules.program import Fn, Kind, Value
+from parasym.rules.rotary import ComplexValue, rotated
+from parasym.rules.rule import Rule, Unsupported
+
+
+def _unary(fn: Fn, *, real: bool = True) -> Callable[..., Value]:
+    def lower(b: Builder, x: Value, *_: object, **__: object) -> Value:
+        return b.pointwise(fn, x, real=real)
+
+    return lower
+
+
+def _add(b: Builder, x: Operand, y: Operand, *, alpha: float = 1) -> Value:
+    if _zero(y) and isinstance(x, Value) and _fits(x, y):
+        return x
+    if _zero(x) and isinstance(y, Value) and _fits(y, x):
+        return y
+    if alpha != 1:
+        y = b.mul(y, alpha) if isinstance(y, Value) else y * alpha
+    shifted = _shifted(b, x, y) or _shifted(b, y, x)
+    if shifted is not None:
+        return shifted
+    out = b.add(x, y)
+    return rotated(b, out) or out
+
+
+def _sub(b: Builder, x: Operand, y: Operand, *, alpha: float = 1) -> Value:
+    if _zero(y) and isinstance(x, Value) and _fits(x, y):
+        return x
+    out = b.add(x, b.mul(y, alpha) if isinstance(y, Value) and alpha != 1 else y, signs=(1, -1))
+    return rotated(b, out) or out
+
+
+def _rsub(b: Builder, x: Operand, y: Operand, *, alpha: float = 1) -> Value:
+    return _sub(b, y, x, alpha=alpha)
+
+
+def _shifted(b: Builder, x: Operand, y: Operand) -> Value | None:
+    """Return ``buffer + number`` as a shifted leaf: its binding acts on the sum."""
+    if isinstance(x, Value) and x.kind is Kind.STATE and isinstance(y, int | float):
+        return b.shifted(x, float(y))
+    return None
+
+
+def _zero(x: Operand) -> bool:
+    if isinstance(x, Value):
+        return x.kind is Kind.CONSTANT and x.shape == () and x.data is not None and not bool(x.data.any())
+    return x == 0
+
+
+def _fits(x: Value, other: Operand) -> bool:
+    return not isinstance(other, Value) or other.shape == ()
+
+
+def _mul(b: Builder, x: Operand | ComplexValue, y: Operand | ComplexValue) -> Value | ComplexValue:
+    if isinstance(x, ComplexValue) or isinstance(y, ComplexValue):
+        number, factor = (x, y) if isinstance(x, ComplexValue) else (y, x)
+        if not isinstance(number, ComplexValue) or not isinstance(factor, Value) or factor.index not in b.data_only:
+            raise Unsupported("a product of two complex activations")
+        return ComplexValue(b.rotary(number.pair, interleaved=True))
+    if isinstance(x, Value) and x is y:
+        return b.power(x, 2)
+    return b.mul(x, y)
+
+
+def _div(b: Builder, x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Value:
+    if rounding_mode is not None:
+        return b.pointwise(Fn.GENERIC, x, y)
+    if not isinstance(y, Value):
+        return b.mul(x, 1.0)
+    return b.mul(x, b.power(y, -1))
+
+
+def _pow(b: Builder, x: Operand, exponent: Operand) -> Value:
+    if isinstance(exponent, Value) and exponent.data is not None and exponent.shape == ():
+        exponent = float(exponent.data)
+    if isinstance(exponent, Value) or not isinstance(x, Value):
+        return b.pointwise(Fn.GENERIC, x, exponent)
+    return b.power(x, Fraction(float(exponent)).limit_denominator(1000))
+
+
+def _prelu(b: Builder, x: Value, weight: Value) -> Value:
+    """``max(x, 0) + a min(x, 0)``: homogeneous of degree one in ``x``, and the slope keeps its scale."""
+    if len(weight.shape) == 1 and len(x.shape) > 2 and weight.shape[0] > 1:
+        weight = b.reshape(weight, [-1 if n < 0 else n for n in (weight.shape[0], *[1] * (len(x.shape) - 2))])
+    positive, negative = b.pointwise(Fn.HOMOGENEOUS, x), b.pointwise(Fn.HOMOGENEOUS, x)
+    return b.add(positive, b.mul(negative, b.pointwise(Fn.LINEAR, weight)))
+
+
+def _clamp(b: Builder, x: Value, low: Operand | None = None, high: Operand | None = None) -> Value:
+    bounds = [v for v in (low, high) if v is not None]
+    if all(isinstance(v, int | float) and v == 0 for v in bounds):
+        return b.pointwise(Fn.HOMOGENEOUS, x)
+    return b.pointwise(Fn.GENERIC, x, *bounds)
+
+
+def _extreme(b: Builder, x: Operand, y: Operand) -> Value:
+    return b.pointwise(Fn.HOMOGENEOUS, x, y)
+
+
+def _where(b: Builder, condition: Value, x: Operand, y: Operand) -> Value:
+    """A choice is linear in both branches; the condition must not change."""
+    if _zero(y) or _zero(x):
+        kept = x if _zero(y) else y
+        return b.mul(b.pointwise(Fn.GENERIC, condition), kept)
+    return b.pointwise(Fn.GENERIC, condition, x, y)
+
+
+def _masked_fill(b: Builder, x: Value, mask: Value, fill: Operand) -> Value:
+    if _zero(fill):
+        return b.mul(x, b.pointwise(Fn.GENERIC, mask))
+    return b.pointwise(Fn.GENERIC, x, mask)
+
+
+def _compare(b: Builder, *xs: Operand, **_: object) -> Value:
+    return b.pointwise(Fn.GENERIC, *xs, real=False)
+
+
+def _many(b: Builder, *xs: Operand, **_: object) -> Value:
+    return b.pointwise(Fn.GENERIC, *[x for x in xs if isinstance(x, Value | int | float)])
+
+
+def _leaky(b: Builder, x: Value, *_: object, **__: object) -> Value:
+    return b.pointwise(Fn.HOMOGENEOUS, x)
+
+
+def _glu(b: Builder, x: Value, dim: int = -1) -> Value:
+    half = x.shape[dim] // 2
+    gate = b.pointwise(Fn.GENERIC, b.slice(x, dim, half, half))
+    return b.mul(b.slice(x, dim, 0, half), gate)
+
+
+def _addcmul(b: Builder, x: Value, y: Value, z: Value, *, value: float = 1) -> Value:
+    return b.add(x, b.mul(y, z))
+
+
+def _lerp(b: Builder, x: Value, y: Value, weight: Operand) -> Value:
+    if isinstance(weight, Value):
+        keep = b.pointwise(Fn.GENERIC, weight)
+        return b.add(b.mul(x, keep), b.mul(y, keep))
+    return b.add(x, y)
+
+
+RULES = (
+    Rule(("add", "add_"), _add),
+    Rule(("sub", "subtract"), _sub),
+    Rule(("rsub",), _rsub),
+    Rule(("mul", "multiply"), _mul),
+    Rule(("div", "divide", "true_divide"), _div),
+    Rule(("neg", "negative"), lambda b, x: b.pointwise(Fn.LINEAR, x, signs=(-1,))),
+    Rule(("pow",), _pow),
+    Rule(("square",), lambda b, x: b.power(x, 2)),
+    Rule(("sqrt",), lambda b, x: b.power(x, Fraction(1, 2))),
+    Rule(("rsqrt",), lambda b, x: b.power(x, Fraction(-1, 2))),
+    Rule(("reciprocal",), lambda b, x: b.power(x, -1)),
+    Rule(("relu", "leaky_relu", "rrelu", "_prelu_kernel_constant"), _leaky),
+    Rule(("prelu", "_prelu_kernel"), _prelu),
+    Rule(("abs", "absolute"), _unary(Fn.ABS)),
+    Rule(("maximum", "minimum", "fmax", "fmin"), _extreme),
+    Rule(
+        ("tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh", "erf", "softshrink", "hardshrink", "tanhshrink", "softsign", "sign", "sgn", "erfinv", "cbrt", "hardtanh_symmetric"),
+        _unary(Fn.ODD),
+    ),
+    Rule(("cos", "cosh"), _unary(Fn.EVEN)),
+    Rule(
+        ("gelu", "silu", "mish", "sigmoid", "softplus", "elu", "celu", "selu", "hardswish", "hardsigmoid", "hardtanh", "relu6", "log_sigmoid", "log_sigmoid_forward", "exp", "expm1", "exp2", "log", "log1p", "log2", "log10", "acos", "acosh", "erfc", "lgamma", "digamma", "threshold", "nan_to_num", "round", "floor", "ceil", "trunc", "frac", "special_expit"),
+        _unary(Fn.GENERIC),
+    ),
+    Rule(("clamp", "clip", "clamp_min", "clamp_max"), _clamp),
+    Rule(("where",), _where),
+    Rule(("masked_fill",), _masked_fill),
+    Rule(
+        ("eq", "ne", "lt", "le", "gt", "ge", "isnan", "isinf", "isfinite", "logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "bitwise_not", "bitwise_xor", "__and__", "__or__"),
+        _compare,
+    ),
+    Rule(("atan2", "fmod", "remainder", "floor_divide", "hypot", "copysign", "xlogy", "logaddexp", "bernoulli"), _many),
+    Rule(("glu",), _glu),
+    Rule(("addcmul",), _addcmul),
+    Rule(("lerp",), _lerp),
+)

@@ -1,0 +1,155 @@
+"""Pooling, padding and resizing: fixed maps of space that treat channels as a batch."""
+
+from collections.abc import Sequence
+
+from parasym.rules.builder import Builder
+from parasym.rules.program import Value
+from parasym.rules.rule import Rule
+
+Numbers = int | Sequence[int]
+
+
+def _each(value: Numbers | None, n: int, default: Sequence[int] = ()) -> list[int]:
+    if value is None or (not isinstance(value, int) and len(value) == 0):
+        return list(default)
+    values = [value] if isinstance(value, int) else list(value)
+    return values * n if len(values) == 1 else values
+
+
+def _spatial(b: Builder, x: Value, sizes: Sequence[int], *, fn: str = "linear", averaging: bool = False) -> Value:
+    head = len(x.shape) - len(sizes)
+    return b.fixed(x, [*x.shape[:head], *sizes], [(k, k) for k in range(head)], fn=fn, averaging=averaging)
+
+
+def _pooled(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
+    reach = size + 2 * padding - dilation * (kernel - 1) - 1
+    out = (-(-reach // stride) if ceil else reach // stride) + 1
+    return out - 1 if ceil and (out - 1) * stride >= size + padding else out
+
+
+def _pool_sizes(x: Value, n: int, kernel: Numbers, stride: Numbers | None, padding: Numbers, dilation: Numbers, ceil: bool) -> list[int]:
+    kernels = _each(kernel, n)
+    strides = _each(stride, n, kernels)
+    numbers = zip(x.shape[-n:], kernels, strides, _each(padding, n), _each(dilation, n), strict=True)
+    return [_pooled(*row, ceil) for row in numbers]
+
+
+def _max_pool(n: int) -> object:
+    def lower(
+        b: Builder, x: Value, kernel: Numbers, stride: Numbers | None = None, padding: Numbers = 0, dilation: Numbers = 1, ceil: bool = False
+    ) -> Value:
+        return _spatial(b, x, _pool_sizes(x, n, kernel, stride, padding, dilation, ceil), fn="max")
+
+    return lower
+
+
+def _max_pool_with_index(n: int) -> object:
+    def lower(b: Builder, x: Value, *args: object) -> tuple[Value, Value]:
+        out = _max_pool(n)(b, x, *args)  # pyright: ignore[reportCallIssue]
+        index = b.value(out.shape, real=False)
+        b.pin(index)
+        return out, index
+
+    return lower
+
+
+def _avg_pool(n: int) -> object:
+    def lower(
+        b: Builder,
+        x: Value,
+        kernel: Numbers,
+        stride: Numbers | None = None,
+        padding: Numbers = 0,
+        ceil: bool = False,
+        count_include_pad: bool = True,
+        divisor: int | None = None,
+    ) -> Value:
+        exact = divisor is None and not any(_each(padding, n))
+        return _spatial(b, x, _pool_sizes(x, n, kernel, stride, padding, 1, ceil), averaging=exact)
+
+    return lower
+
+
+def _adaptive(n: int, fn: str) -> object:
+    def lower(b: Builder, x: Value, size: Numbers) -> Value:
+        sizes = [x.shape[k - n] if m is None else m for k, m in enumerate(_each(size, n))]
+        return _spatial(b, x, sizes, fn=fn, averaging=fn == "linear")
+
+    return lower
+
+
+def _adaptive_max(n: int) -> object:
+    def lower(b: Builder, x: Value, size: Numbers) -> tuple[Value, Value]:
+        out = _spatial(b, x, _each(size, n), fn="max")
+        index = b.value(out.shape, real=False)
+        b.pin(index)
+        return out, index
+
+    return lower
+
+
+def _upsample(b: Builder, x: Value, size: Sequence[int] | None, *rest: object) -> Value:
+    n = len(x.shape) - 2
+    if size is None:
+        factors = next(list(r) for r in reversed(rest) if isinstance(r, list | tuple) and r)
+        size = [int(m * f) for m, f in zip(x.shape[2:], factors, strict=True)]
+    return _spatial(b, x, _each(size, n), averaging=True)
+
+
+def _pad(b: Builder, x: Value, padding: Sequence[int], *args: object) -> Value:
+    """Zero padding of an axis leaves what passes on the other axes; the padded axis is pinned."""
+    value = next((a for a in args if isinstance(a, int | float)), 0)
+    mode = next((a for a in args if isinstance(a, str)), "constant")
+    touched = {}
+    for k in range(len(padding) // 2):
+        low, high = padding[2 * k], padding[2 * k + 1]
+        if low or high:
+            touched[len(x.shape) - 1 - k] = low + high
+    if not touched:
+        return x
+    shape = [n + touched.get(k, 0) for k, n in enumerate(x.shape)]
+    kept = [(k, k) for k in range(len(x.shape)) if k not in touched]
+    fn = "linear" if mode != "constant" or value == 0 else "generic"
+    return b.fixed(x, shape, kept, fn=fn, averaging=mode != "constant")
+
+
+def _spread(b: Builder, x: Value, shifts: Numbers, dims: Numbers = ()) -> Value:
+    """A roll or a flip moves the axis by a fixed map; the axis is pinned."""
+    moved = {d % len(x.shape) for d in _each(dims, 1)} or set(range(len(x.shape)))
+    return b.fixed(x, x.shape, [(k, k) for k in range(len(x.shape)) if k not in moved], averaging=True)
+
+
+def _flip(b: Builder, x: Value, dims: Numbers) -> Value:
+    return _spread(b, x, 0, dims)
+
+
+def _lrn(b: Builder, x: Value, *_: object) -> Value:
+    b.pin(x)
+    return b.fixed(x, x.shape, [], fn="generic")
+
+
+RULES = (
+    *(Rule((f"max_pool{n}d",), _max_pool(n)) for n in (1, 2, 3)),
+    *(Rule((f"max_pool{n}d_with_indices",), _max_pool_with_index(n)) for n in (2, 3)),
+    *(Rule((f"avg_pool{n}d",), _avg_pool(n)) for n in (1, 2, 3)),
+    *(Rule((f"adaptive_avg_pool{n}d", f"_adaptive_avg_pool{n}d"), _adaptive(n, "linear")) for n in (1, 2, 3)),
+    *(Rule((f"adaptive_max_pool{n}d",), _adaptive_max(n)) for n in (1, 2, 3)),
+    Rule(
+        (
+            "upsample_nearest1d",
+            "upsample_nearest2d",
+            "upsample_nearest3d",
+            "_upsample_nearest_exact1d",
+            "_upsample_nearest_exact2d",
+            "upsample_linear1d",
+            "upsample_bilinear2d",
+            "upsample_trilinear3d",
+            "upsample_bicubic2d",
+        ),
+        _upsample,
+    ),
+    Rule(("constant_pad_nd", "pad"), _pad),
+    Rule(("roll",), _spread),
+    Rule(("flip",), _flip),
+    Rule(("local_response_norm",), _lrn),
+)

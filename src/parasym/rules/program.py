@@ -1,0 +1,288 @@
+"""The small language into which every operation is lowered.
+
+A program is a list of instructions on values. There are ten instructions; each floor above
+(types, groups, exponents, translations) knows what each of them lets through, so a rule for an
+operation only says how the operation is written in this language.
+"""
+
+from dataclasses import dataclass, field
+from enum import Enum
+from fractions import Fraction
+from math import prod
+
+from torch import Tensor
+
+
+class Kind(Enum):
+    """What a value is."""
+
+    ACTIVATION = "activation"
+    PARAMETER = "parameter"
+    STATE = "state"
+    CONSTANT = "constant"
+    INPUT = "input"
+
+
+@dataclass(eq=False)
+class Value:
+    """A tensor of the program.
+
+    Attributes:
+        index: Position in ``program.values``.
+        shape: Its shape.
+        kind: What it is.
+        real: Whether it holds floating-point numbers; booleans and indices cannot be scaled.
+        name: Parameter or buffer name, or the node's name.
+        data: The numbers of a constant, if they are known.
+        offset: For a buffer that is only read as ``buffer + offset``, the offset.
+    """
+
+    index: int
+    shape: tuple[int, ...]
+    kind: Kind
+    real: bool = True
+    name: str = ""
+    data: Tensor | None = None
+    offset: float = 0.0
+
+    @property
+    def leaf(self) -> bool:
+        """Whether the value is a parameter or a buffer that may move."""
+        return self.kind in (Kind.PARAMETER, Kind.STATE)
+
+
+class Fn(Enum):
+    """What an element-wise function lets through.
+
+    ``ADD`` equal exponents; ``MUL`` exponents add; ``LINEAR`` a fixed factor; ``POWER`` exponents times the degree;
+    ``HOMOGENEOUS`` positive scales; ``ABS`` positive scales, and it swallows signs; ``ODD`` signs; ``EVEN`` swallows
+    signs; ``GENERIC`` nothing.
+    """
+
+    ADD = "add"
+    MUL = "mul"
+    LINEAR = "linear"
+    POWER = "power"
+    HOMOGENEOUS = "homogeneous"
+    ABS = "abs"
+    ODD = "odd"
+    EVEN = "even"
+    GENERIC = "generic"
+
+
+@dataclass(eq=False)
+class Pointwise:
+    """``out = fn(*xs)`` element by element; operands are broadcast from the right.
+
+    ``signs`` are the signs of the terms of a sum, or the factor 1 or -1 of a linear map; 0 if it is another number.
+    """
+
+    fn: Fn
+    xs: tuple[Value, ...]
+    out: Value
+    degree: Fraction = Fraction(1)
+    signs: tuple[int, ...] = ()
+
+
+@dataclass(eq=False)
+class Contract:
+    """``out[o] = sum x[l] * y[m]`` over the letters that ``out`` lacks. Letters are unique in each operand."""
+
+    x: Value
+    y: Value
+    out: Value
+    x_letters: tuple[int, ...]
+    y_letters: tuple[int, ...]
+    out_letters: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Reduce:
+    """``out`` is ``x`` summed (or averaged, or maximized) over ``dims``, which it lacks."""
+
+    fn: str
+    x: Value
+    out: Value
+    dims: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Normalize:
+    """``out`` is ``x`` normalized jointly over ``dims``.
+
+    Attributes:
+        x: Input.
+        out: Output, of the same shape.
+        dims: Axes over which statistics are taken.
+        odd: Whether ``x -> -x`` gives ``out -> -out``; a softmax is not odd.
+        scale_free: Whether positive factors disappear; only without an epsilon.
+        sums_to_one: Whether the output sums to one over ``dims``.
+    """
+
+    x: Value
+    out: Value
+    dims: tuple[int, ...]
+    odd: bool = True
+    scale_free: bool = False
+    sums_to_one: bool = False
+
+
+@dataclass(eq=False)
+class Fixed:
+    """A fixed map on some axes that treats the ``kept`` axes as a batch.
+
+    Attributes:
+        x: Input.
+        out: Output.
+        kept: Pairs of axes ``(of x, of out)`` that pass through; all others are pinned.
+        averaging: Whether what is constant over the other axes stays the same constant.
+        fn: ``linear``, or ``max`` for a maximum.
+    """
+
+    x: Value
+    out: Value
+    kept: tuple[tuple[int, int], ...]
+    averaging: bool = False
+    fn: str = "linear"
+
+
+@dataclass(eq=False)
+class Reshape:
+    """``out`` holds the elements of ``x`` in the same order."""
+
+    x: Value
+    out: Value
+
+
+@dataclass(eq=False)
+class Permute:
+    """Axis ``k`` of ``out`` is axis ``order[k]`` of ``x``."""
+
+    x: Value
+    out: Value
+    order: tuple[int, ...]
+
+
+@dataclass(eq=False)
+class Expand:
+    """``x`` repeated along axes of length one or new leading axes."""
+
+    x: Value
+    out: Value
+
+
+@dataclass(eq=False)
+class Slice:
+    """``out`` is ``x[start : start + length]`` along ``dim``."""
+
+    x: Value
+    out: Value
+    dim: int
+    start: int
+
+
+@dataclass(eq=False)
+class Cat:
+    """``out`` is the concatenation of ``xs`` along ``dim``."""
+
+    xs: tuple[Value, ...]
+    out: Value
+    dim: int
+
+
+@dataclass(eq=False)
+class Rotary:
+    """``out`` rotates planes of the last axis of ``x`` by angles that differ from position to position.
+
+    Attributes:
+        x: Input.
+        out: Output.
+        interleaved: Whether the last axis has length two and holds real and imaginary parts of the planes of the
+            axis before it; otherwise plane ``i`` of the last axis holds channels ``i`` and ``i + n/2``.
+    """
+
+    x: Value
+    out: Value
+    interleaved: bool
+
+
+@dataclass(eq=False)
+class Pin:
+    """Nothing may act on these values: inputs, outputs, operations without a rule."""
+
+    xs: tuple[Value, ...]
+
+
+Instruction = (
+    Pointwise | Contract | Reduce | Normalize | Fixed | Reshape | Permute | Expand | Slice | Cat | Rotary | Pin
+)
+
+
+@dataclass
+class Program:
+    """A model in the small language.
+
+    Attributes:
+        values: All values.
+        code: The instructions, in order of execution.
+        outputs: The values that the model returns.
+        loops: Indices of values that are written more than once.
+    """
+
+    values: list[Value] = field(default_factory=list)
+    code: list[Instruction] = field(default_factory=list)
+    outputs: list[Value] = field(default_factory=list)
+    loops: set[int] = field(default_factory=set)
+
+
+def operands(step: Instruction) -> tuple[Value, ...]:
+    """Return the inputs of an instruction.
+
+    Args:
+        step: Any instruction.
+    """
+    if isinstance(step, Pointwise | Cat | Pin):
+        return step.xs
+    if isinstance(step, Contract):
+        return (step.x, step.y)
+    return (step.x,)
+
+
+def result(step: Instruction) -> Value | None:
+    """Return the output of an instruction, or ``None`` for a pin.
+
+    Args:
+        step: Any instruction.
+    """
+    return None if isinstance(step, Pin) else step.out
+
+
+def segments(before: tuple[int, ...], after: tuple[int, ...]) -> list[tuple[list[int], list[int]]]:
+    """Return the smallest runs of axes that a reshape maps onto each other.
+
+    Args:
+        before: The old shape.
+        after: The new shape.
+
+    Example:
+        >>> segments((2, 3, 4), (6, 2, 2))
+        [([0, 1], [0]), ([2], [1, 2])]
+    """
+    out: list[tuple[list[int], list[int]]] = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        ins, outs = [], []
+        while True:
+            a, b = prod(before[k] for k in ins), prod(after[k] for k in outs)
+            if a == b and (ins or outs) and (a > 1 or (i == len(before) and j == len(after))):
+                break
+            if a == b and ins and outs:
+                break
+            if (a <= b and i < len(before)) or j == len(after):
+                ins.append(i)
+                i += 1
+            else:
+                outs.append(j)
+                j += 1
+        out.append((ins, outs))
+    return out
