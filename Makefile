@@ -21,10 +21,10 @@ BENCH := .venv-bench
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet $(PIP_FLAGS)
 PYTEST_FLAGS ?= -n 2
 
-# One thread per test process: two processes with two threads each fight over two cores.
-export OMP_NUM_THREADS ?= 1
-export MKL_NUM_THREADS ?= 1
 export MPLBACKEND := Agg
+# One thread per test process: two processes with two threads each fight over two cores.
+test test-slow: export OMP_NUM_THREADS = 1
+test test-slow: export MKL_NUM_THREADS = 1
 
 demo: $(VENV)/.demo
 	$(BIN)/parasym demo --out parasym-demo
