@@ -6,8 +6,12 @@ import torch
 from torch import Tensor
 
 from parasym.core import Params
+from parasym.orbit.assignment import Prices
 from parasym.orbit.block import Block
 from parasym.symmetry import Binding, Element, Move, Symmetry
+
+
+Costs = dict[tuple[bool, ...], Tensor]
 
 
 class Alignment:
@@ -35,12 +39,13 @@ class Alignment:
         self.a = {name: a[name] for name in names}
         self.b = {name: b[name].clone() for name in names}
         self.moves: list[Move] = []
-        self.dirty = [True] * len(blocks)
+        self.dirty = [True] * len(blocks)  # a neighbour moved since the last visit
+        self.prices: list[list[Prices | None]] = [[] for _ in blocks]  # of the last assignments
         self._bearers: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
         for k, block in enumerate(blocks):
             for j, binding in enumerate(block.bindings):
                 self._bearers[binding.tensor].append((k, j))
-        self._sums: list[list[Tensor | None]] = [[None, None] for _ in blocks]
+        self._sums: list[Costs] = [{} for _ in blocks]
         self._included: list[set[int]] = [set() for _ in blocks]
 
     def value(self) -> float:
@@ -55,8 +60,8 @@ class Alignment:
         """
         return {k for k, _ in self._bearers[tensor]}
 
-    def costs(self, k: int, wanted: Iterable[int] | None = None) -> tuple[Tensor, Tensor | None]:
-        """Return the inner products of block ``k``: ``(even, odd)`` parts of shape ``[*over, n, n]``.
+    def costs(self, k: int, wanted: Iterable[int] | None = None) -> Costs:
+        """Return the inner products of block ``k`` by the signs they change with, each of shape ``[*over, n, n]``.
 
         Args:
             k: The block.
@@ -66,20 +71,14 @@ class Alignment:
         missing = set(range(len(block.bindings)) if wanted is None else wanted) - self._included[k]
         for j in sorted(missing):
             binding = block.bindings[j]
-            self._add(k, block.odd[j], _product(binding.gather(self.a[binding.tensor]), binding.gather(self.b[binding.tensor])))
+            a, b = (binding.gather(x[binding.tensor]) for x in (self.a, self.b))
+            self._add(k, block.parity[j], a.mT @ b)
             self._included[k].add(j)
-        even, odd = self._sums[k]
-        if even is None:
-            even = torch.zeros_like(odd) if odd is not None else self._empty(block)
-        return even, odd
+        return self._sums[k]
 
-    def _empty(self, block: Block) -> Tensor:
-        n = self.symmetry.factors[block.factor].group.length
-        return torch.zeros(*(w.size for w in block.over), n, n)
-
-    def _add(self, k: int, odd: bool, part: Tensor) -> None:
-        old = self._sums[k][odd]
-        self._sums[k][odd] = part if old is None else old.add_(part)
+    def _add(self, k: int, parity: tuple[bool, ...], part: Tensor) -> None:
+        old = self._sums[k].get(parity)
+        self._sums[k][parity] = part if old is None else old.add_(part)
 
     def move(self, k: int, moves: list[Move], changed: Tensor | None = None) -> None:
         """Move ``b`` by elements of the factors of block ``k`` and keep the inner products true.
@@ -110,7 +109,7 @@ class Alignment:
                 self._forget(other)
 
     def _forget(self, k: int) -> None:
-        self._sums[k], self._included[k] = [None, None], set()
+        self._sums[k], self._included[k] = {}, set()
 
     def _is_whole(self, k: int) -> bool:
         return all(_whole(binding, self.b[binding.tensor]) for binding in self.blocks[k].bindings)
@@ -122,11 +121,14 @@ class Alignment:
             x, axis = self.b[binding.tensor], binding.slot.axis  # pyright: ignore[reportOptionalMemberAccess]
             old = x.index_select(axis, changed)
             new = x.index_select(axis, permuted[changed])
-            if signs is not None and block.odd[j]:
-                new = new * signs[changed].reshape([-1 if d == axis else 1 for d in range(x.ndim)])
+            sign = signs.get(block.parity[j])
+            if sign is not None:
+                new = new * sign[changed].reshape([-1 if d == axis else 1 for d in range(x.ndim)])
             x.index_copy_(axis, changed, new)
             self._correct(k, binding.tensor, axis, changed, new - old)
-        self._reorder(k, permuted, signs)
+        for parity, cost in self._sums[k].items():
+            moved = cost.index_select(1, permuted)
+            self._sums[k][parity] = moved * signs[parity] if parity in signs else moved
 
     def _correct(self, k: int, name: str, axis: int, changed: Tensor, delta: Tensor) -> None:
         """Add to the neighbours' inner products what the change of some slices of a tensor adds."""
@@ -142,29 +144,25 @@ class Alignment:
             else:
                 part = self.a[name].index_select(axis, changed)
                 own = binding.slot.axis  # pyright: ignore[reportOptionalMemberAccess]
-                self._add(other, self.blocks[other].odd[j], _product(_last(part, own), _last(delta, own)))
-
-    def _reorder(self, k: int, permuted: Tensor, signs: Tensor | None) -> None:
-        even, odd = self._sums[k]
-        even = None if even is None else even.index_select(1, permuted)
-        odd = None if odd is None else odd.index_select(1, permuted)
-        if odd is not None and signs is not None:
-            odd = odd * signs
-        self._sums[k] = [even, odd]
+                self._add(other, self.blocks[other].parity[j], _last(part, own).mT @ _last(delta, own))
 
     def element(self) -> Element:
         """Return the product of all moves so far."""
         return Element(tuple(self.moves))
 
 
-def _monomial(block: Block, moves: list[Move]) -> tuple[Tensor, Tensor | None]:
-    """Return the permutation and the signs that the moves of a block amount to."""
-    permuted = next((m.value for m in moves if m.factor == block.factor and block.kind == "permutation"), None)
-    sign_factor = block.factor if block.kind == "sign" else block.sign
-    signs = next((m.value for m in moves if m.factor == sign_factor), None)
-    if permuted is None:
-        permuted = torch.arange(block.wire.size, device=None if signs is None else signs.device)
-    return permuted, signs
+def _monomial(block: Block, moves: list[Move]) -> tuple[Tensor, dict[tuple[bool, ...], Tensor]]:
+    """Return the permutation, and the signs by parity, that the moves of a block amount to."""
+    values = {m.factor: m.value for m in moves}
+    if block.kind == "sign":
+        sign = values[block.factor]
+        return torch.arange(block.wire.size, device=sign.device), {(): sign}
+    flips: dict[tuple[bool, ...], Tensor] = {}
+    for parity in set(block.parity):
+        chosen = [values[s] for s, flipped in zip(block.signs, parity, strict=True) if flipped and s in values]
+        if chosen:
+            flips[parity] = torch.stack(chosen).prod(0)
+    return values[block.factor], flips
 
 
 def _whole(binding: Binding, x: Tensor) -> bool:
@@ -174,7 +172,3 @@ def _whole(binding: Binding, x: Tensor) -> bool:
 
 def _last(x: Tensor, axis: int) -> Tensor:
     return x.movedim(axis, -1).reshape(-1, x.shape[axis])
-
-
-def _product(a: Tensor, b: Tensor) -> Tensor:
-    return a.mT @ b

@@ -2,48 +2,109 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+Prices = NDArray[np.floating]
 
-def assign(profit: Tensor, cells: tuple[tuple[int, ...], ...] = ()) -> Tensor:
+WARM_SIZE = 128
+"""Assignments of at least this size start from the prices of the last one."""
+
+
+def assign(profit: Tensor, cells: tuple[tuple[int, ...], ...] = (), prices: Prices | None = None) -> tuple[Tensor, Prices | None]:
     r"""Return the permutation ``p`` that maximizes :math:`\sum_i C_{i,p(i)}` and keeps every cell.
 
     If the row-wise argmax is already a permutation it is optimal: no permutation can have a larger sum than
-    :math:`\sum_i \max_j C_{ij}`, and this one attains it. The solver runs only otherwise.
+    :math:`\sum_i \max_j C_{ij}`, and this one attains it. Prices ``v`` with :math:`C_{ij} - v_j \le C_{ii} - v_i` prove that
+    the identity is optimal: sum over any permutation and the prices cancel. The solver runs only where neither is the
+    case, and then on :math:`C_{ij} - v_j`, which has the same solution and few rows that still compete.
 
     Args:
         profit: A matrix ``C`` of shape ``[n, n]``.
         cells: Partition of ``range(n)``; empty means one cell.
+        prices: Prices of the columns from an earlier solution, in the present order.
 
     Returns:
-        Indices of shape ``[n]`` on the CPU.
+        Indices of shape ``[n]`` on the CPU, and prices in the new order (``None`` where none were needed).
 
     Example:
-        >>> assign(torch.tensor([[1.0, 5.0], [4.0, 1.0]]))  # the argmax is a permutation
+        >>> assign(torch.tensor([[1.0, 5.0], [4.0, 1.0]]))[0]  # the argmax is a permutation
         tensor([1, 0])
-        >>> assign(torch.tensor([[4.0, 5.0], [0.0, 5.0]]))  # both rows want column 1
+        >>> assign(torch.tensor([[4.0, 5.0], [0.0, 5.0]]))[0]  # both rows want column 1
         tensor([0, 1])
 
     References:
         Crouse. On implementing 2D rectangular assignment algorithms. 2016.
+        Bertsekas. The auction algorithm. 1988.
     """
     profit = profit.detach().cpu()
     if not cells:
-        return _assign(profit)
+        return _assign(profit, prices)
     p = torch.arange(profit.shape[0])
     for cell in cells:
         if len(cell) > 1:
             index = torch.tensor(cell)
-            p[index] = index[_assign(profit[index][:, index])]
+            p[index] = index[_assign(profit[index][:, index], None)[0]]
+    return p, None
+
+
+def _assign(profit: Tensor, prices: Prices | None) -> tuple[Tensor, Prices | None]:
+    best = profit.argmax(dim=1)
+    if is_permutation(best):
+        return best, None if prices is None else prices[best.numpy()]
+    c, n = profit.numpy(), len(profit)
+    if n < WARM_SIZE:
+        return torch.from_numpy(linear_sum_assignment(c, maximize=True)[1].astype(np.int64)), None
+    same = np.arange(n)
+    if prices is None:
+        p = linear_sum_assignment(c, maximize=True)[1].astype(np.int64)
+        prices = np.zeros(n, c.dtype)
+    else:
+        prices, settled = raise_prices(c, same, prices, steps=8)
+        if settled:
+            return torch.from_numpy(same), prices
+        p = _solve_warm(c, prices)
+    prices, _ = raise_prices(c, p, prices, steps=60)
+    return torch.from_numpy(p), prices[p]
+
+
+def _solve_warm(c: Prices, prices: Prices) -> NDArray[np.int64]:
+    cost = prices - c
+    slack = cost.diagonal() - cost.min(axis=1)
+    order = np.argsort(slack, kind="stable")  # rows that keep their column first, each found in one scan
+    p = np.empty(len(c), dtype=np.int64)
+    p[order] = linear_sum_assignment(cost[order])[1]
     return p
 
 
-def _assign(profit: Tensor) -> Tensor:
-    best = profit.argmax(dim=1)
-    if is_permutation(best):
-        return best
-    return torch.from_numpy(linear_sum_assignment(profit.numpy(), maximize=True)[1].astype(np.int64))
+def raise_prices(c: Prices, p: NDArray[np.int64], prices: Prices, *, steps: int) -> tuple[Prices, bool]:
+    r"""Return prices under which fewer rows prefer another column, and whether none does: ``p`` is then optimal.
+
+    Bellman and Ford's shortest paths: :math:`v_j \leftarrow \max(v_j, \max_i C_{ij} - C_{i,p(i)} + v_{p(i)})`, over the rows
+    whose own price rose. Any prices are valid for a later solution; good ones make it short.
+
+    Args:
+        c: Profits of shape ``[n, n]``.
+        p: The column of every row.
+        prices: Prices of the columns to start from.
+        steps: Bound on the passes.
+    """
+    n = len(p)
+    attained = c[np.arange(n), p]
+    row_of = np.empty(n, dtype=np.int64)
+    row_of[p] = np.arange(n)
+    slack = 1e-7 * np.abs(attained).mean()
+    active = np.arange(n)
+    for _ in range(steps):
+        rows = c if len(active) == n else c[active]
+        wanted = (rows + (prices[p[active]] - attained[active])[:, None]).max(axis=0)
+        risen = wanted > prices + slack
+        if not risen.any():
+            return prices, True
+        prices = np.where(risen, wanted, prices)
+        active = row_of[np.flatnonzero(risen)]
+    return prices, False
 
 
 def is_permutation(p: Tensor) -> bool:

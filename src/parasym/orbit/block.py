@@ -1,10 +1,10 @@
 """The blocks of coordinates of matching: the isometric factors of one wire, aligned together."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from parasym.groups import GeneralLinear, Permutation, PlaneRotation, SignFlip
-from parasym.symmetry import Binding, Factor, Symmetry, Wire
+from parasym.symmetry import Binding, Factor, Slot, Symmetry, Wire
 
 
 @dataclass(frozen=True)
@@ -13,22 +13,22 @@ class Block:
 
     Attributes:
         factor: Index of the factor: permutations, signs, rotations or planes.
-        sign: Index of the sign flips of the same wire, joined to permutations; ``None`` without.
+        signs: Indices of the sign flips of the same wire, which permutations are solved with.
         kind: ``"permutation"``, ``"sign"``, ``"rotation"`` or ``"plane"``.
         wire: The wire.
         over: The outer wires.
         bindings: The places that count.
-        odd: For each of them, whether it changes sign with the channel.
+        parity: For each of them, which of the ``signs`` flip it.
         inner: Indices of the blocks that have their own element per channel of this wire.
     """
 
     factor: int
-    sign: int | None
+    signs: tuple[int, ...]
     kind: str
     wire: Wire
     over: tuple[Wire, ...]
     bindings: tuple[Binding, ...]
-    odd: tuple[bool, ...]
+    parity: tuple[tuple[bool, ...], ...]
     inner: tuple[int, ...] = ()
 
 
@@ -49,26 +49,30 @@ def blocks_of(symmetry: Symmetry, ignore: tuple[str, ...] = ()) -> tuple[Block, 
     """
     factors = symmetry.factors
     permuted = {(f.wire, f.over): k for k, f in enumerate(factors) if isinstance(f.group, Permutation)}
-    flipped = {(f.wire, f.over): k for k, f in enumerate(factors) if isinstance(f.group, SignFlip)}
     found = []
     for k, factor in enumerate(factors):
         kind = next((name for group, name in _KINDS if isinstance(factor.group, group)), None)
         key = (factor.wire, factor.over)
         if kind is None or (kind == "sign" and key in permuted):
             continue
-        sign = flipped.get(key) if kind == "permutation" else None
-        found.append(_block(k, sign, kind, factor, None if sign is None else factors[sign], ignore))
+        signs = [s for s, f in enumerate(factors) if isinstance(f.group, SignFlip) and (f.wire, f.over) == key]
+        found.append(_block(symmetry, k, tuple(signs) if kind == "permutation" else (), kind, ignore))
     found.sort(key=lambda block: len(block.over))  # stable: the order of the network within a depth
     return tuple(_with_inner(block, found) for block in found)
 
 
-def _block(k: int, sign: int | None, kind: str, factor: Factor, signs: Factor | None, ignore: tuple[str, ...]) -> Block:
+def _block(symmetry: Symmetry, k: int, signs: tuple[int, ...], kind: str, ignore: tuple[str, ...]) -> Block:
+    factor = symmetry.factors[k]
     kept = [b for b in factor.bindings if isinstance(b, Binding) and not any(fnmatchcase(b.tensor, p) for p in ignore)]
-    flipping = () if signs is None else tuple((b.tensor, b.slot) for b in signs.bindings if isinstance(b, Binding) and b.power % 2)
-    odd = tuple(kind != "permutation" or (b.tensor, b.slot) in flipping for b in kept)
-    return Block(k, sign, kind, factor.wire, factor.over, tuple(kept), odd)
+    flipped = [_flipped(symmetry.factors[s]) for s in signs]
+    parity = tuple(tuple((b.tensor, b.slot) in places for places in flipped) for b in kept)
+    return Block(k, signs, kind, factor.wire, factor.over, tuple(kept), parity)
+
+
+def _flipped(factor: Factor) -> set[tuple[str, Slot | None]]:
+    return {(b.tensor, b.slot) for b in factor.bindings if isinstance(b, Binding) and b.power % 2}
 
 
 def _with_inner(block: Block, found: list[Block]) -> Block:
     inner = tuple(k for k, other in enumerate(found) if block.wire in other.over)
-    return Block(block.factor, block.sign, block.kind, block.wire, block.over, block.bindings, block.odd, inner)
+    return replace(block, inner=inner)

@@ -1,9 +1,8 @@
 """Coordinate descent over blocks, until no block can gain."""
 
 import torch
-from torch import Tensor
 
-from parasym.orbit.alignment import Alignment
+from parasym.orbit.alignment import Alignment, Costs
 from parasym.orbit.head import slice_profits
 from parasym.orbit.solve import solve
 from parasym.symmetry import Move
@@ -13,7 +12,7 @@ RELATIVE_GAIN = 1e-7
 
 
 def descend(state: Alignment, *, max_sweeps: int) -> int:
-    """Move every block to its best element in turn, until none gains. Returns the number of sweeps.
+    """Move every block to its best element in turn, until none gains. Return the number of sweeps.
 
     A block is visited only if a block that shares a tensor with it moved since its last visit.
 
@@ -22,10 +21,9 @@ def descend(state: Alignment, *, max_sweeps: int) -> int:
         max_sweeps: Bound on the number of passes over all blocks.
     """
     for sweep in range(max_sweeps):
-        waiting = [k for k in range(len(state.blocks)) if state.dirty[k]]
-        if not waiting:
+        if not any(state.dirty):
             return sweep
-        for k in waiting:
+        for k in range(len(state.blocks)):
             if state.dirty[k]:
                 visit(state, k)
     return max_sweeps
@@ -76,20 +74,22 @@ def visit(state: Alignment, k: int, places: list[int] | None = None) -> None:
     if not block.bindings:
         return
     outer = block.kind == "permutation" and bool(block.inner)
-    even, odd = (slice_profits(state, k), None) if outer else state.costs(k, places)
-    moves, gain, changed = solve(state.symmetry, block, even, odd)
-    if gain <= RELATIVE_GAIN * _size(even, odd) or (not outer and _meets_itself(state, k) and not _improves(state, moves)):
+    costs = {(False,) * len(block.signs): slice_profits(state, k)} if outer else state.costs(k, places)
+    if not costs:
+        return
+    moves, gain, changed = solve(state.symmetry, block, costs, prices=None if outer else state.prices[k])
+    if gain <= RELATIVE_GAIN * _size(costs) or (not outer and _meets_itself(state, k) and not _improves(state, moves)):
         return
     state.move(k, moves, changed)
-    state.dirty[k] = _meets_itself(state, k)
+    if _meets_itself(state, k):
+        state.dirty[k] = True
     if outer:
         for inner in block.inner:
             visit(state, inner)
 
 
-def _size(even: Tensor, odd: Tensor | None) -> float:
-    total = float(torch.linalg.vector_norm(even.diagonal(dim1=-2, dim2=-1).double(), 1))
-    return total + (0.0 if odd is None else float(torch.linalg.vector_norm(odd.diagonal(dim1=-2, dim2=-1).double(), 1)))
+def _size(costs: Costs) -> float:
+    return sum(float(torch.linalg.vector_norm(c.diagonal(dim1=-2, dim2=-1), 1, dtype=torch.float64)) for c in costs.values())
 
 
 def _meets_itself(state: Alignment, k: int) -> bool:

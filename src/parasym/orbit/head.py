@@ -4,10 +4,10 @@ import torch
 from torch import Tensor
 
 from parasym.groups import Permutation
-from parasym.orbit.alignment import Alignment
+from parasym.orbit.alignment import Alignment, Costs
 from parasym.orbit.assignment import assign
 from parasym.orbit.block import Block
-from parasym.orbit.solve import plane_products
+from parasym.orbit.solve import plane_products, signed_profit
 from parasym.symmetry import Wire
 
 
@@ -44,18 +44,19 @@ def slice_profits(state: Alignment, k: int) -> Tensor:
 def _best_inner(state: Alignment, block: Block, inner: Block, names: set[str]) -> Tensor:
     """Return the attainable inner product of every pair of slices, one row of pairs at a time."""
     at, wire = len(block.over), inner.over
-    n = wire[at].size
     pairs = [
-        (_slices(b.gather(state.a[b.tensor]), wire, at), _slices(b.gather(state.b[b.tensor]), wire, at), odd)
-        for b, odd in zip(inner.bindings, inner.odd, strict=True)
+        (_slices(b.gather(state.a[b.tensor]), wire, at), _slices(b.gather(state.b[b.tensor]), wire, at), parity)
+        for b, parity in zip(inner.bindings, inner.parity, strict=True)
         if b.tensor in names
     ]
     rows = []
-    for i in range(n):
-        even = sum((a[..., i : i + 1, :, :, :].mT @ b for a, b, odd in pairs if not odd), torch.zeros(()))
-        odd = sum((a[..., i : i + 1, :, :, :].mT @ b for a, b, odd in pairs if odd), torch.zeros(()))
-        rows.append(_attained(state, inner, even.to(pairs[0][0]), odd.to(pairs[0][0])))  # [*over, n, others]
-    return torch.stack(rows, dim=at).sum(-1)
+    for i in range(wire[at].size):
+        costs: Costs = {}
+        for a, b, parity in pairs:
+            part = a.narrow(at, i, 1).mT @ b
+            costs[parity] = costs[parity] + part if parity in costs else part
+        rows.append(_attained(state, inner, costs).sum(-1))  # [*over, n]
+    return torch.stack(rows, dim=at)
 
 
 def _slices(x: Tensor, over: tuple[Wire, ...], at: int) -> Tensor:
@@ -64,16 +65,17 @@ def _slices(x: Tensor, over: tuple[Wire, ...], at: int) -> Tensor:
     return x.flatten(at + 1, lead - 1) if lead - at - 1 > 0 else x.unsqueeze(at + 1)
 
 
-def _attained(state: Alignment, inner: Block, even: Tensor, odd: Tensor) -> Tensor:
+def _attained(state: Alignment, inner: Block, costs: Costs) -> Tensor:
+    total = torch.stack(list(costs.values())).sum(0)
     if inner.kind == "rotation":
-        return torch.linalg.svdvals((even + odd).double()).sum(-1).to(odd)
+        return torch.linalg.svdvals(total.double()).sum(-1).to(total)
     if inner.kind == "plane":
-        return plane_products(even + odd).abs().sum(-1)
+        return plane_products(total).abs().sum(-1)
     if inner.kind == "sign":
-        return (even + odd).diagonal(dim1=-2, dim2=-1).abs().sum(-1)
-    profit = even + (odd.abs() if inner.sign is not None else odd)
+        return total.diagonal(dim1=-2, dim2=-1).abs().sum(-1)
+    profit, _ = signed_profit(costs, len(inner.signs))
     group = state.symmetry.factors[inner.factor].group
     assert isinstance(group, Permutation)
     flat = profit.reshape(-1, *profit.shape[-2:])
-    best = [c.gather(1, assign(c, group.cells).to(c.device).unsqueeze(1)).sum() for c in flat]
+    best = [c.gather(1, assign(c, group.cells)[0].to(c.device).unsqueeze(1)).sum() for c in flat]
     return torch.stack(best).reshape(profit.shape[:-2])

@@ -4,56 +4,92 @@ import torch
 from torch import Tensor
 
 from parasym.groups import Permutation
-from parasym.orbit.assignment import assign
+from parasym.orbit.alignment import Costs
+from parasym.orbit.assignment import Prices, assign
 from parasym.orbit.block import Block
 from parasym.symmetry import Move, Symmetry
 
 
-def solve(symmetry: Symmetry, block: Block, even: Tensor, odd: Tensor | None) -> tuple[list[Move], float, Tensor | None]:
+def solve(
+    symmetry: Symmetry, block: Block, costs: Costs, *, prices: list[Prices | None] | None = None
+) -> tuple[list[Move], float, Tensor | None]:
     r"""Return the moves of a block that maximize :math:`\sum_{ij} g_{ij} C_{ij}`.
 
     Args:
         symmetry: The symmetry.
         block: The block.
-        even: The part ``C`` that does not change with the signs, of shape ``[*over, n, n]``.
-        odd: The part that does, or ``None``.
+        costs: Inner products ``C`` by parity, of shape ``[*over, n, n]``.
+        prices: Prices of earlier assignments, one per slice; replaced in place.
 
     Returns:
         The moves, the gain over the identity, and the channels that change (``None`` for "all").
     """
     if block.kind == "permutation":
-        return _solve_permutation(symmetry, block, even, odd)
-    total = even if odd is None else even + odd
-    before = total.diagonal(dim1=-2, dim2=-1).sum().item()
+        return _solve_permutation(symmetry, block, costs, prices)
+    total = torch.stack(list(costs.values())).sum(0)
+    diagonal = total.diagonal(dim1=-2, dim2=-1)
+    before = diagonal.double().sum().item()
     if block.kind == "sign":
-        diagonal = total.diagonal(dim1=-2, dim2=-1)
         value = torch.where(diagonal < 0, -1.0, 1.0).to(total)
         changed = (value < 0).nonzero().flatten() if value.ndim == 1 else None
-        return [Move(block.factor, value)], diagonal.abs().sum().item() - before, changed
-    if block.kind == "plane":
-        value, best = phases(total)
-    else:
-        value, best = procrustes(total)
-    return [Move(block.factor, value)], best.sum().item() - before, None
+        return [Move(block.factor, value)], diagonal.double().abs().sum().item() - before, changed
+    value, best = phases(total) if block.kind == "plane" else procrustes(total)
+    return [Move(block.factor, value)], best.double().sum().item() - before, None
 
 
-def _solve_permutation(symmetry: Symmetry, block: Block, even: Tensor, odd: Tensor | None) -> tuple[list[Move], float, Tensor | None]:
+def _solve_permutation(
+    symmetry: Symmetry, block: Block, costs: Costs, prices: list[Prices | None] | None
+) -> tuple[list[Move], float, Tensor | None]:
     group = symmetry.factors[block.factor].group
     assert isinstance(group, Permutation)
-    profit = even if odd is None else even + (odd.abs() if block.sign is not None else odd)
+    profit, patterns = signed_profit(costs, len(block.signs))
     n = profit.shape[-1]
     flat = profit.reshape(-1, n, n)
-    p = torch.stack([assign(c, group.cells) for c in flat]).to(profit.device).reshape(profit.shape[:-1])
+    solved = [assign(c, group.cells, v) for c, v in zip(flat, prices or [None] * len(flat), strict=True)]
+    if prices is not None:
+        prices[:] = [v for _, v in solved]
+    p = torch.stack([q for q, _ in solved]).to(profit.device).reshape(profit.shape[:-1])
     chosen = profit.gather(-1, p.unsqueeze(-1)).squeeze(-1)
-    signed = even if odd is None else even + odd
-    gain = (chosen - signed.diagonal(dim1=-2, dim2=-1)).double().sum().item()
-    moves, moved = [Move(block.factor, p)], p != torch.arange(n, device=p.device)
-    if block.sign is not None and odd is not None:
-        picked = odd.gather(-1, p.unsqueeze(-1)).squeeze(-1)
-        signs = torch.where(picked < 0, -1.0, 1.0).to(profit)
-        moves.append(Move(block.sign, signs))
-        moved |= signs < 0
-    return moves, gain, moved.nonzero().flatten() if p.ndim == 1 else None
+    present = sum((c.diagonal(dim1=-2, dim2=-1) for c in costs.values()), torch.zeros_like(chosen))
+    moved = p != torch.arange(n, device=p.device)
+    moves = [Move(block.factor, p)]
+    for k, sign in enumerate(block.signs):
+        best = patterns.gather(-1, p.unsqueeze(-1)).squeeze(-1)
+        flips = 1 - 2 * ((best >> k) & 1)
+        moves.append(Move(sign, flips.to(profit)))
+        moved |= flips < 0
+    return moves, (chosen - present).double().sum().item(), moved.nonzero().flatten() if p.ndim == 1 else None
+
+
+def signed_profit(costs: Costs, count: int) -> tuple[Tensor, Tensor]:
+    r"""Return the best inner products over all signs, and which signs attain them.
+
+    With one sign it is :math:`C^{even} + |C^{odd}|`; with ``count`` of them the maximum over :math:`2^{count}` patterns.
+
+    Args:
+        costs: Inner products by parity, of shape ``[*over, n, n]``.
+        count: Number of independent signs per channel.
+
+    Returns:
+        The maximum, and the pattern that attains it: bit ``k`` is set where sign ``k`` is -1.
+    """
+    if count == 0:
+        total = torch.stack(list(costs.values())).sum(0) if len(costs) > 1 else next(iter(costs.values()))
+        return total, torch.zeros((), dtype=torch.long)
+    best = pattern = None
+    for bits in range(2**count):
+        value: Tensor | None = None
+        for parity, cost in costs.items():
+            odd = sum(bits >> k & 1 for k, flipped in enumerate(parity) if flipped) % 2
+            value = (-cost if odd else cost) if value is None else (value - cost if odd else value + cost)
+        assert value is not None
+        if best is None or pattern is None:
+            best, pattern = value, torch.zeros_like(value, dtype=torch.long)
+        else:
+            pattern = torch.where(value > best, bits, pattern)
+            best = torch.maximum(value, best)
+    assert best is not None and pattern is not None
+    return best, pattern
 
 
 def procrustes(c: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,142 @@
+"""``canonicalize``: one representative of every orbit."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from parasym.core import BadInputError, Params, child_generator
+from parasym.groups import GeneralLinear, Orthogonal, Permutation, PlaneRotation, SignFlip
+from parasym.orbit.gauge import balance, grams, is_regular
+from parasym.orbit.inputs import check_models
+from parasym.orbit.objective import STATISTICS, counted
+from parasym.orbit.translation import settle
+from parasym.symmetry import Binding, Factor, Symmetry
+
+CANONICAL_TOLERANCE = 1e-13
+
+
+def canonicalize(symmetry: Symmetry, params: Params) -> Params:
+    r"""Return one representative of the orbit of ``params``: equal inputs up to symmetry give equal outputs.
+
+    In this order: translations are spent on the first tensor they move; scalings, moduli and ``GL(n)`` go to the
+    balanced gauge; channels are sorted by the norm of their slices, which no other isometry changes; rotations go to the eigenbasis
+    of the wire's Gram matrix; signs and phases make a fixed linear functional of the slices positive, wire by wire,
+    starting where all other axes are already settled.
+
+    It holds at generic points. Where channels have equal norms, Gram matrices equal eigenvalues, or a slice no component along the functional
+    (a dead unit, two identical heads), the representative is not unique. The computation is in float64; models equal up to symmetry only to single
+    precision give representatives equal to that precision.
+
+    Args:
+        symmetry: The symmetry.
+        params: Parameters and buffers by name; not modified.
+
+    Returns:
+        A new dictionary of the same dtypes.
+
+    Raises:
+        BadInputError: If ``params`` does not fit the symmetry, holds NaN or infinite values, or if a ``GL(n)`` wire is wider
+            than the rank of the weights on both its sides, so that its orbit has no balanced point.
+
+    References:
+        Kempf, Ness. The length of vectors in representation spaces. 1979.
+    """
+    check_models(symmetry, [params])
+    x = {n: v.detach().double() if v.is_floating_point() else v for n, v in params.items()}
+    x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params
+    _check_regular(symmetry, x)
+    for factor in sorted(symmetry.factors, key=lambda f: len(f.over)):
+        if isinstance(factor.group, Permutation):
+            x = factor.act(_sorting(factor, x), x)
+    waiting = [f for f in symmetry.factors if isinstance(f.group, (SignFlip, GeneralLinear, PlaneRotation))]
+    while waiting:
+        factor = next((f for f in waiting if any(_usable(f, waiting))), waiting[0])
+        if isinstance(factor.group, GeneralLinear):
+            x = factor.act(_eigenbasis(factor, x), x)
+        usable = list(_usable(factor, waiting))
+        if usable:
+            x = factor.act(_orientation(factor, usable, x), x)
+        waiting.remove(factor)
+    out = {n: v.to(params[n].dtype) for n, v in x.items()}
+    for name, first in symmetry.tied:
+        if name in out and first in out:
+            out[name] = out[first]
+    return out
+
+
+def _check_regular(symmetry: Symmetry, params: Params) -> None:
+    for factor in symmetry.factors:
+        if not isinstance(factor.group, GeneralLinear) or isinstance(factor.group, Orthogonal):
+            continue
+        a, b = grams(_places(factor, params), params)
+        if not bool((is_regular(a) | is_regular(b)).all()):
+            raise BadInputError(
+                f"Wire `{factor.wire.name}` has {factor.wire.size} channels, more than the rank of the weights before and after "
+                "it, so its GL orbit has no balanced point and no canonical form here. Reduce the width, or use `match`."
+            )
+
+
+def _places(factor: Factor, params: Params) -> list[Binding]:
+    names = set(counted(params, STATISTICS))
+    return [b for b in factor.bindings if isinstance(b, Binding) and b.tensor in names and b.power != 0]
+
+
+def _weight(binding: Binding) -> float:
+    label = f"{binding.tensor}:{binding.slot}"
+    return 1.0 + float(torch.rand((), generator=child_generator(0, label), dtype=torch.float64))
+
+
+def _sorting(factor: Factor, params: Params) -> Tensor:
+    """Return the permutation that sorts the norms of the slices, within cells."""
+    parts = [_weight(b) * b.gather(params[b.tensor]).square().sum(-2) for b in _places(factor, params)]
+    key = torch.stack(parts).sum(0)
+    group = factor.group
+    assert isinstance(group, Permutation)
+    p = group.identity(factor.batch, dtype=key.dtype, device=key.device)
+    for cell in group.partition:
+        index = torch.tensor(cell, device=key.device)
+        p[..., index] = index[key[..., index].argsort(dim=-1)]
+    return p
+
+
+def _eigenbasis(factor: Factor, params: Params) -> Tensor:
+    parts = []
+    for binding in _places(factor, params):
+        x = binding.gather(params[binding.tensor])
+        parts.append(_weight(binding) * (x.mT @ x))
+    return torch.linalg.eigh(torch.stack(parts).sum(0))[1].mT
+
+
+def _usable(factor: Factor, waiting: list[Factor]) -> Iterator[Binding]:
+    """Yield the places of a factor in tensors that no other waiting factor moves in the same region."""
+    own = [b for b in factor.bindings if isinstance(b, Binding) and b.power % 2]
+    for binding in own:
+        others = [b for f in waiting for b in f.bindings if isinstance(b, Binding) and b.tensor == binding.tensor and b is not binding]
+        if not any(_meet(binding, other) for other in others):
+            yield binding
+
+
+def _meet(a: Binding, b: Binding) -> bool:
+    if a.slot is None or b.slot is None or a.slot.axis != b.slot.axis:
+        return True
+    return bool(torch.isin(a.slot.positions(), b.slot.positions()).any())
+
+
+def _orientation(factor: Factor, usable: list[Binding], params: Params) -> Tensor:
+    """Return the signs or phases that make a fixed linear functional of every slice positive."""
+    total: Tensor | None = None
+    for binding in usable:
+        x = binding.gather(params[binding.tensor])
+        generator = child_generator(0, f"{binding.tensor}:{binding.slot}")
+        functional = torch.rand(x.shape[-2], generator=generator, dtype=torch.float64).to(x.device) + 0.5
+        part = (x * functional.unsqueeze(-1)).sum(-2)
+        total = part if total is None else total + part
+    assert total is not None
+    if isinstance(factor.group, PlaneRotation):
+        real, imag = total.chunk(2, dim=-1)
+        z = torch.complex(real.contiguous(), imag.contiguous())
+        size = z.abs()
+        return torch.where(size > 0, z.conj() / size.clamp_min(1e-300), torch.ones_like(z))
+    signs = torch.where(total < 0, -1.0, 1.0).to(total)
+    return torch.diag_embed(signs) if isinstance(factor.group, GeneralLinear) else signs
