@@ -1,0 +1,69 @@
+"""Scikit-learn's handwritten digits as tensors: 1,797 images of 8 by 8, without a download."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from parasym.core import BadInputError, child_generator
+
+
+@dataclass(frozen=True)
+class Digits:
+    """A split of the digits into train and test.
+
+    Attributes:
+        train_images: Standardised images, ``[n, 64]`` or ``[n, 1, 8, 8]``.
+        train_labels: Labels, ``[n]``.
+        test_images: Images standardised with the mean and deviation of the train images.
+        test_labels: Labels.
+    """
+
+    train_images: Tensor
+    train_labels: Tensor
+    test_images: Tensor
+    test_labels: Tensor
+
+
+def load_digits(*, seed: int = 0, test_share: float = 0.2, images: bool = False, dtype: torch.dtype = torch.float32) -> Digits:
+    """Return the digits, standardised and split by a seed.
+
+    All pixels share one mean and one deviation, those of the train images: border pixels are constant, so
+    pixels of their own would divide by zero.
+
+    Args:
+        seed: Seed of the split.
+        test_share: Share of the images in the test set, between 0 and 1.
+        images: Whether images have shape ``[n, 1, 8, 8]``; otherwise ``[n, 64]``.
+        dtype: Precision of the images.
+
+    Raises:
+        BadInputError: If scikit-learn is missing, or ``test_share`` is not between 0 and 1.
+
+    Example:
+        >>> digits = load_digits(seed=0)
+        >>> tuple(digits.train_images.shape), tuple(digits.test_images.shape)
+        ((1438, 64), (359, 64))
+
+    References:
+        Kaynak. Methods of combining multiple classifiers and their applications to handwritten digit
+        recognition. 1995; the UCI set "Optical recognition of handwritten digits".
+    """
+    if not 0 < test_share < 1:
+        raise BadInputError(f"Argument `test_share` must be between 0 and 1, but is {test_share}.")
+    try:
+        from sklearn import datasets
+    except ImportError as error:
+        raise BadInputError(
+            "The digits come with scikit-learn, which is not installed. Run `pip install scikit-learn` (or"
+            " install parasym[demo])."
+        ) from error
+    raw = datasets.load_digits()
+    pixels, labels = torch.from_numpy(raw.data).to(torch.float64), torch.from_numpy(raw.target).to(torch.int64)
+    order = torch.randperm(len(labels), generator=child_generator(seed, "digits split"))
+    cut = len(labels) - round(len(labels) * test_share)
+    train, test = order[:cut], order[cut:]
+    mean, deviation = pixels[train].mean(), pixels[train].std()
+    shape = (-1, 1, 8, 8) if images else (-1, 64)
+    standard = ((pixels - mean) / deviation).reshape(shape).to(dtype)
+    return Digits(standard[train], labels[train], standard[test], labels[test])
