@@ -1,6 +1,7 @@
 """A model as a pure function of parameters and inputs, in the precision of the proof."""
 
 import copy
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +96,9 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype, seed: int)
     module = model.module() if isinstance(model, ExportedProgram) else model
     trainable = {name for name, p in module.named_parameters() if p.requires_grad}
     try:
-        clone = copy.deepcopy(module)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`isinstance", FutureWarning)  # copying the trees of an exported program
+            clone = copy.deepcopy(module)
     except Exception as error:
         raise BadInputError(
             f"The model cannot be copied ({error}). If it uses the old `torch.nn.utils.weight_norm` or `spectral_norm`, "
