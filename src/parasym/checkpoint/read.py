@@ -147,7 +147,6 @@ def _describe(content: Mapping[str, Any]) -> str:
     return some_names(list(content)) if content else "nothing of the kind"
 
 
-
 def _line(error: Exception) -> str:
     text = str(error).strip().splitlines()
     return text[0].rstrip(".") if text else type(error).__name__

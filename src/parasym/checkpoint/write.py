@@ -10,9 +10,7 @@ from parasym.checkpoint.replace import atomic_write
 from parasym.core import CheckpointError, Params
 
 
-def write_checkpoint(
-    path: str | Path, params: Params, *, metadata: Mapping[str, str] | None = None, force: bool = False
-) -> Path:
+def write_checkpoint(path: str | Path, params: Params, *, metadata: Mapping[str, str] | None = None, force: bool = False) -> Path:
     """Write tensors by name as safetensors, whole or not at all.
 
     Tensors that share memory (tied parameters) are written under each name.

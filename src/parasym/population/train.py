@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from parasym.core import BadInputError, Params, child_generator, child_seed, model_params
+from parasym.orbit import reestimate
 
 Advance = Callable[[int], None]
 
@@ -93,7 +94,10 @@ def train_population(
             schedule.step()
         if advance is not None:
             advance(1)
-    return [_finished(model, {name: value[k].detach() for name, value in stacked.items()}, x, plan.batch) for k, model in enumerate(models)]
+    return [
+        _finished(model, {name: value[k].detach() for name, value in stacked.items()}, x, plan.batch)
+        for k, model in enumerate(models)
+    ]
 
 
 def _initial(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
@@ -113,14 +117,5 @@ def _without_running_statistics(model: nn.Module) -> nn.Module:
 
 
 def _finished(model: nn.Module, params: Params, x: Tensor, batch: int) -> Params:
-    with torch.no_grad():
-        model.load_state_dict({**model.state_dict(), **params})
-        norms = [m for m in model.modules() if isinstance(m, _BatchNorm)]
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # the plain average over batches
-        if norms:
-            model.train()
-            for part in x.split(batch * 4):
-                model(part)
-        return {name: value.clone() for name, value in model_params(model).items()}
+    state = model_params(model) | params
+    return reestimate(model, {name: value.clone() for name, value in state.items()}, x.split(batch * 4))

@@ -5,6 +5,7 @@ from parasym.report.number import big_integer, mean_spread, percent, sig
 from parasym.report.page import Card, Page, Section, render_page
 from parasym.report.symmetry import factor_table, shortened, symmetry_tables, uncovered_table
 from parasym.report.table import Table, rich_table
+from parasym.report.verification import completeness_table, report_tables, soundness_table
 
 __all__ = [
     # values
@@ -22,12 +23,15 @@ __all__ = [
     "interpolation_figure",
     # tables and text
     "big_integer",
+    "completeness_table",
     "factor_table",
     "mean_spread",
     "percent",
+    "report_tables",
     "rich_table",
     "shortened",
     "sig",
+    "soundness_table",
     "symmetry_tables",
     "uncovered_table",
     # the page

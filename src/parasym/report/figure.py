@@ -99,7 +99,9 @@ def interpolation_figure(curves: Sequence[Curve], *, title: str, caption: str = 
         handles, names = left.get_legend_handles_labels()
         canvas.legend(handles, names, loc="outside upper left", ncols=len(curves), handlelength=2.2)
     middle = "; ".join(f"{c.name}: {_middle(c.losses):.3g} loss, {100 * _middle(c.accuracies):.1f} % accuracy" for c in curves)
-    return Figure(made[0], f"{title}: loss and accuracy along the segment between two networks. At the midpoint, {middle}.", caption)
+    return Figure(
+        made[0], f"{title}: loss and accuracy along the segment between two networks. At the midpoint, {middle}.", caption
+    )
 
 
 def fields_figure(rows: Sequence[tuple[str, np.ndarray]], *, alt: str, caption: str = "") -> Figure:

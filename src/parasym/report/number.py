@@ -60,4 +60,4 @@ def big_integer(value: int) -> str:
         ('120', '≈ 10^4000')
     """
     # Python refuses to print integers of more than 4300 digits; the exponent says enough.
-    return str(value) if value < 10**9 else f"≈ 10^{round(value.bit_length() * math.log10(2) - 0.15)}"
+    return str(value) if value < 10**12 else f"≈ 10^{round(value.bit_length() * math.log10(2) - 0.15)}"

@@ -18,7 +18,14 @@ def factor_table(symmetry: Symmetry) -> Table:
     rows = tuple(_row(factor) for factor in symmetry.factors)
     title = f"Symmetry: order {big_integer(symmetry.order)}, dimension {symmetry.dimension}"
     note = "" if rows else "No factor: the symmetry is trivial, or nothing could be resolved."
-    columns = (("group", "left"), ("wire", "left"), ("size", "right"), ("order", "right"), ("dimension", "right"), ("acts on", "left"))
+    columns = (
+        ("group", "left"),
+        ("wire", "left"),
+        ("size", "right"),
+        ("order", "right"),
+        ("dimension", "right"),
+        ("acts on", "left"),
+    )
     return Table(title, columns, rows, note)
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rich import box
+from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -41,16 +42,15 @@ class Table:
                 raise BadInputError(f"Table `{self.title}`: a row must have {len(self.columns)} texts, but is {row}.")
 
 
-def rich_table(table: Table) -> RichTable:
-    """Return the table for a terminal.
+def rich_table(table: Table) -> Group:
+    """Return the table and its note for a terminal.
 
     Args:
         table: Any table.
     """
-    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, caption=table.note or None)
-    shown.caption_justify = "left"
+    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for name, align in table.columns:
         shown.add_column(name, justify=align, overflow="fold")
     for index, row in enumerate(table.rows):
         shown.add_row(*(Text(cell) for cell in row), style="bold" if index in table.strong else None)
-    return shown
+    return Group(shown, Text(table.note + "\n", style="dim")) if table.note else Group(shown)

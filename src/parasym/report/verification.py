@@ -19,7 +19,13 @@ def soundness_table(report: Report) -> Table:
         f"Random elements in {report.dtype} at {report.samples} points. Errors are relative to the largest output: "
         f"yes up to {report.tolerance.holds:.0e}, no above {report.tolerance.fails:.0e}."
     )
-    return Table(f"Soundness: {report.holds}", columns, rows, note, strong=tuple(k for k, row in enumerate(report.rows) if row.factor is None))
+    return Table(
+        f"Soundness: {report.holds}",
+        columns,
+        rows,
+        note,
+        strong=tuple(k for k, row in enumerate(report.rows) if row.factor is None),
+    )
 
 
 def completeness_table(found: Completeness) -> Table:

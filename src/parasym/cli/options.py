@@ -1,0 +1,25 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ModelArgument = Annotated[str, typer.Argument(help="package.module:factory, file.py:factory or file.pt2")]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help="package.module:factory, file.py:factory or file.pt2")]
+InputOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input", "-i", help="Shape of an argument: 1x3x224x224, 1x16:int64<1000 for tokens, mask=1x16:bool by name. Repeatable."
+    ),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
+TrainOption = Annotated[bool, typer.Option("--train-mode", help="Look at the model in training mode (batch statistics).")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
+ParamsOption = Annotated[
+    Path | None, typer.Option("--params", "-p", help="Checkpoint with the parameters (safetensors, or a pickle of tensors).")
+]
+SymmetryOption = Annotated[
+    Path | None, typer.Option("--symmetry", "-s", help="A symmetry written by `parasym find -o`; found anew if left out.")
+]

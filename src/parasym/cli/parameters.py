@@ -1,0 +1,47 @@
+"""Checkpoints and symmetries that a command is given as files."""
+
+from pathlib import Path
+
+from torch import nn
+
+from parasym.checkpoint import Fitted, fit_checkpoint, read_checkpoint
+from parasym.cli.progress import tell, working
+from parasym.core import BadInputError
+from parasym.symmetry import Symmetry
+
+
+def read_fitted(path: Path, model: nn.Module) -> Fitted:
+    """Return a checkpoint as parameters of ``model``, and tell what was done to it.
+
+    Args:
+        path: The file.
+        model: The model that it is for.
+
+    Raises:
+        CheckpointError: If it cannot be read or does not fit.
+    """
+    with working(f"Reading {path}"):
+        fitted = fit_checkpoint(read_checkpoint(path), model)
+    tell([f"{path}: {note}" for note in fitted.notes])
+    return fitted
+
+
+def read_symmetry(path: Path) -> Symmetry:
+    """Return the symmetry that ``parasym find -o`` wrote.
+
+    Args:
+        path: The file.
+
+    Raises:
+        BadInputError: If it does not exist or is something else.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInputError(
+            f"Symmetry `{path}` must be a file written by `parasym find -o`, but cannot be read: {error}."
+        ) from error
+    try:
+        return Symmetry.from_json(text)
+    except BadInputError as error:
+        raise BadInputError(f"Symmetry `{path}` cannot be used: {error}") from error

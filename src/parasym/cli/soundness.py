@@ -1,0 +1,50 @@
+"""Whether one element leaves one checkpoint's function unchanged: checked before anything is written."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from parasym.cli.outcome import Verdict
+from parasym.cli.subject import Subject, blaming_inputs
+from parasym.core import Params, tolerance_for
+from parasym.symmetry import Element, Move, Symmetry
+from parasym.verify.evaluate import cast, evaluator
+from parasym.verify.outputs import output_error
+from parasym.verify.report import verdict
+
+
+@dataclass(frozen=True)
+class Sameness:
+    """How far the function moved.
+
+    Attributes:
+        holds: Whether it is the same, at the tolerance of float64.
+        error: Largest difference of outputs, relative to the largest output.
+    """
+
+    holds: Verdict
+    error: float
+
+
+def element_sameness(subject: Subject, symmetry: Symmetry, element: Element, params: Params) -> Sameness:
+    """Compare the model at ``params`` and at ``element`` acting on them, in float64.
+
+    Args:
+        subject: The model and its inputs.
+        symmetry: Its symmetry.
+        element: The element to check.
+        params: Parameters and buffers by name.
+
+    Raises:
+        BadInputError: If the model does not run on its inputs.
+    """
+    source = subject.model if subject.program is None else subject.program
+    run, _ = evaluator(source, torch.float64, 0)
+    before = {name: cast(value, torch.float64) for name, value in params.items()}
+    moves = tuple(Move(move.factor, cast(move.value, torch.float64)) for move in element.moves)
+    after = symmetry.act(Element(moves), before)
+    inputs = torch.utils._pytree.tree_map(lambda x: cast(x, torch.float64) if isinstance(x, Tensor) else x, subject.arguments)
+    with torch.no_grad(), blaming_inputs(subject):
+        error = output_error(run(before, inputs), run(after, inputs))
+    return Sameness(verdict(error, tolerance_for(torch.float64)), error)

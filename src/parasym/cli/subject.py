@@ -1,0 +1,151 @@
+"""The model a command works on, with inputs, in evaluation mode and in one precision."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import ExportedProgram
+
+from parasym.cli.inputs import Arguments, describe_arguments, example_arguments, parse_inputs
+from parasym.cli.model import load_model
+from parasym.cli.progress import quiet_errors, working
+from parasym.core import BadInputError, CaptureError, child_generator
+from parasym.find import find
+from parasym.symmetry import Symmetry
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A model ready to be looked at.
+
+    Attributes:
+        spec: How the user named it.
+        model: The module.
+        program: The exported program, if it is one.
+        args: Arguments, on the device of the model.
+        kwargs: Keyword arguments, on the device of the model.
+        notes: Sentences for the user.
+    """
+
+    spec: str
+    model: nn.Module
+    program: ExportedProgram | None
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def arguments(self) -> Arguments:
+        """Arguments and keyword arguments."""
+        return self.args, self.kwargs
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return _device(self.model)
+
+
+def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = False) -> Subject:
+    """Return the model that ``spec`` names, with inputs.
+
+    It is put into evaluation mode unless ``train``; a model in half precision is turned to float32;
+    inputs go to the device of its parameters.
+
+    Args:
+        spec: See :func:`parasym.cli.model.load_model`.
+        inputs: See :func:`parasym.cli.inputs.parse_inputs`; if empty, the model's ``example_inputs`` are used.
+        seed: Seed of random inputs.
+        train: Whether to keep batch statistics and the like.
+
+    Raises:
+        BadInputError: If the model or its inputs cannot be had.
+    """
+    with working("Loading the model"):
+        loaded = load_model(spec)
+    model, notes = loaded.model, []
+    if loaded.program is None:
+        model.train(train)
+        if any(p.dtype in HALF for p in model.parameters()):
+            model = model.float()
+            notes.append("the model is in half precision: computed in float32")
+    dtype = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), torch.float32)
+    if inputs:
+        arguments = parse_inputs(inputs, dtype=dtype, generator=child_generator(seed, "input"))
+    elif loaded.examples is not None:
+        arguments = example_arguments(loaded.examples)
+    else:
+        raise BadInputError(
+            f"Model `{spec}` needs inputs: give --input with a shape such as `--input 1x3x224x224` (once per argument), "
+            "or set `example_inputs` in its file."
+        )
+    device = _device(model)
+    args, kwargs = torch.utils._pytree.tree_map(lambda x: _onto(x, device, dtype), arguments)
+    return Subject(spec, model, loaded.program, args, kwargs, tuple(notes))
+
+
+def find_symmetry(subject: Subject) -> Symmetry:
+    """Return the symmetry of the model.
+
+    Args:
+        subject: The model.
+
+    Raises:
+        BadInputError: If the model does not run on its inputs.
+        CaptureError: If it runs but cannot be captured.
+    """
+    source = subject.model if subject.program is None else subject.program
+    with working("Finding the symmetry"), blaming_inputs(subject), quiet_errors():
+        return find(source, subject.args, subject.kwargs)
+
+
+@contextmanager
+def blaming_inputs(subject: Subject) -> Iterator[None]:
+    """Where the body fails, see whether the model runs on its inputs at all, and if not, say that instead.
+
+    Args:
+        subject: The model.
+
+    Raises:
+        BadInputError: If the body fails and the model does not run.
+    """
+    try:
+        yield
+    except (CaptureError, RuntimeError, TypeError, IndexError, AttributeError):
+        run_model(subject)
+        raise
+
+
+def run_model(subject: Subject) -> Any:
+    """Return the output of the model on its inputs.
+
+    Args:
+        subject: The model.
+
+    Raises:
+        BadInputError: If it fails; the message has the shapes and the model's own words.
+    """
+    try:
+        with torch.no_grad():
+            return subject.model(*subject.args, **subject.kwargs)
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise BadInputError(
+            f"Model `{subject.spec}` does not run on the input {describe_arguments(subject.arguments)}: "
+            f"{type(error).__name__}: {lines[0].rstrip('.')}. Give the shapes that its forward expects with --input."
+        ) from error
+
+
+def _device(model: nn.Module) -> torch.device:
+    tensors = [*model.parameters(), *model.buffers()]
+    return tensors[0].device if tensors else torch.device("cpu")
+
+
+def _onto(x: Any, device: torch.device, dtype: torch.dtype) -> Any:
+    if not isinstance(x, Tensor):
+        return x
+    return x.to(device, dtype) if x.dtype in HALF else x.to(device)

@@ -1,0 +1,78 @@
+"""`parasym verify`: whether a symmetry is true, and all of it."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import torch
+import typer
+
+from parasym.cli.options import InputOption, JsonOption, ModelArgument, ParamsOption, SeedOption, SymmetryOption, TrainOption
+from parasym.cli.outcome import Outcome, execute
+from parasym.cli.parameters import read_fitted, read_symmetry
+from parasym.cli.progress import tell, working
+from parasym.cli.subject import Subject, blaming_inputs, find_symmetry, load_subject
+from parasym.core import BadInputError, Params
+from parasym.report import report_tables
+from parasym.symmetry import Symmetry
+from parasym.verify import verify as prove
+
+Dtype = Literal["float64", "float32"]
+
+
+def verify(
+    model: ModelArgument,
+    inputs: InputOption = None,
+    symmetry: SymmetryOption = None,
+    params: ParamsOption = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="At how many points elements are tried.")] = 3,
+    dtype: Annotated[Dtype, typer.Option("--dtype", help="Precision of the proof.")] = "float64",
+    complete: Annotated[bool, typer.Option("--complete/--no-complete", help="Count the continuous directions too.")] = True,
+    train: TrainOption = False,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Verify a symmetry: sample elements, act, compare outputs, and count what is left unexplained."""
+
+    def job() -> Outcome:
+        subject = load_subject(model, inputs or [], seed=seed, train=train)
+        tell(subject.notes)
+        _needs_values(subject, params)
+        found = find_symmetry(subject) if symmetry is None else read_symmetry(symmetry)
+        given = None if params is None else read_fitted(params, subject.model).params
+        return _verify(subject, found, given, samples, getattr(torch, dtype), complete, seed)
+
+    execute(job, as_json=as_json)
+
+
+def _verify(
+    subject: Subject,
+    symmetry: Symmetry,
+    params: Params | None,
+    samples: int,
+    dtype: torch.dtype,
+    complete: bool,
+    seed: int,
+) -> Outcome:
+    model = subject.model if subject.program is None else subject.program
+    with working("Verifying"), blaming_inputs(subject):
+        report = prove(
+            model,
+            symmetry,
+            subject.args,
+            subject.kwargs,
+            params=params,
+            samples=samples,
+            generator=torch.Generator().manual_seed(seed),
+            dtype=dtype,
+            complete=complete,
+        )
+    return Outcome(report.holds, json.loads(report.to_json()), report_tables(report))
+
+
+def _needs_values(subject: Subject, params: Path | None) -> None:
+    if subject.device.type == "meta" and params is None:
+        raise BadInputError(
+            f"Model `{subject.spec}` is on the meta device, where parameters have no values: "
+            "give them with --params, or let the factory build the model on the CPU."
+        )

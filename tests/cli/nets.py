@@ -1,0 +1,56 @@
+"""Models that the tests of the command line name as `nets.py:factory`, and weights for them."""
+
+import torch
+from torch import nn
+
+example_inputs = (torch.randn(4, 6, generator=torch.Generator().manual_seed(0)),)
+
+def build():
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
+
+def normalized():
+    return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
+
+def half():
+    return build().half()
+
+def on_meta():
+    with torch.device("meta"):
+        return build()
+
+def other():
+    return nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 8), nn.ReLU(), nn.Linear(8, 3))
+
+def lstm():
+    return nn.LSTM(6, 4)
+
+class Branching(nn.Module):
+    """Its path depends on the data: it cannot be captured."""
+
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(6, 2)
+
+    def forward(self, x):
+        y = self.fc(x)
+        return y if y.sum() > 0 else -y
+
+class Talks(nn.Module):
+    """Prints from its forward."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = build()
+
+    def forward(self, x):
+        print("hello from the model")  # noqa: T201
+        return self.net(x)
+
+
+def weights(seed, name="build"):
+    """Weights of a model from a seed, with statistics that are not the default ones."""
+    torch.manual_seed(seed)
+    model = globals()[name]()
+    if name == "normalized":
+        model.train()(torch.randn(64, 6))
+    return {k: v.clone() for k, v in model.state_dict().items()}

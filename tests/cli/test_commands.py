@@ -1,0 +1,178 @@
+"""The verbs on a small network, through the command line."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch.func import functional_call
+from typer.testing import Result
+
+from parasym.symmetry import Symmetry
+from tests.cli import nets
+from tests.cli.nets import weights
+
+Run = Callable[..., Result]
+X = torch.randn(32, 6, generator=torch.Generator().manual_seed(1))
+
+
+def outputs(params: dict[str, torch.Tensor], name: str = "build") -> torch.Tensor:
+    with torch.no_grad():
+        return functional_call(getattr(nets, name)().eval(), params, (X.to(next(iter(params.values())).dtype),))
+
+
+def test_find_shows_the_group(run: Run, folder: Path) -> None:
+    result = run("find", "nets.py:build")
+    assert result.exit_code == 0
+    for words in ("S(8)", "scale(8)", "dimension 16", str(40320**2)[:3], "Uncovered operations: none", "0.weight"):
+        assert words in result.output, words
+
+
+def test_find_writes_what_verify_reads(run: Run, folder: Path) -> None:
+    assert run("find", "nets.py:build", "--input", "4x6", "-o", "symmetry.json").exit_code == 0
+    symmetry = Symmetry.from_json((folder / "symmetry.json").read_text())
+    assert (symmetry.order, symmetry.dimension) == (40320**2, 16)
+    result = run("verify", "nets.py:build", "--symmetry", "symmetry.json", "--params", "a.safetensors", "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["holds"] == "yes"
+
+
+def test_find_as_json_is_the_symmetry_itself(run: Run, folder: Path) -> None:
+    result = run("find", "nets.py:Talks", "--input", "4x6", "--json")
+    assert result.exit_code == 0
+    assert Symmetry.from_json(result.stdout).dimension == 16
+
+
+def test_find_reads_an_exported_program(run: Run, folder: Path) -> None:
+    program = torch.export.export(nets.build().eval(), (X,))
+    torch.export.save(program, folder / "net.pt2")
+    result = run("find", "net.pt2", "--json")
+    assert result.exit_code == 0
+    assert Symmetry.from_json(result.stdout).order == 40320**2
+
+
+def test_find_needs_no_weights(run: Run, folder: Path) -> None:
+    result = run("find", "nets.py:on_meta", "--json")
+    assert result.exit_code == 0
+    assert Symmetry.from_json(result.stdout).dimension == 16
+
+
+def test_verify_shows_soundness_and_completeness(run: Run, folder: Path) -> None:
+    result = run("verify", "nets.py:build")
+    assert result.exit_code == 0
+    for words in ("Soundness: yes", "Completeness: yes", "16", "holds: yes"):
+        assert words in result.output, words
+
+
+def test_verify_catches_a_forgotten_dual(run: Run, folder: Path) -> None:
+    run("find", "nets.py:build", "-o", "symmetry.json")
+    text = json.loads((folder / "symmetry.json").read_text())
+    for factor in text["factors"]:
+        if factor["group"]["name"] == "PositiveScaling":
+            factor["bindings"] = [{**b, "power": "1"} for b in factor["bindings"]]
+    (folder / "wrong.json").write_text(json.dumps(text))
+    result = run("verify", "nets.py:build", "--symmetry", "wrong.json")
+    assert result.exit_code == 1
+    assert "Soundness: no" in result.output
+
+
+def test_match_undoes_a_hidden_symmetry(run: Run, folder: Path) -> None:
+    run("find", "nets.py:build", "-o", "symmetry.json")
+    symmetry = Symmetry.from_json((folder / "symmetry.json").read_text())
+    a = weights(0)
+    hidden = symmetry.act(symmetry.sample(generator=torch.Generator().manual_seed(5), dtype=torch.float32), a)
+    save_file({k: v.contiguous() for k, v in hidden.items()}, folder / "hidden.safetensors")
+    result = run("match", "a.safetensors", "hidden.safetensors", "--model", "nets.py:build", "-o", "back.safetensors", "--json")
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert answer["distance_before"] > 1
+    assert answer["distance_after"] < 1e-4
+    back = load_file(folder / "back.safetensors")
+    assert all(torch.allclose(back[name], value, atol=1e-5) for name, value in a.items())
+
+
+def test_match_keeps_the_function_of_b(run: Run, folder: Path) -> None:
+    result = run("match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-o", "moved.safetensors")
+    assert result.exit_code == 0
+    assert "B matched" in result.output
+    b, moved = weights(1), load_file(folder / "moved.safetensors")
+    assert not torch.allclose(moved["0.weight"], b["0.weight"])
+    torch.testing.assert_close(outputs(moved), outputs(b), rtol=1e-4, atol=1e-5)
+
+
+def test_match_without_output_writes_nothing(run: Run, folder: Path) -> None:
+    before = sorted(path.name for path in folder.iterdir())
+    assert run("match", "a.safetensors", "b.safetensors", "-m", "nets.py:build").exit_code == 0
+    assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
+
+
+@pytest.mark.parametrize("names", ["ab", "abc"])
+def test_merge_writes_one_network(run: Run, folder: Path, names: str) -> None:
+    files = [f"{name}.safetensors" for name in names]
+    result = run("merge", *files, "--model", "nets.py:build", "-o", "merged.safetensors", "--json")
+    assert result.exit_code == 0
+    answer = json.loads(result.stdout)
+    assert all(pair["distance_matched"] < pair["distance_naive"] for pair in answer["pairs"])
+    assert all(c["function_unchanged"] == "yes" and c["function_error"] < 1e-10 for c in answer["checkpoints"])
+    merged = load_file(folder / "merged.safetensors")
+    assert {k: v.shape for k, v in merged.items()} == {k: v.shape for k, v in weights(0).items()}
+    assert torch.isfinite(outputs(merged)).all()
+
+
+def test_merge_of_hidden_copies_is_the_network_itself(run: Run, folder: Path) -> None:
+    run("find", "nets.py:build", "-o", "symmetry.json")
+    symmetry = Symmetry.from_json((folder / "symmetry.json").read_text())
+    for seed, name in enumerate("de"):
+        hidden = symmetry.act(symmetry.sample(generator=torch.Generator().manual_seed(seed), dtype=torch.float32), weights(0))
+        save_file({k: v.contiguous() for k, v in hidden.items()}, folder / f"{name}.safetensors")
+    files = ["d.safetensors", "a.safetensors", "e.safetensors"]
+    assert run("merge", *files, "-m", "nets.py:build", "-o", "merged.safetensors").exit_code == 0
+    torch.testing.assert_close(outputs(load_file(folder / "merged.safetensors")), outputs(weights(0)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["weight", "activation"])
+def test_merge_measures_statistics_anew_on_data(run: Run, folder: Path, method: str) -> None:
+    for seed, name in enumerate("pq"):
+        save_file(weights(seed, "normalized"), folder / f"{name}.safetensors")
+    save_file({"x": X}, folder / "data.safetensors")
+    options = ["-m", "nets.py:normalized", "--data", "data.safetensors", "--method", method, "-o", "merged.safetensors"]
+    assert run("merge", "p.safetensors", "q.safetensors", *options).exit_code == 0
+    merged = load_file(folder / "merged.safetensors")
+    hidden = X @ merged["0.weight"].T + merged["0.bias"]
+    torch.testing.assert_close(merged["1.running_mean"], hidden.mean(dim=0), rtol=1e-4, atol=1e-5)
+    assert merged["1.num_batches_tracked"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_precision_of_the_files_is_kept(run: Run, folder: Path, dtype: torch.dtype) -> None:
+    for seed, name in enumerate("ab"):
+        save_file({k: v.to(dtype) for k, v in weights(seed).items()}, folder / f"{name}.safetensors")
+    result = run("merge", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-o", "merged.safetensors")
+    assert result.exit_code == 0
+    assert {v.dtype for v in load_file(folder / "merged.safetensors").values()} == {dtype}
+
+
+def test_force_replaces_an_output(run: Run, folder: Path) -> None:
+    (folder / "merged.safetensors").write_text("old")
+    files = ["a.safetensors", "b.safetensors"]
+    assert run("merge", *files, "-m", "nets.py:build", "-o", "merged.safetensors", "--force").exit_code == 0
+    assert "0.weight" in load_file(folder / "merged.safetensors")
+
+
+def test_the_installed_command(folder: Path) -> None:
+    code = "from parasym.cli import main; main()"
+    result = subprocess.run(
+        [sys.executable, "-c", code, "find", "nets.py:build", "--json"], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert Symmetry.from_json(result.stdout).dimension == 16
+
+
+def test_help_names_every_verb(run: Run) -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    assert all(verb in result.output for verb in ("find", "verify", "match", "merge", "demo"))
