@@ -1,1 +1,25 @@
-"""Moving along the orbit."""
+"""Moving along the orbit: match, merge, distance, canonicalize."""
+
+from parasym.orbit._table import METHODS
+from parasym.orbit.activation import ActivationMatching
+from parasym.orbit.canonical import canonicalize
+from parasym.orbit.distance import distance
+from parasym.orbit.many import match_many
+from parasym.orbit.match import match
+from parasym.orbit.merge import merge
+from parasym.orbit.method import AbstractMethod
+from parasym.orbit.statistics import reestimate
+from parasym.orbit.weight import WeightMatching
+
+__all__ = [
+    "METHODS",
+    "AbstractMethod",
+    "ActivationMatching",
+    "WeightMatching",
+    "canonicalize",
+    "distance",
+    "match",
+    "match_many",
+    "merge",
+    "reestimate",
+]

@@ -48,17 +48,32 @@ def blocks_of(symmetry: Symmetry, ignore: tuple[str, ...] = ()) -> tuple[Block, 
         ignore: Shell patterns of names that do not count.
     """
     factors = symmetry.factors
-    permuted = {(f.wire, f.over): k for k, f in enumerate(factors) if isinstance(f.group, Permutation)}
+    permutations = [f for f in factors if isinstance(f.group, Permutation)]
     found = []
     for k, factor in enumerate(factors):
         kind = next((name for group, name in _KINDS if isinstance(factor.group, group)), None)
-        key = (factor.wire, factor.over)
-        if kind is None or (kind == "sign" and key in permuted):
+        if kind is None or (kind == "sign" and any(is_same_wire(factor, f) for f in permutations)):
             continue
-        signs = [s for s, f in enumerate(factors) if isinstance(f.group, SignFlip) and (f.wire, f.over) == key]
+        signs = [s for s, f in enumerate(factors) if isinstance(f.group, SignFlip) and is_same_wire(factor, f)]
         found.append(_block(symmetry, k, tuple(signs) if kind == "permutation" else (), kind, ignore))
     found.sort(key=lambda block: len(block.over))  # stable: the order of the network within a depth
     return tuple(_with_inner(block, found) for block in found)
+
+
+def is_same_wire(f: Factor, g: Factor) -> bool:
+    """Return whether two factors act on the channels of one wire: by its name, or by a place that both share.
+
+    Args:
+        f: A factor.
+        g: Another one.
+    """
+    if f.over != g.over or f.group.size != g.group.size:
+        return False
+    return f.wire == g.wire or bool(_places(f) & _places(g))
+
+
+def _places(factor: Factor) -> set[tuple[str, Slot]]:
+    return {(b.tensor, b.slot) for b in factor.bindings if isinstance(b, Binding) and b.slot is not None}
 
 
 def _block(symmetry: Symmetry, k: int, signs: tuple[int, ...], kind: str, ignore: tuple[str, ...]) -> Block:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 from parasym.groups import Permutation, Translation
+from parasym.orbit.block import is_same_wire
 from parasym.symmetry import Element, Factor, Move, Shift, Symmetry
 
 
@@ -61,7 +62,7 @@ def _conjugate(by: Factor, p: Tensor, factor: Factor, value: Tensor) -> Tensor |
     lead = len(by.over)
     if by.wire in factor.over:
         axis = factor.over.index(by.wire)
-    elif by.wire == factor.wire and not isinstance(factor.group, Permutation):
+    elif not isinstance(factor.group, Permutation) and (by.wire == factor.wire or is_same_wire(by, factor)):
         axis = len(factor.over)
         if value.ndim != axis + 1 or value.shape[axis] != by.wire.size:
             return None

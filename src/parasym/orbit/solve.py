@@ -103,8 +103,8 @@ def procrustes(c: Tensor) -> tuple[Tensor, Tensor]:
     Example:
         >>> g, best = procrustes(torch.tensor([[0.0, -2.0], [1.0, 0.0]]))
         >>> g.round(), best
-        (tensor([[0., -1.],
-                [1., 0.]]), tensor(3.))
+        (tensor([[ 0., -1.],
+                [ 1.,  0.]]), tensor(3.))
 
     References:
         Schönemann. A generalized solution of the orthogonal Procrustes problem. 1966.

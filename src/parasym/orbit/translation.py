@@ -6,7 +6,7 @@ from torch import Tensor
 from parasym.core import Params
 from parasym.groups import Translation
 from parasym.orbit.objective import STATISTICS, counted
-from parasym.symmetry import Factor, Move, Shift, Symmetry
+from parasym.symmetry import Element, Factor, Move, Shift, Symmetry
 
 
 def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance: float = 1e-12) -> Params:
@@ -22,17 +22,33 @@ def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance
         max_steps: Bound on the passes over all translations.
         tolerance: Largest translation, relative to the tensor, at which to stop.
     """
-    factors = [f for f in symmetry.factors if isinstance(f.group, Translation)]
+    return symmetry.act(Element(settling_moves(symmetry, params, max_steps=max_steps, tolerance=tolerance)), params)
+
+
+def settling_moves(
+    symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance: float = 1e-12
+) -> tuple[Move, ...]:
+    """Return the translations that :func:`settle` makes.
+
+    Args:
+        symmetry: Any symmetry.
+        params: Parameters by name; not modified.
+        max_steps: Bound on the passes over all translations.
+        tolerance: Largest translation, relative to the tensor, at which to stop.
+    """
+    moves: list[Move] = []
+    factors = [(k, f) for k, f in enumerate(symmetry.factors) if isinstance(f.group, Translation)]
     for _ in range(max_steps if factors else 0):
         largest = 0.0
-        for factor in factors:
+        for k, factor in factors:
             t, size = _settling(factor, params)
             if size > 0:
                 params = factor.act(t, params)
+                moves.append(Move(k, t))
                 largest = max(largest, size)
         if largest <= tolerance:
             break
-    return params
+    return tuple(moves)
 
 
 def _settling(factor: Factor, params: Params) -> tuple[Tensor, float]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from parasym.core import BadInputError, Params
-from parasym.groups import Permutation
+from parasym.groups import Permutation, SignFlip
 from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import blocks_of
 from parasym.orbit.descent import descend, propagate
@@ -26,7 +26,7 @@ class WeightMatching(AbstractMethod):
 
     Attributes:
         max_sweeps: Bound on the passes over all wires.
-        restarts: Further descents from random permutations, which need a ``generator``; the best is kept.
+        restarts: Further descents from random permutations and signs, which need a ``generator``; the best is kept.
         ignore: Shell patterns of names that do not count.
 
     References:
@@ -52,15 +52,14 @@ class WeightMatching(AbstractMethod):
             descend(plain, max_sweeps=self.max_sweeps)
             value, element = plain.value(), plain.element()
         for _ in range(self.restarts):
-            first = _random_permutations(symmetry, generator)
+            first = _random_start(symmetry, generator)
             trial = Alignment(symmetry, blocks, a, symmetry.act(first, b))
-            propagate(trial)
             descend(trial, max_sweeps=self.max_sweeps)
             if trial.value() > value:
                 value, element = trial.value(), symmetry.compose(trial.element(), first)
         return element
 
 
-def _random_permutations(symmetry: Symmetry, generator: torch.Generator | None) -> Element:
-    chosen = tuple(k for k, f in enumerate(symmetry.factors) if isinstance(f.group, Permutation))
+def _random_start(symmetry: Symmetry, generator: torch.Generator | None) -> Element:
+    chosen = tuple(k for k, f in enumerate(symmetry.factors) if isinstance(f.group, (Permutation, SignFlip)))
     return symmetry.sample(generator=generator, only=chosen)

@@ -1,0 +1,122 @@
+"""Loss and accuracy along the segment between two models."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from parasym.core import BadInputError, Params
+from parasym.landscape.segment import check_segment, evaluate, interpolate
+from parasym.orbit import reestimate
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Barrier:
+    r"""Loss and accuracy at points of the segment :math:`(1-t)\,a + t\,b`.
+
+    Attributes:
+        t: Positions, from 0 (``a``) to 1 (``b``).
+        loss: Mean loss at each.
+        accuracy: Part of the targets predicted at each; empty if the targets are not classes.
+    """
+
+    t: tuple[float, ...]
+    loss: tuple[float, ...]
+    accuracy: tuple[float, ...]
+
+    @property
+    def midpoint(self) -> float:
+        r"""The midpoint barrier :math:`L(\tfrac12) - \tfrac12(L(0) + L(1))`."""
+        middle = self.t.index(0.5)
+        return self.loss[middle] - (self.loss[0] + self.loss[-1]) / 2
+
+    @property
+    def maximum(self) -> float:
+        r"""The largest excess over the chord, :math:`\max_t L(t) - ((1-t) L(0) + t L(1))`; at least 0."""
+        return max(y - ((1 - t) * self.loss[0] + t * self.loss[-1]) for t, y in zip(self.t, self.loss, strict=True))
+
+    @property
+    def midpoint_accuracy(self) -> float:
+        r"""The loss of accuracy at the midpoint, :math:`\tfrac12(A(0) + A(1)) - A(\tfrac12)`; NaN without classes."""
+        if not self.accuracy:
+            return float("nan")
+        return (self.accuracy[0] + self.accuracy[-1]) / 2 - self.accuracy[self.t.index(0.5)]
+
+    def __str__(self) -> str:
+        """Return the barriers in one line."""
+        text = f"barrier {self.midpoint:.4f} at the midpoint, {self.maximum:.4f} at most"
+        return f"{text}; accuracy falls by {self.midpoint_accuracy:.4f}" if self.accuracy else text
+
+
+def barrier(
+    model: nn.Module,
+    a: Params,
+    b: Params,
+    inputs: Tensor,
+    targets: Tensor,
+    *,
+    points: int = 25,
+    loss: Loss = nn.functional.cross_entropy,
+    batch_size: int = 512,
+    statistics: Iterable[Tensor | tuple[Tensor, ...]] | None = None,
+) -> Barrier:
+    r"""Return loss and accuracy along the straight segment from ``a`` to ``b``.
+
+    Every floating-point tensor is interpolated, buffers too; integers are those of ``a``. Points are evaluated together by
+    ``torch.vmap`` where the model allows it, and one by one where not (in-place buffers, data-dependent control flow). The
+    model is evaluated in the mode it is in; put it in eval mode for dropout and stored statistics.
+
+    Args:
+        model: The model. Not modified.
+        a: Parameters and buffers at ``t = 0``.
+        b: Parameters and buffers at ``t = 1``; move them with ``match`` first to see the barrier modulo symmetry.
+        inputs: Inputs of shape ``[samples, ...]``.
+        targets: Targets of shape ``[samples, ...]``; integers of shape ``[samples]`` give accuracies.
+        points: Number of points, odd so that the midpoint is one of them.
+        loss: Mean loss of outputs and targets of one batch.
+        batch_size: Samples per batch.
+        statistics: Batches from which running statistics are estimated anew at every point; ``None`` interpolates them.
+
+    Returns:
+        The values along the segment.
+
+    Raises:
+        BadInputError: If ``points`` is even or below 3, if sizes differ, or if ``a`` and ``b`` do not fit.
+
+    Example:
+        >>> model = nn.Linear(1, 1, bias=False)
+        >>> x = torch.ones(4, 1)
+        >>> one, minus = {"weight": torch.ones(1, 1)}, {"weight": -torch.ones(1, 1)}
+        >>> barrier(model, one, minus, x, x, points=3, loss=nn.functional.mse_loss).loss
+        (0.0, 1.0, 4.0)
+
+    References:
+        Frankle et al. Linear mode connectivity and the lottery ticket hypothesis. ICML 2020, https://arxiv.org/abs/1912.05671
+    """
+    if points < 3 or points % 2 == 0:
+        raise BadInputError(f"Argument `points` must be odd and at least 3, so that the midpoint is among them, but is {points}.")
+    if len(inputs) != len(targets) or len(inputs) == 0:
+        raise BadInputError(f"Arguments `inputs` and `targets` must hold equally many samples, but hold {len(inputs)} and {len(targets)}.")
+    if batch_size < 1:
+        raise BadInputError(f"Argument `batch_size` must be at least 1, but is {batch_size}.")
+    check_segment(model, a, b)
+    t = torch.linspace(0, 1, points, dtype=torch.float64)
+    batches = list(zip(inputs.split(batch_size), targets.split(batch_size), strict=True))
+    if statistics is None:
+        losses, hits = evaluate(model, a, b, t, batches, loss)
+    else:
+        renewing = list(statistics)
+        rows = []
+        for s in t:
+            point = reestimate(model, interpolate(a, b, s), renewing)
+            rows.append(evaluate(model, point, point, torch.zeros(1), batches, loss))
+        losses, hits = torch.cat([r[0] for r in rows]), torch.cat([r[1] for r in rows])
+    accuracy = tuple(hits.tolist()) if _has_classes(targets) else ()
+    return Barrier(tuple(t.tolist()), tuple(losses.tolist()), accuracy)
+
+
+def _has_classes(targets: Tensor) -> bool:
+    return targets.ndim == 1 and not targets.is_floating_point()

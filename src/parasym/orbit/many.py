@@ -1,0 +1,104 @@
+"""``match_many``: several models brought to one place, none of them privileged."""
+
+from collections.abc import Sequence
+
+import torch
+
+from parasym.core import Params
+from parasym.orbit.gauge import balance
+from parasym.orbit.inputs import check_models, working
+from parasym.orbit.match import MATCH_TOLERANCE
+from parasym.orbit.method import AbstractMethod
+from parasym.orbit.normal_form import normal_form
+from parasym.orbit.objective import STATISTICS, counted, gap
+from parasym.orbit.translation import settle, settling_moves
+from parasym.orbit.weight import WeightMatching
+from parasym.symmetry import Element, Symmetry
+
+
+def match_many(
+    symmetry: Symmetry,
+    models: Sequence[Params],
+    *,
+    method: AbstractMethod = WeightMatching(),
+    generator: torch.Generator | None = None,
+    max_rounds: int = 20,
+) -> list[Element]:
+    r"""Return one element per model, such that the moved models lie as close together as can be found.
+
+    Alternates between the mean of the moved models and matching each to the mean of the others, in the balanced gauge: every round
+    lowers :math:`\sum_k \|g_k \theta_k - \bar\theta\|^2`. The elements lead to one common place, so going from model ``i`` to ``j`` is
+    :math:`g_j^{-1} g_i`, and going round a cycle is the identity by construction. The start is the model of least norm modulo the
+    non-compact part of the group, so the order of the models does not matter.
+
+    Args:
+        symmetry: The symmetry of their architecture.
+        models: Parameters and buffers by name; at least one.
+        method: How to align one model to another.
+        generator: Source of randomness, on the CPU; only methods with restarts use it.
+        max_rounds: Bound on the rounds.
+
+    Returns:
+        Elements for ``symmetry.act(element, model)``.
+
+    Raises:
+        BadInputError: If the models do not fit the symmetry or each other.
+
+    References:
+        Crisostomi et al. C2M3: cycle-consistent multi-model merging. NeurIPS 2024, https://arxiv.org/abs/2405.17897
+    """
+    check_models(symmetry, models)
+    full = [working(x, list(x)) for x in models]
+    balanced = [balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=30) for x in full]
+    points = [x.params for x in balanced]
+    elements = [Element() for _ in points]
+    zero = {n: torch.zeros_like(x) for n, x in points[0].items()}
+    start = min(range(len(points)), key=lambda k: gap(points[k], zero))
+    moved = list(points)
+    for k in range(len(points)):
+        if k != start:
+            elements[k] = method.align(symmetry, points[start], points[k], generator=generator)
+            moved[k] = symmetry.act(elements[k], points[k])
+    spread = _spread(moved)
+    for _ in range(max_rounds if method.descends and len(points) > 2 else 0):
+        before = spread
+        for k in range(len(points)):
+            step = method.align(symmetry, mean([x for j, x in enumerate(moved) if j != k]), moved[k], generator=generator)
+            trial = symmetry.act(step, moved[k])
+            after = _spread([trial if j == k else x for j, x in enumerate(moved)])
+            if after < spread:
+                elements[k], moved[k], spread = normal_form(symmetry, symmetry.compose(step, elements[k])), trial, after
+        if spread >= before * (1 - 1e-6):
+            break
+    out = []
+    for source, point, element in zip(full, balanced, elements, strict=True):
+        linear = normal_form(symmetry, Element((*point.moves, *element.moves)))
+        out.append(Element((*linear.moves, *settling_moves(symmetry, symmetry.act(linear, source)))))
+    return out
+
+
+def mean(models: Sequence[Params]) -> Params:
+    """Return the mean of models, accumulated in at least single precision; integers come from the first.
+
+    Args:
+        models: Parameters of the same names and shapes; at least one.
+    """
+    out: Params = {}
+    for name, first in models[0].items():
+        if not first.is_floating_point():
+            out[name] = first.clone()
+            continue
+        total = first.detach().to(torch.promote_types(first.dtype, torch.float32)).clone()
+        for other in models[1:]:
+            total += other[name].detach()
+        out[name] = (total / len(models)).to(first.dtype)
+    return out
+
+
+def _spread(models: Sequence[Params]) -> float:
+    """Return the sum of squared distances to the mean, over all counted tensors."""
+    total = 0.0
+    for name in counted(models[0], STATISTICS):
+        stack = torch.stack([m[name] for m in models]).double()
+        total += float((stack - stack.mean(0)).square().sum())
+    return total

@@ -1,0 +1,99 @@
+"""``merge``: several models matched and averaged."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+
+from parasym.core import BadInputError, Params
+from parasym.orbit.inputs import check_models, working
+from parasym.orbit.many import match_many, mean
+from parasym.orbit.method import AbstractMethod
+from parasym.orbit.statistics import has_statistics, reestimate
+from parasym.orbit.weight import WeightMatching
+from parasym.symmetry import Element, Move, Symmetry
+
+STORED_BOUND = 1e-2
+"""A factor that changes outputs by more than this part, under renewed statistics, holds for stored ones only. What the
+``eps`` of a normalization adds is far below, what a wrong scale does far above."""
+
+Data = Iterable[Tensor | tuple[Tensor, ...]]
+
+
+def merge(
+    symmetry: Symmetry,
+    models: Sequence[Params],
+    *,
+    method: AbstractMethod = WeightMatching(),
+    model: nn.Module | None = None,
+    data: Data | None = None,
+    generator: torch.Generator | None = None,
+) -> Params:
+    r"""Return the average of models brought to a common place: :math:`\frac1K \sum_k g_k \theta_k`.
+
+    With ``model`` and ``data`` the running statistics of normalization layers are estimated anew. Factors that keep the function
+    only for *stored* statistics (such as a scale shared by a gain and a running variance) are left out then,
+    since the new statistics would undo them: each is tried on the first batch.
+
+    Args:
+        symmetry: The symmetry of their architecture.
+        models: Parameters and buffers by name; at least one.
+        method: How to align them.
+        model: The model, to estimate statistics with.
+        data: Batches for it: each a tensor, or a tuple whose first entry is the input. A list: it is read more than once.
+        generator: Source of randomness, on the CPU; only methods with restarts use it.
+
+    Returns:
+        Parameters of the dtypes and on the device of the first model; integer buffers are those of the first.
+        Half precision is averaged in single precision.
+
+    Raises:
+        BadInputError: If the models do not fit, if only one of ``model`` and ``data`` is given, or if ``data`` is empty.
+
+    References:
+        Ainsworth, Hayase, Srinivasa. Git Re-Basin. ICLR 2023, https://arxiv.org/abs/2209.04836
+        Jordan et al. REPAIR. ICLR 2023, https://arxiv.org/abs/2211.08403
+    """
+    if (model is None) != (data is None):
+        given, lacking = ("model", "data") if data is None else ("data", "model")
+        raise BadInputError(f"Argument `{given}` was given without `{lacking}`: statistics are estimated from both, or from neither.")
+    check_models(symmetry, models)
+    batches = None if data is None else list(data)
+    renew = model is not None and batches is not None and has_statistics(model)
+    if renew and model is not None and batches:
+        symmetry = _without_stored(symmetry, model, models[0], batches[0])
+    elements = match_many(symmetry, models, method=method, generator=generator)
+    moved = [symmetry.act(g, working(x, list(x))) for g, x in zip(elements, models, strict=True)]
+    average = mean(moved)
+    if renew and model is not None and batches is not None:
+        average = reestimate(model, average, batches)
+    return {n: v.to(models[0][n].dtype) for n, v in average.items()}
+
+
+def _without_stored(symmetry: Symmetry, model: nn.Module, params: Params, batch: Tensor | tuple[Tensor, ...]) -> Symmetry:
+    """Return the symmetry without the factors that do not keep the function under the statistics of a batch."""
+    x = batch[0] if isinstance(batch, (tuple, list)) else batch
+    params = working(params, list(params))
+
+    def outputs(p: Params) -> Tensor:
+        fresh = reestimate(model, p, [x])
+        was = model.training
+        try:
+            model.eval()
+            with torch.no_grad():
+                out = torch.func.functional_call(model, fresh, (x,))
+        finally:
+            model.train(was)
+        return out if isinstance(out, Tensor) else next(iter(out))
+
+    reference = outputs(params)
+    bound = STORED_BOUND * float(reference.abs().max())
+    kept = []
+    for k, factor in enumerate(symmetry.factors):
+        generator = torch.Generator().manual_seed(k)
+        g = factor.group.sample(factor.batch, generator=generator, dtype=reference.dtype, device=reference.device)
+        moved = symmetry.act(Element((Move(k, g),)), params)
+        if float((outputs(moved) - reference).abs().max()) <= bound:
+            kept.append(factor)
+    return replace(symmetry, factors=tuple(kept))

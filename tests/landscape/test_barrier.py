@@ -1,0 +1,88 @@
+"""Barriers: against numbers by hand, with and without vmap, and zero along an orbit after matching."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from parasym.core import BadInputError, model_params
+from parasym.landscape import barrier
+from parasym.orbit import match
+from tests.orbit.networks import batchnorm_cnn, relu_mlp
+
+
+def test_by_hand():
+    model = nn.Linear(1, 1, bias=False)
+    x = torch.ones(4, 1)
+    found = barrier(model, {"weight": torch.ones(1, 1)}, {"weight": 3 * torch.ones(1, 1)}, x, 2 * x, points=5, loss=nn.functional.mse_loss)
+    assert found.t == (0.0, 0.25, 0.5, 0.75, 1.0)
+    assert found.loss == pytest.approx((1.0, 0.25, 0.0, 0.25, 1.0))
+    assert found.midpoint == pytest.approx(-1.0)
+    assert found.maximum == 0.0
+    assert found.accuracy == ()
+    assert math.isnan(found.midpoint_accuracy)
+
+
+def test_matching_removes_the_barrier_of_an_orbit():
+    case = relu_mlp([4, 16, 12, 3])
+    a = case.params(0)
+    b = case.symmetry.act(case.symmetry.sample(generator=torch.Generator().manual_seed(1)), a)
+    x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.func.functional_call(case.model, a, (x,)).argmax(1)
+    before = barrier(case.model, a, b, x, y, batch_size=16)
+    after = barrier(case.model, a, case.symmetry.act(match(case.symmetry, a, b), b), x, y, batch_size=16)
+    assert before.midpoint_accuracy > 0.01
+    assert max(after.loss) - min(after.loss) < 1e-9 < 1e-3 < max(before.loss) - min(before.loss)
+    assert after.accuracy == (1.0,) * 25
+    assert len(before.t) == 25
+
+
+def test_together_and_one_by_one_agree():
+    case = relu_mlp()
+
+    class Stubborn(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = case.model
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            out = self.inner(x)
+            return out if float(out.sum()) < float("inf") else out  # vmap cannot read a value
+
+    x, y = torch.randn(9, 4, dtype=torch.float64), torch.randint(0, 3, (9,))
+    a, b = case.params(0), case.params(1)
+    one = barrier(case.model, a, b, x, y, points=5)
+    prefixed = [{f"inner.{n}": v for n, v in p.items()} for p in (a, b)]
+    two = barrier(Stubborn(), *prefixed, x, y, points=5)
+    assert one.loss == pytest.approx(two.loss)
+
+
+def test_statistics_at_every_point():
+    case = batchnorm_cnn()
+    g = torch.Generator().manual_seed(1)
+    data = [torch.randn(16, 2, 7, 7, generator=g, dtype=torch.float64)]
+    y = torch.randint(0, 4, (16,), generator=g)
+    plain = barrier(case.model, case.params(0), case.params(1), data[0], y, points=3)
+    renewed = barrier(case.model, case.params(0), case.params(1), data[0], y, points=3, statistics=data)
+    assert plain.loss != pytest.approx(renewed.loss)
+    case.model.train()
+    train = barrier(case.model, case.params(0), case.params(1), data[0], y, points=3)
+    case.model.eval()
+    assert renewed.loss == pytest.approx(train.loss, rel=0.05)
+
+
+def test_bad_input():
+    model = nn.Linear(2, 3)
+    p = model_params(model)
+    x, y = torch.zeros(4, 2), torch.zeros(4, dtype=torch.long)
+    with pytest.raises(BadInputError, match="odd"):
+        barrier(model, p, p, x, y, points=4)
+    with pytest.raises(BadInputError, match="equally many"):
+        barrier(model, p, p, x, y[:2])
+    with pytest.raises(BadInputError, match="of this model"):
+        barrier(model, {**p, "weight": torch.zeros(1)}, p, x, y)
+    with pytest.raises(BadInputError, match="NaN"):
+        barrier(model, {**p, "bias": torch.full((3,), math.nan)}, p, x, y)
+    with pytest.raises(BadInputError, match="only one"):
+        barrier(model, p, {"weight": p["weight"]}, x, y)

@@ -1,0 +1,201 @@
+"""Matching: planted elements are found, the result is never worse, and faults are noticed."""
+
+import itertools
+from dataclasses import replace
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor
+
+from parasym.core import Params
+from parasym.groups import Permutation
+from parasym.orbit import WeightMatching, distance, match
+from parasym.orbit.normal_form import normal_form
+from parasym.orbit.objective import gap
+from parasym.symmetry import Element, Move, Symmetry
+from tests.orbit.networks import CASES, Case, attention, gelu_mlp, linear_mlp, relu_mlp, rotary, tanh_mlp
+
+
+def sampled(case: Case, seed: int) -> Element:
+    return case.symmetry.sample(generator=torch.Generator().manual_seed(seed))
+
+
+def noisy(params: Params, size: float, seed: int) -> Params:
+    g = torch.Generator().manual_seed(seed)
+    return {n: x + size * torch.randn(x.shape, generator=g, dtype=x.dtype) if x.is_floating_point() else x for n, x in params.items()}
+
+
+@pytest.mark.parametrize("make", [c for c in CASES if c is not rotary], ids=lambda f: f.__name__)
+def test_the_written_symmetries_keep_the_function(make):
+    case = make()
+    a = case.params(0)
+    assert (case.outputs(case.symmetry.act(sampled(case, 1), a)) - case.outputs(a)).abs().max() < 1e-12
+
+
+@pytest.mark.parametrize("make", [c for c in CASES if c is not linear_mlp], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("seed", range(3))
+def test_a_planted_element_is_recovered(make, seed):
+    case = make()
+    a = case.params(seed)
+    b = case.symmetry.act(sampled(case, 50 + seed), a)
+    assert gap(a, b) > 0.1
+    assert distance(case.symmetry, a, b) < 1e-10
+
+
+@pytest.mark.parametrize("make", [c for c in CASES if c is not linear_mlp], ids=lambda f: f.__name__)
+def test_a_planted_element_is_recovered_under_noise(make):
+    case = make()
+    a = case.params(3)
+    close = noisy(a, 0.02, 7)
+    b = case.symmetry.act(sampled(case, 8), close)
+    assert distance(case.symmetry, a, b) <= gap(a, close) * (1 + 1e-6)
+
+
+def test_wires_wider_than_their_neighbours_come_close():
+    case = linear_mlp()
+    for seed in range(3):
+        a = case.params(seed)
+        b = case.symmetry.act(sampled(case, seed), a)
+        assert distance(case.symmetry, a, b) < 0.05 * gap(a, b)
+
+
+@pytest.mark.parametrize("make", CASES, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("seed", range(3))
+def test_never_worse_than_the_identity_and_the_function_is_kept(make, seed):
+    case = make()
+    a, b = case.params(seed), case.params(100 + seed)
+    element = match(case.symmetry, a, b)
+    moved = case.symmetry.act(element, b)
+    assert gap(a, moved) <= gap(a, b)
+    if make is not rotary:
+        scale = case.outputs(b).abs().max()
+        assert (case.outputs(moved) - case.outputs(b)).abs().max() < 1e-8 * scale
+
+
+def brute_force(case: Case, a: Params, b: Params) -> float:
+    """The least distance over every permutation (and sign) of two hidden wires."""
+    best = float("inf")
+    perms = [f for f in case.symmetry.factors if isinstance(f.group, Permutation)]
+    signed = len(case.symmetry.factors) > len(perms)
+
+    def elements(n: int) -> list[tuple[Tensor, Tensor]]:
+        flips = itertools.product((1.0, -1.0), repeat=n) if signed else [(1.0,) * n]
+        signs = [torch.tensor(s, dtype=torch.float64) for s in flips]
+        return [(torch.tensor(p), s) for p in itertools.permutations(range(n)) for s in signs]
+
+    for first in elements(perms[0].group.size):
+        for second in elements(perms[1].group.size):
+            moves = []
+            for k, (p, s) in enumerate((first, second)):
+                at = case.symmetry.factors.index(perms[k])
+                moves += [Move(at, p), Move(at + 1, s)] if signed else [Move(at, p)]
+            best = min(best, gap(a, case.symmetry.act(Element(tuple(moves)), b)))
+    return best
+
+
+@pytest.mark.parametrize(("make", "sizes"), [(gelu_mlp, [3, 4, 3, 2]), (tanh_mlp, [2, 3, 2, 2])])
+def test_restarts_find_the_brute_force_optimum(make, sizes):
+    case = make(sizes)
+    for seed in range(2):
+        a, b = case.params(seed), case.params(10 + seed)
+        found = distance(case.symmetry, a, b, method=WeightMatching(restarts=20), generator=torch.Generator().manual_seed(0))
+        assert found == pytest.approx(brute_force(case, a, b), rel=1e-9)
+
+
+def test_one_hidden_wire_is_solved_exactly():
+    case = gelu_mlp([3, 6, 2])
+    a, b = case.params(0), case.params(1)
+    best = min(
+        gap(a, case.symmetry.act(Element((Move(0, torch.tensor(p)),)), b)) for p in itertools.permutations(range(6))
+    )
+    assert distance(case.symmetry, a, b) == pytest.approx(best, rel=1e-12)
+
+
+def test_a_matcher_that_ignores_signs_fails():
+    case = tanh_mlp()
+    a = case.params(0)
+    b = case.symmetry.act(sampled(case, 3), a)
+    unsigned = replace(case.symmetry, factors=tuple(f for f in case.symmetry.factors if isinstance(f.group, Permutation)))
+    assert distance(case.symmetry, a, b) < 1e-10
+    assert distance(unsigned, a, b) > 0.5
+
+
+def test_a_symmetry_that_forgets_the_dual_fails():
+    case = relu_mlp()
+    a = case.params(0)
+    b = case.symmetry.act(sampled(case, 3), a)
+    wrong = tuple(
+        replace(f, bindings=tuple(replace(x, power=abs(x.power)) for x in f.bindings)) for f in case.symmetry.factors
+    )
+    broken = replace(case.symmetry, factors=wrong)
+    assert gap(a, broken.act(match(broken, a, b), b)) > 0.1
+
+
+def test_head_matching_needs_the_inner_alignment():
+    case = attention(4, 3)
+    a = case.params(0)
+    b = case.symmetry.act(sampled(case, 1), a)
+    element = match(case.symmetry, a, b)
+    assert [m.factor for m in element.moves] == [0, 1, 2]
+    only_heads = replace(case.symmetry, factors=case.symmetry.factors[:1])
+    assert distance(case.symmetry, a, b) < 1e-10 < 0.5 < distance(only_heads, a, b)
+
+
+def test_cells_are_kept():
+    case = gelu_mlp([3, 4, 2])
+    cells = ((0, 1), (2, 3))
+    factor = replace(case.symmetry.factors[0], group=Permutation(4, cells))
+    symmetry = Symmetry((factor,), case.symmetry.shapes)
+    a = case.params(0)
+    b = symmetry.act(Element((Move(0, torch.tensor([1, 0, 3, 2])),)), a)
+    element = match(symmetry, a, b)
+    assert element.moves[0].value.tolist() == [1, 0, 3, 2]
+    crossed = symmetry.act(Element((Move(0, torch.tensor([2, 3, 0, 1])),)), a)  # not in the group
+    assert distance(symmetry, a, crossed) > 0.1
+
+
+@pytest.mark.parametrize("make", [c for c in CASES if c is not linear_mlp], ids=lambda f: f.__name__)
+def test_normal_form_acts_alike(make):
+    case = make()
+    a = case.params(0)
+    long = Element((*sampled(case, 1).moves, *sampled(case, 2).moves, *sampled(case, 3).moves))
+    short = normal_form(case.symmetry, long)
+    x, y = case.symmetry.act(long, a), case.symmetry.act(short, a)
+    assert all(torch.allclose(x[n], y[n], rtol=1e-9, atol=1e-10) for n in x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_other_precisions(dtype):
+    case = relu_mlp([4, 16, 12, 3])
+    a = {n: x.to(dtype) for n, x in case.params(0).items()}
+    b = case.symmetry.act(sampled(case, 1), a)
+    element = match(case.symmetry, a, b)
+    moved = case.symmetry.act(element, b)
+    assert all(x.dtype == dtype for x in moved.values())
+    assert gap(a, moved) < (1e-5 if dtype == torch.float32 else 0.1)
+
+
+def test_deterministic_and_inputs_untouched():
+    case = tanh_mlp()
+    a, b = case.params(0), case.params(1)
+    kept = {n: x.clone() for n, x in b.items()}
+    first, second = match(case.symmetry, a, b), match(case.symmetry, a, b)
+    assert all(torch.equal(x.value, y.value) for x, y in zip(first.moves, second.moves, strict=True))
+    assert all(torch.equal(b[n], kept[n]) for n in b)
+
+
+def test_recurrent_wire_meets_itself():
+    case = gelu_mlp([5, 5, 5])  # one wire on both axes of a square weight
+    n = 5
+    square = tuple(replace(b, tensor="2.weight", power=Fraction(p), slot=replace(b.slot, axis=x)) for b, p, x in (
+        (case.symmetry.factors[0].bindings[0], 1, 0), (case.symmetry.factors[0].bindings[0], -1, 1)
+    ))
+    factor = replace(case.symmetry.factors[0], bindings=(*case.symmetry.factors[0].bindings[:2], *square))
+    symmetry = Symmetry((factor,), case.symmetry.shapes)
+    for seed in range(5):
+        a = case.params(seed)
+        b = symmetry.act(Element((Move(0, torch.randperm(n, generator=torch.Generator().manual_seed(seed))),)), a)
+        assert distance(symmetry, a, b) < 1e-12
+        c = case.params(seed + 50)
+        assert distance(symmetry, a, c) <= gap(a, c)

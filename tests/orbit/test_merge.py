@@ -1,0 +1,90 @@
+"""Merging, several models at once, and statistics."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from parasym.core import BadInputError
+from parasym.orbit import match_many, merge, reestimate
+from parasym.orbit.objective import gap
+from tests.orbit.networks import CASES, batchnorm_cnn, linear_mlp, relu_mlp, rotary, tanh_mlp
+
+
+def orbit(case, count, seed=0):
+    a = case.params(seed)
+    return [case.symmetry.act(case.symmetry.sample(generator=torch.Generator().manual_seed(k)), a) for k in range(count)]
+
+
+@pytest.mark.parametrize("make", [c for c in CASES if c not in {linear_mlp, rotary}], ids=lambda f: f.__name__)
+def test_merging_one_orbit_keeps_the_function(make):
+    case = make()
+    models = orbit(case, 3)
+    reference = case.outputs(models[0])
+    merged = merge(case.symmetry, models)
+    assert (case.outputs(merged) - reference).abs().max() < 1e-5 * reference.abs().max().clamp_min(1)
+    naive = {n: torch.stack([m[n].double() for m in models]).mean(0) for n in models[0]}
+    assert (case.outputs(naive) - reference).abs().max() > 1e-2
+
+
+def test_the_order_of_the_models_does_not_matter():
+    case = tanh_mlp([4, 8, 6, 3])
+    models = [case.params(k) for k in range(4)]
+    spread = []
+    for order in ([0, 1, 2, 3], [3, 1, 0, 2]):
+        chosen = [models[k] for k in order]
+        moved = [case.symmetry.act(g, x) for g, x in zip(match_many(case.symmetry, chosen), chosen, strict=True)]
+        middle = {n: torch.stack([m[n] for m in moved]).mean(0) for n in moved[0]}
+        spread.append(sum(gap(middle, m) ** 2 for m in moved))
+    assert spread[0] == pytest.approx(spread[1], rel=0.05)
+
+
+def test_cycles_are_the_identity():
+    case = relu_mlp()
+    models = [case.params(k) for k in range(3)]
+    g = match_many(case.symmetry, models)
+    s = case.symmetry
+    x = models[0]
+    for i, j in ((0, 1), (1, 2), (2, 0)):
+        x = s.act(s.compose(s.inverse(g[j]), g[i]), x)
+    assert gap(x, models[0]) < 1e-10
+
+
+def test_merge_keeps_dtype_and_integers():
+    case = batchnorm_cnn()
+    models = [{n: x.half() if x.is_floating_point() else x + k for n, x in case.params(k).items()} for k in range(2)]
+    merged = merge(case.symmetry, models)
+    assert {n: x.dtype for n, x in merged.items()} == {n: x.dtype for n, x in models[0].items()}
+    assert int(merged["1.num_batches_tracked"]) == 0
+
+
+def test_statistics_are_those_of_the_data():
+    case = batchnorm_cnn()
+    g = torch.Generator().manual_seed(1)
+    data = [torch.randn(16, 2, 7, 7, generator=g, dtype=torch.float64) for _ in range(4)]
+    params = case.params(0)
+    new = reestimate(case.model, params, data)
+    seen = torch.cat([nn.functional.conv2d(x, params["0.weight"], params["0.bias"]) for x in data])
+    assert torch.allclose(new["1.running_mean"], seen.mean((0, 2, 3)), atol=1e-10)
+    assert torch.allclose(new["1.running_var"], seen.var((0, 2, 3)), rtol=1e-2)
+    assert not case.model.training
+    assert torch.equal(params["1.running_mean"], case.params(0)["1.running_mean"])
+    with pytest.raises(BadInputError, match="at least one batch"):
+        reestimate(case.model, params, [])
+
+
+def test_merge_with_data_leaves_out_what_holds_for_stored_statistics_only():
+    """A gain and a running variance may trade a scale as long as nobody estimates the variance again."""
+    case = batchnorm_cnn()
+    gain = replace(case.symmetry.factors[1], bindings=(replace(case.symmetry.factors[1].bindings[3]), case.symmetry.factors[0].bindings[2]))
+    stored = replace(case.symmetry, factors=(*case.symmetry.factors, gain))
+    g = torch.Generator().manual_seed(2)
+    data = [torch.randn(16, 2, 7, 7, generator=g, dtype=torch.float64) for _ in range(3)]
+    a = reestimate(case.model, case.params(0), data)
+    assert (case.outputs(stored.act(stored.sample(generator=g, only=(4,)), a)) - case.outputs(a)).abs().max() < 1e-12
+    p = case.symmetry.sample(generator=g, only=(0,))
+    merged = merge(stored, [a, stored.act(p, a)], model=case.model, data=data)
+    assert (case.outputs(merged) - case.outputs(a)).abs().max() < 1e-3  # eps, and the scale before it
+    broken = reestimate(case.model, stored.act(stored.sample(generator=g, only=(4,)), a), data)
+    assert (case.outputs(broken) - case.outputs(a)).abs().max() > 0.1
