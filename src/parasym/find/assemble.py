@@ -128,10 +128,11 @@ class Assembly:
             better = False
             for i, p in enumerate(patterns):
                 for q in patterns[:i] + patterns[i + 1 :]:
-                    shared = next((w for w in p if w in q), None)
-                    if shared is None:
+                    shared = p.keys() & q.keys()
+                    # The difference gains what only q has, so it can only pay if q lies mostly inside p.
+                    if 2 * len(shared) <= len(q):
                         continue
-                    ratios = {Fraction(p[w]) / Fraction(q[w]) for w in p if w in q}
+                    ratios = {_ratio(p[w], q[w]) for w in shared}
                     sums = [_minus(p, q, r) for r in ratios]
                     best = min(sums, key=cost)
                     if cost(best) < cost(patterns[i]):
@@ -252,6 +253,11 @@ class Assembly:
         return any(wire in t.wires for t in self.ground.types.terms(value, axis))
 
 
-def _minus(p: Pattern, q: Pattern, factor: Fraction) -> Pattern:
-    out = {w: p.get(w, 0) - factor * q.get(w, 0) for w in (*p, *q)}
+def _ratio(a: int | Fraction, b: int | Fraction) -> int | Fraction:
+    out = Fraction(a) / Fraction(b)
+    return out.numerator if out.denominator == 1 else out
+
+
+def _minus(p: Pattern, q: Pattern, factor: int | Fraction) -> Pattern:
+    out = p | {w: p.get(w, 0) - factor * v for w, v in q.items()}
     return {w: v for w, v in out.items() if v}

@@ -67,6 +67,7 @@ class Carriers:
         self._one: set[int] = set()
         self._sums: set[tuple[int, int]] = set()
         self._uses = self._count_uses()
+        self._made = {out.index: step for step in ground.types.program.code if (out := result(step)) is not None}
         for value in self._values:
             if value.leaf and value.offset == 0:
                 self._start(value)
@@ -120,15 +121,16 @@ class Carriers:
             except TooManyCells:
                 return
             self._pass_sums(step, x, out, links)
+            times = Counter(link.x_cell for link in links)
             for link in links:
-                if len([one for one in links if one.x_cell == link.x_cell]) > 1:
+                if times[link.x_cell] > 1:
                     continue
                 if not self._alone(x, link.x_cell):
                     continue
                 carried = [c for old in self._at.get((x.index, link.x_cell), []) if (c := self._carry(step, operand, link, old))]
                 arrived.setdefault(link.out_cell, []).append(carried)
         for cell, groups in arrived.items():
-            self._at[out.index, cell] = self._absorb(groups) if isinstance(step, Pointwise) else groups[0][:_MOST]
+            self._at[out.index, cell] = self._absorb(groups) if isinstance(step, Pointwise) else sum(groups, [])[:_MOST]
 
     def _absorb(self, groups: list[list[Carrier]]) -> list[Carrier]:
         """Pair what can be paired in a sum; return one direct carrier per run, or what is still under way."""
@@ -191,17 +193,15 @@ class Carriers:
         power = 1.0
         shape = value.shape
         source = value
-        for earlier in reversed(self.ground.types.program.code):
-            if source.leaf:
-                break
-            if result(earlier) is source:
-                if isinstance(earlier, Reshape):
-                    source = earlier.x
-                elif isinstance(earlier, Pointwise) and earlier.fn is Fn.POWER:
-                    power *= float(earlier.degree)
-                    source = earlier.xs[0]
-                else:
-                    return None
+        while not source.leaf:
+            earlier = self._made.get(source.index)
+            if isinstance(earlier, Reshape):
+                source = earlier.x
+            elif isinstance(earlier, Pointwise) and earlier.fn is Fn.POWER:
+                power *= float(earlier.degree)
+                source = earlier.xs[0]
+            else:
+                return None
         wide = [k for k, n in enumerate(shape) if n > 1]
         lead = len(step.out.shape) - len(shape)
         axes = {place[0] for place in moved.at}

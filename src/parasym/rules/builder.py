@@ -213,7 +213,10 @@ class Builder:
         step = self.producers.get(x.index) if x.index not in self.program.loops else None
         if isinstance(step, Permute):
             return self._fused(step.x, step.order[dim])
-        return isinstance(step, Reshape) and fused_axis(step.x.shape, x.shape, dim) is not None
+        if not isinstance(step, Reshape):
+            return False
+        where = fused_axis(step.x.shape, x.shape, dim)
+        return where is not None and (where[1] > 1 or self._fused(step.x, where[0]))
 
     def cat(self, xs: Sequence[Value], dim: int) -> Value:
         """Return the concatenation of ``xs`` along ``dim``."""
