@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-import parasym
+from parasym.find import find
 from parasym.groups import PositiveScaling, SignFlip
 from parasym.symmetry import Binding, Factor, Slot, Symmetry, Wire, group_name
 from parasym.zoo import ZOO, Entry, generic_params
@@ -20,7 +20,7 @@ ENTRIES = {entry.name: entry for entry in ZOO}
 def _found(name: str) -> tuple[nn.Module, Symmetry]:
     entry = ENTRIES[name]
     model = entry.model()
-    return model, parasym.find(model, entry.inputs(torch.Generator().manual_seed(0)))
+    return model, find(model, entry.inputs(torch.Generator().manual_seed(0)))
 
 
 @pytest.mark.parametrize("entry", ZOO, ids=lambda e: e.name)
