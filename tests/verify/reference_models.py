@@ -2,23 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-class BatchNormalization(nn.Module):
-    """BatchNorm by batch statistics with a gain and a bias, and no epsilon (PyTorch's refuses zero)."""
-
-    def __init__(self, size: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(size))
-        self.bias = nn.Parameter(torch.zeros(size))
-
-    def forward(self, x: Tensor) -> Tensor:
-        centred = x - x.mean(dim=0)
-        return centred / centred.square().mean(dim=0).sqrt() * self.weight + self.bias
+# PyTorch's BatchNorm refuses an epsilon of zero; this one is lost in rounding.
+TINY = 1e-300
 
 
 class Attention(nn.Module):
@@ -48,8 +39,8 @@ def rotate(x: Tensor) -> Tensor:
     half = x.shape[-1] // 2
     frequency = 10.0 ** -torch.arange(half, dtype=x.dtype)
     angle = torch.arange(x.shape[-2], dtype=x.dtype)[:, None] * frequency
-    a, b = x[..., :half], x[..., half:]
-    return torch.cat((a * angle.cos() - b * angle.sin(), a * angle.sin() + b * angle.cos()), dim=-1)
+    turned = torch.cat((-x[..., half:], x[..., :half]), dim=-1)
+    return x * torch.cat((angle, angle), dim=-1).cos() + turned * torch.cat((angle, angle), dim=-1).sin()
 
 
 class SwiGLU(nn.Module):
@@ -78,7 +69,7 @@ class Recurrent(nn.Module):
 def mlp(*widths: int, activation: Callable[[], nn.Module] = nn.ReLU) -> nn.Sequential:
     """Return a multi-layer perceptron; ``nn.Identity`` makes it linear."""
     layers: list[nn.Module] = []
-    for fan_in, fan_out in zip(widths, widths[1:], strict=False):
+    for fan_in, fan_out in pairwise(widths):
         layers += [nn.Linear(fan_in, fan_out), activation()]
     return nn.Sequential(*layers[:-1])
 
@@ -109,7 +100,7 @@ REFERENCES = (
     Reference("attention with biases", lambda: Attention(heads=2, dim=3, bias=True), (2, 4, 6), 168, 120),
     Reference(
         "batch statistics",
-        lambda: nn.Sequential(nn.Linear(4, 5), BatchNormalization(5), nn.ReLU(), nn.Linear(5, 3)),
+        lambda: nn.Sequential(nn.Linear(4, 5), nn.BatchNorm1d(5, eps=TINY), nn.ReLU(), nn.Linear(5, 3)),
         (8, 4),
         53,
         38,

@@ -56,6 +56,9 @@ class Experts(nn.Module):
 class Asymmetric(nn.Module):
     """Linear, ReLU, Linear, where a mask fixes entries of the first layer; equal rows of it are exchangeable."""
 
+    mask: Tensor
+    frozen: Tensor
+
     def __init__(self, mask: list[list[int]], frozen: float) -> None:
         super().__init__()
         self.fc1, self.fc2 = nn.Linear(3, len(mask)), nn.Linear(len(mask), 2)
@@ -70,7 +73,8 @@ class Asymmetric(nn.Module):
 def convolutions() -> nn.Sequential:
     """Return a small CNN with BatchNorm by running statistics, pooling and flatten."""
     return nn.Sequential(
-        nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(3, 2, 2), nn.Flatten(), nn.Linear(2, 2)
+        *(nn.Conv2d(1, 3, 3, padding=1), nn.BatchNorm2d(3), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(3, 2, 2), nn.Flatten(), nn.Linear(2, 2)),
     ).eval()
 
 

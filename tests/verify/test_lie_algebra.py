@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from parasym.core import BadInputError
 from parasym.groups import GeneralLinear, Permutation, PlaneRotation, PositiveScaling, Translation
-from parasym.symmetry import Binding, Factor, Slot, Wire
+from parasym.symmetry import Binding, Factor, Shift, Slot, Wire
 from parasym.verify import interface_algebra
 from tests.verify.claims import factor, hidden
 from tests.verify.reference_models import Attention, SwiGLU, mlp
@@ -28,7 +28,8 @@ from tests.verify.reference_models import Attention, SwiGLU, mlp
 )
 def test_activations(activation: Callable[[], nn.Module], dimension: int, diagonal: bool) -> None:
     torch.manual_seed(0)
-    found = interface_algebra(mlp(5, 6, 3, activation=activation), factor(Permutation(6), *hidden("0", "2")), (torch.randn(8, 5),))
+    model, wire = mlp(5, 6, 3, activation=activation), factor(Permutation(6), *hidden("0", "2"))
+    found = interface_algebra(model, wire, (torch.randn(8, 5),))
     assert (found.dimension, found.diagonal, found.trustworthy) == (dimension, diagonal, True)
     assert found.basis.shape == (dimension, 6, 6)
 
@@ -115,11 +116,11 @@ def test_mixed_wire() -> None:
 
 
 def test_bad_factors() -> None:
-    model = mlp(5, 60, 3)
+    model, x = mlp(5, 60, 3), (torch.randn(8, 5),)
+    shift = Factor(Translation(60), Wire("0.bias[0]", 60), (), (Shift("0.bias", (60,), (0,)),))
+    wide = factor(Permutation(60), *hidden("0", "2"))
     with pytest.raises(BadInputError, match="translation"):
-        from parasym.symmetry import Shift
-
-        interface_algebra(model, Factor(Translation(60), Wire("0.bias[0]", 60), (), (Shift("0.bias", (60,), (0,)),)), (torch.randn(8, 5),))
+        interface_algebra(model, shift, x)
     with pytest.raises(BadInputError, match="diagonal_only"):
-        interface_algebra(model, factor(Permutation(60), *hidden("0", "2")), (torch.randn(8, 5),))
-    assert interface_algebra(model, factor(Permutation(60), *hidden("0", "2")), (torch.randn(8, 5),), diagonal_only=True).dimension == 60
+        interface_algebra(model, wide, x)
+    assert interface_algebra(model, wide, x, diagonal_only=True).dimension == 60

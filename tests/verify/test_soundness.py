@@ -57,7 +57,11 @@ TRUE = (
             factor(PositiveScaling(5), *BEFORE, offsets={"1.running_var": m.get_submodule("1").eps}),  # pyright: ignore
         ),
     ),
-    Case("dropout", lambda: nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3), nn.Dropout()), lambda m: claim(m, factor(SignFlip(5), *WIRE))),
+    Case(
+        "dropout",
+        lambda: nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3), nn.Dropout()),
+        lambda m: claim(m, factor(SignFlip(5), *WIRE)),
+    ),
 )
 
 FAULTS = (

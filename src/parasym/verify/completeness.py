@@ -18,9 +18,7 @@ _POINTS = 16
 _AGAIN = 4
 
 
-def completeness(
-    run: Evaluator, symmetry: Symmetry, params: Params, inputs: Inputs, generator: torch.Generator
-) -> Completeness:
+def completeness(run: Evaluator, symmetry: Symmetry, params: Params, inputs: Inputs, generator: torch.Generator) -> Completeness:
     r"""Return how much of the null space of :math:`J = \partial f / \partial\theta` the symmetry explains.
 
     .. math:: \text{nullity} = P - \operatorname{rank} J, \qquad

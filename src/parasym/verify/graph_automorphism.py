@@ -43,9 +43,10 @@ def discrete_completeness(
 ) -> DiscreteCompleteness:
     """Return the number of permutations of parameters that a small network has, and the number claimed.
 
-    Every number that the network computes becomes a vertex, colored by the operation; every entry of an input, an
-    output or a constant has a color of its own, all free parameters share one. The automorphisms of this graph are the permutations of
-    parameter entries that leave the computation the same, counted by nauty and not by any rule of this package.
+    Every number that the network computes becomes a vertex, colored by the operation; every entry of an input or
+    output and every constant has a color of its own, all free parameters share one. The automorphisms of this graph
+    are the permutations of parameter entries that leave the computation the same, counted by nauty and not by any
+    rule of this package.
 
     Free are the parameters that require a gradient and whatever the symmetry moves. Only permutations
     are counted: signs, and identities that are not visible in the graph, are not.
@@ -83,7 +84,7 @@ def _automorphisms(graph: ScalarGraph, outputs: list[int]) -> tuple[int, int]:
     try:
         import pynauty
     except ImportError as error:
-        raise BadInputError("Counting graph automorphisms needs pynauty: `pip install pynauty` (the `test` extra has it).") from error
+        raise BadInputError("Counting automorphisms needs pynauty: `pip install pynauty` (the `test` extra has it).") from error
     edges, colors = _reachable(graph, outputs)
     if len(edges) > MOST_VERTICES:
         raise BadInputError(f"The scalar graph has {len(edges)} vertices, more than {MOST_VERTICES}. Compare a smaller model.")

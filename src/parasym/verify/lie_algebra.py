@@ -81,7 +81,8 @@ def interface_algebra(
         >>> from parasym.symmetry import Slot, Wire
         >>> def at(tensor, axis, power):
         ...     return Binding(tensor, Slot(axis, (0,), (6,), (1,), 0), power=power)
-        >>> wire = Factor(Permutation(6), Wire("0.weight[0]", 6), (), (at("0.weight", 0, 1), at("0.bias", 0, 1), at("2.weight", 1, -1)))
+        >>> places = (at("0.weight", 0, 1), at("0.bias", 0, 1), at("2.weight", 1, -1))
+        >>> wire = Factor(Permutation(6), Wire("0.weight[0]", 6), (), places)
         >>> for kind in (nn.ReLU, nn.Identity, nn.Tanh):
         ...     _ = torch.manual_seed(0)
         ...     model = nn.Sequential(nn.Linear(5, 6), kind(), nn.Linear(6, 3))
@@ -132,7 +133,7 @@ def _charges(run: Evaluator, probe: Factor, params: Params, inputs: Inputs, gene
     rows = []
     for _ in range(min(_PER_BATCH, 4 + flat.numel() // 2)):
         loss = torch.randn(flat.shape, generator=generator, dtype=torch.float64) @ flat.nan_to_num(0.0, 0.0, 0.0)
-        along, *gradients = torch.autograd.grad(loss, [xi, *bound.values()], retain_graph=True, allow_unused=True, materialize_grads=True)
+        along, *gradients = torch.autograd.grad(loss, [xi, *bound.values()], retain_graph=True, materialize_grads=True)
         size = sum(float(g.norm() * bound[n].detach().norm()) for n, g in zip(bound, gradients, strict=True))
         if size > 0:
             rows.append(along.reshape(-1) / size)

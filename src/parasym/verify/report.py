@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -23,7 +24,7 @@ def verdict(error: float, tolerance: Tolerance) -> Verdict:
     return "no" if error > tolerance.fails else "unsure"
 
 
-def worst(verdicts: list[Verdict]) -> Verdict:
+def worst(verdicts: Sequence[Verdict]) -> Verdict:
     """Return "no" if any is, else "unsure" if any is, else "yes".
 
     Args:

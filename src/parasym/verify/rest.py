@@ -152,6 +152,8 @@ def _merged(found: list[Rest]) -> tuple[Rest, ...]:
     for rest in found:
         kinds.setdefault(rest.kind, []).append(rest)
     return tuple(
-        Rest(kind, sum(r.dimension for r in group), tuple(name for r in sorted(group, key=lambda r: -r.dimension) for name in r.tensors))
+        Rest(
+            kind, sum(r.dimension for r in group), tuple(n for r in sorted(group, key=lambda r: -r.dimension) for n in r.tensors)
+        )
         for kind, group in kinds.items()
     )

@@ -114,17 +114,17 @@ def _bmm(graph: ScalarGraph, a: Tensor, b: Tensor) -> Tensor:
     return torch.stack([contract(graph, x, y) for x, y in zip(a, b, strict=True)])
 
 
-def _sum(graph: ScalarGraph, x: Tensor, dim: list[int] | None = None, keepdim: bool = False, **_: Any) -> Tensor:  # noqa: FBT001, FBT002
+def _sum(graph: ScalarGraph, x: Tensor, dim: list[int] | None = None, keepdim: bool = False, **_: Any) -> Tensor:
     return reduced(lambda s: graph.total(list(s)), x, dim, keepdim=keepdim)
 
 
-def _mean(graph: ScalarGraph, x: Tensor, dim: list[int] | None = None, keepdim: bool = False, **_: Any) -> Tensor:  # noqa: FBT001, FBT002
+def _mean(graph: ScalarGraph, x: Tensor, dim: list[int] | None = None, keepdim: bool = False, **_: Any) -> Tensor:
     total = _sum(graph, x, dim, keepdim)
     count = x.numel() // total.numel()
     return zipped(lambda a: graph.node(("divide", count), (a,)), total)
 
 
-def _amax(graph: ScalarGraph, x: Tensor, dim: list[int] | None = None, keepdim: bool = False) -> Tensor:  # noqa: FBT001, FBT002
+def _amax(graph: ScalarGraph, x: Tensor, dim: list[int] | None = None, keepdim: bool = False) -> Tensor:
     return reduced(lambda s: graph.node("maximum", s), x, dim, keepdim=keepdim)
 
 
@@ -132,7 +132,9 @@ def _softmax(graph: ScalarGraph, x: Tensor, dim: int, *_: Any) -> Tensor:
     return normalized(graph, x, [dim], "softmax")
 
 
-def _layer_norm(graph: ScalarGraph, x: Tensor, shape: list[int], weight: Tensor | None, bias: Tensor | None, eps: float) -> tuple[Tensor]:
+def _layer_norm(
+    graph: ScalarGraph, x: Tensor, shape: list[int], weight: Tensor | None, bias: Tensor | None, eps: float
+) -> tuple[Tensor]:
     out = normalized(graph, x, list(range(-len(shape), 0)), ("layer norm", eps))
     return (plus(graph, times(graph, out, weight), bias),)
 
@@ -142,7 +144,7 @@ def _batch_norm(graph: ScalarGraph, x: Tensor, *rest: Any) -> tuple[Tensor]:
     if rest[4] is True:
         out = normalized(graph, x, [d for d in range(x.ndim) if d != 1], ("batch norm", rest[-1]))
     else:
-        out = zipped(lambda *xs: graph.ordered(("running norm", rest[-1]), xs), x, mean, var)
+        out = zipped(lambda *xs: graph.ordered(("running norm", rest[-1]), xs), x, *(v for v in (mean, var) if v is not None))
     return (plus(graph, times(graph, out, weight), bias),)
 
 

@@ -41,7 +41,7 @@ def trace(
         BadInputError: If an operation has no scalar form here; the message names it.
     """
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "`isinstance", FutureWarning)  # torch.export copies a tree of its own that it deprecated
+        warnings.filterwarnings("ignore", "`isinstance", FutureWarning)  # torch.export uses what it deprecates
         program = torch.export.export(model, args, kwargs).run_decompositions()
     graph, parameters, env = ScalarGraph(), {}, {}
     stored = {**program.state_dict, **program.constants, **dict(program.named_buffers())}
@@ -52,17 +52,19 @@ def trace(
             value = next(inputs)
             known = not isinstance(value, Tensor) or not value.is_floating_point()
             env[name] = value if known else Nodes(graph.leaves(value.shape, lambda k, name=name: ("input", name, k)))
-        elif spec.target in free:
-            parameters[spec.target] = graph.leaves(stored[spec.target].shape, lambda _: "parameter")
-            env[name] = Nodes(parameters[spec.target])
+            continue
+        target = str(spec.target)
+        if target in free:
+            parameters[target] = graph.leaves(stored[target].shape, lambda _: "parameter")
+            env[name] = Nodes(parameters[target])
         else:
-            env[name] = stored[spec.target].detach()
+            env[name] = stored[target].detach()
     outputs: list[int] = []
     for node in program.graph.nodes:
         if node.op == "call_function":
             env[node.name] = _call(graph, node, env)
         elif node.op == "output":
-            wanted = {s.arg.name for s in program.graph_signature.output_specs if s.kind.name == "USER_OUTPUT" and hasattr(s.arg, "name")}
+            wanted = set(program.graph_signature.user_outputs)
             found = [env[n.name] for n in node.args[0] if isinstance(n, Node) and n.name in wanted]
             outputs = [k for value in found if isinstance(value, Nodes) for k in value.index.reshape(-1).tolist()]
     return graph, parameters, outputs

@@ -62,6 +62,11 @@ def sample_points(
         inputs: The given inputs.
         samples: Number of points.
         generator: Source of randomness.
+
+    Raises:
+        RuntimeError: What the model raises on its own inputs.
+        ValueError: The same.
+        IndexError: The same.
     """
     points = [Point(params, inputs, run(params, inputs))]
     names = (*moved_tensors(run, symmetry), *run.statistics)
@@ -165,4 +170,3 @@ def _change(before: Params, after: Params) -> float:
             norm = float(torch.linalg.vector_norm(x)) or 1.0
             changes.append(float(torch.linalg.vector_norm(after[name] - x)) / norm)
     return max(changes)
-

@@ -1,5 +1,6 @@
 """The verb: is the symmetry true, and is it all of it?"""
 
+import math
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from parasym.symmetry import Symmetry
 from parasym.verify.completeness import completeness
 from parasym.verify.evaluate import Evaluator, Inputs, cast, evaluator
 from parasym.verify.points import inputs_in
-from parasym.verify.report import Completeness, Report, verdict, worst
+from parasym.verify.report import Completeness, Report, Verdict, verdict, worst
 from parasym.verify.soundness import moved_tensors, sample_points, soundness
 
 MOST_PARAMETERS = 3000
@@ -76,7 +77,7 @@ def verify(
     points = sample_points(run, symmetry, own, inputs, samples, generator)
     rows = soundness(run, symmetry, points, generator)
     found, notes = _completeness(run, symmetry, own, inputs, generator) if complete else (None, [])
-    verdicts = [row.holds for row in rows]
+    verdicts: list[Verdict] = [row.holds for row in rows]
     if found is not None and found.residual > 0:
         verdicts.append(verdict(found.residual, tolerance))
     if not symmetry.factors:
@@ -99,7 +100,8 @@ def _given(params: Params | None, own: Params, dtype: torch.dtype) -> Params:
         if name not in own or own[name].shape != value.shape:
             found = tuple(own[name].shape) if name in own else "none"
             raise BadInputError(
-                f"Argument `params` has `{name}` of shape {tuple(value.shape)}, but the model's is {found}. Is it from another model?"
+                f"Argument `params` has `{name}` of shape {tuple(value.shape)}, but the model's is {found}. "
+                "Is it from another model?"
             )
     return {name: cast(value.detach(), dtype).clone() for name, value in (params or {}).items()}
 
@@ -116,5 +118,5 @@ def _completeness(
 
 
 def _largest(errors: list[float]) -> float:
-    bad = [e for e in errors if e != e]
+    bad = [e for e in errors if math.isnan(e)]
     return bad[0] if bad else max(errors, default=0.0)
