@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parasym.symmetry import Shift, Slot, Through
+from parasym.symmetry import Along, Shift, Slot, Through
 from parasym.symmetry.shift import apply_shifts
 from tests.symmetry.slow_binding import slow_delta
 
@@ -52,14 +52,30 @@ def test_through_a_matrix(axis: int):
     torch.testing.assert_close(step.apply(t, {"w": weight}), expected)
 
 
-def test_through_a_convolution_and_a_flatten():
+def test_through_a_convolution():
     weight = torch.randn(3, 4, 2, 2, dtype=torch.float64)
     t = torch.randn(4, dtype=torch.float64)
     step = Through("w", Slot(1, (0,), (4,), (1,), 0), 0)
     torch.testing.assert_close(step.apply(t, {"w": weight}), torch.einsum("oikl,i->o", weight, t))
-    flat = weight.reshape(3, 16)
-    step = Through("w", Slot(1, (0,), (4, 4), (4, 1), 0), 0)
-    torch.testing.assert_close(step.apply(t, {"w": flat}), torch.einsum("oikl,i->o", weight, t))
+
+
+def test_through_a_part_of_an_axis_that_is_a_product():
+    weight = torch.randn(3, 16, dtype=torch.float64)
+    t = torch.randn(6, dtype=torch.float64)
+    step = Through("w", Slot(1, (4,), (2, 3), (3, 1), 1), 0)
+    torch.testing.assert_close(step.apply(t, {"w": weight}), weight[:, 4:10] @ t)
+    step = Through("w", Slot(1, (0,), (2, 3), (1, 2), 1), 0)  # the second factor of the product runs slower
+    torch.testing.assert_close(step.apply(t, {"w": weight}), weight[:, :6] @ t.reshape(2, 3).T.flatten())
+
+
+def test_along_a_gain():
+    v, t = torch.rand(4, dtype=torch.float64), torch.randn(4, dtype=torch.float64)
+    torch.testing.assert_close(Along("v").apply(t, {"v": v}), t * v)
+    step = Along("v", power=-0.5, offset=1e-2)
+    torch.testing.assert_close(step.apply(t, {"v": v}), t / (v + 1e-2).sqrt())
+    shift = Shift("b", (4,), (0,), sign=-1, through=(step,))
+    delta = shift.delta(t, {"v": v, "b": torch.zeros(4, dtype=torch.float64)})
+    torch.testing.assert_close(delta, -t / (v + 1e-2).sqrt())
 
 
 def test_two_steps():

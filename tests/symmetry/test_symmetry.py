@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params, ShapeError, child_generator, model_params
-from parasym.groups import Permutation, PlaneRotation, PositiveScaling
-from parasym.symmetry import Binding, Element, Factor, Move, Slot, Symmetry, Uncovered, Wire, group_name
+from parasym.groups import Permutation, PlaneRotation, PositiveScaling, Translation
+from parasym.symmetry import Along, Binding, Element, Factor, Move, Shift, Slot, Symmetry, Through, Uncovered, Wire, group_name
 from tests.symmetry.symmetry_cases import CASES, relu_mlp, whole
 
 seeds = st.integers(0, 2**31)
@@ -168,10 +168,12 @@ def test_json_round_trip(name: str):
 def test_json_keeps_every_field():
     slot = Slot(0, (0, 4), (2, 2), (2, 1), 1)
     binding = Binding("w", slot, over=(slot,), region=(Slot(1, (0,), (2,), (1,), -1),), power=Fraction(-1, 2), offset=1e-5)
+    shift = Shift("w", (2,), (0, None), -1, (slot,), (Through("w", slot, 1), Along("v", -0.5, 1e-5)))
     symmetry = Symmetry(
         factors=(
             Factor(PlaneRotation(2, scale=False), Wire("a", 2), (Wire("b", 2),), (binding,)),
             Factor(Permutation(4, cells=((0, 1), (2, 3))), Wire("c", 4), (), (Binding("v", None),)),
+            Factor(Translation(2), Wire("d", 2), (), (shift,)),
         ),
         shapes=(("w", (8, 4)), ("v", ())),
         uncovered=(Uncovered("aten.fft_fft.default", "block.0", "model.py:12", "pinned"),),
