@@ -7,11 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError
+from parasym.find import find
 from parasym.groups import GeneralLinear, Permutation, PlaneRotation, PositiveScaling, Translation
 from parasym.symmetry import Binding, Factor, Shift, Slot, Wire
 from parasym.verify import interface_algebra
 from tests.verify.claims import factor, hidden
-from tests.verify.reference_models import Attention, SwiGLU, mlp
+from tests.verify.reference_models import REFERENCES, Attention, SwiGLU, mlp
 
 
 @pytest.mark.parametrize(
@@ -124,3 +125,18 @@ def test_bad_factors() -> None:
     with pytest.raises(BadInputError, match="diagonal_only"):
         interface_algebra(model, wide, x)
     assert interface_algebra(model, wide, x, diagonal_only=True).dimension == 60
+
+
+@pytest.mark.parametrize("name", ["relu 4-5-6-3", "linear 4-5-6-3", "attention", "batch statistics", "swiglu", "rope"])
+def test_found_factors_lie_in_the_algebra(name: str) -> None:
+    """What `find` derives from rules, against what gradients show on the same wires."""
+    torch.manual_seed(0)
+    reference = next(r for r in REFERENCES if r.name == name)
+    model, x = reference.build(), torch.randn(reference.shape)
+    groups = (PositiveScaling, GeneralLinear, PlaneRotation)
+    factors = [f for f in find(model, (x,)).factors if isinstance(f.group, groups)]
+    assert factors
+    for found in factors:
+        algebra = interface_algebra(model, found, (x,))
+        assert algebra.dimension == found.dimension, found.wire.name
+        assert algebra.diagonal == isinstance(found.group, PositiveScaling)
