@@ -132,18 +132,33 @@ def rotary(heads: int = 2, planes: int = 2) -> Case:
 
     wire = Wire("q.weight[0].plane", planes)
     plane = Factor(PlaneRotation(planes), wire, (head,), (inside("q.weight", 1), inside("k.weight", -1)))
-    return Case("rotary", case.model, Symmetry((case.symmetry.factors[0], plane, case.symmetry.factors[2]), case.symmetry.shapes), case.inputs)
+    return Case(
+        "rotary",
+        case.model,
+        Symmetry((case.symmetry.factors[0], plane, case.symmetry.factors[2]), case.symmetry.shapes),
+        case.inputs,
+    )
 
 
 def batchnorm_cnn(channels: int = 6) -> Case:
     """Convolution, BatchNorm (eval), ReLU, convolution, mean: scales before and after, a shift of the bias before."""
     model = nn.Sequential(
-        nn.Conv2d(2, channels, 3), nn.BatchNorm2d(channels), nn.ReLU(), nn.Conv2d(channels, 4, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten()
+        nn.Conv2d(2, channels, 3),
+        nn.BatchNorm2d(channels),
+        nn.ReLU(),
+        nn.Conv2d(channels, 4, 3),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
     ).double()
     model.eval()
     n, wire = channels, Wire("0.weight[0]", channels)
     names = ("0.weight", "0.bias", "1.weight", "1.bias", "1.running_mean", "1.running_var")
-    before = (whole("0.weight", 0, n), whole("0.bias", 0, n), whole("1.running_mean", 0, n), whole("1.running_var", 0, n, 2, 1e-5))
+    before = (
+        whole("0.weight", 0, n),
+        whole("0.bias", 0, n),
+        whole("1.running_mean", 0, n),
+        whole("1.running_var", 0, n, 2, 1e-5),
+    )
     after = (whole("1.weight", 0, n), whole("1.bias", 0, n), whole("3.weight", 1, n, -1))
     factors = (
         Factor(Permutation(n), wire, (), (*(whole(x, 0, n) for x in names), whole("3.weight", 1, n, -1))),
@@ -170,7 +185,10 @@ def experts(count: int = 3, hidden: int = 4) -> Case:
     model = Experts().double()
     top, wire = Wire("up[0]", count), Wire("up[1]", hidden)
     outer = (Slot(0, (0,), (count,), (1,), 0),)
-    inside = (Binding("up", Slot(1, (0,), (hidden,), (1,), 0), outer), Binding("down", Slot(2, (0,), (hidden,), (1,), 0), outer, power=Fraction(-1)))
+    inside = (
+        Binding("up", Slot(1, (0,), (hidden,), (1,), 0), outer),
+        Binding("down", Slot(2, (0,), (hidden,), (1,), 0), outer, power=Fraction(-1)),
+    )
     factors = (
         Factor(Permutation(count), top, (), (whole("up", 0, count), whole("down", 0, count))),
         Factor(Permutation(hidden), wire, (top,), inside),

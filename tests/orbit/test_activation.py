@@ -14,7 +14,9 @@ def batches(case, count=4):
     return [torch.randn(64, *case.inputs.shape[1:], generator=g, dtype=torch.float64) for _ in range(count)]
 
 
-@pytest.mark.parametrize("make", [relu_mlp, tanh_mlp, gelu_mlp, batchnorm_cnn, rms_stack, experts, attention], ids=lambda f: f.__name__)
+@pytest.mark.parametrize(
+    "make", [relu_mlp, tanh_mlp, gelu_mlp, batchnorm_cnn, rms_stack, experts, attention], ids=lambda f: f.__name__
+)
 def test_a_planted_element_is_recovered(make):
     case = make()
     a = case.params(0)

@@ -77,7 +77,9 @@ def test_statistics_are_those_of_the_data():
 def test_merge_with_data_leaves_out_what_holds_for_stored_statistics_only():
     """A gain and a running variance may trade a scale as long as nobody estimates the variance again."""
     case = batchnorm_cnn()
-    gain = replace(case.symmetry.factors[1], bindings=(replace(case.symmetry.factors[1].bindings[3]), case.symmetry.factors[0].bindings[2]))
+    gain = replace(
+        case.symmetry.factors[1], bindings=(replace(case.symmetry.factors[1].bindings[3]), case.symmetry.factors[0].bindings[2])
+    )
     stored = replace(case.symmetry, factors=(*case.symmetry.factors, gain))
     g = torch.Generator().manual_seed(2)
     data = [torch.randn(16, 2, 7, 7, generator=g, dtype=torch.float64) for _ in range(3)]

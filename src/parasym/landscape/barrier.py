@@ -99,7 +99,9 @@ def barrier(
     if points < 3 or points % 2 == 0:
         raise BadInputError(f"Argument `points` must be odd and at least 3, so that the midpoint is among them, but is {points}.")
     if len(inputs) != len(targets) or len(inputs) == 0:
-        raise BadInputError(f"Arguments `inputs` and `targets` must hold equally many samples, but hold {len(inputs)} and {len(targets)}.")
+        raise BadInputError(
+            f"Arguments `inputs` and `targets` must hold equally many samples, but hold {len(inputs)} and {len(targets)}."
+        )
     if batch_size < 1:
         raise BadInputError(f"Argument `batch_size` must be at least 1, but is {batch_size}.")
     check_segment(model, a, b)

@@ -37,7 +37,10 @@ def check_segment(model: nn.Module, a: Params, b: Params) -> None:
     Raises:
         BadInputError: If names or shapes differ, or an end has NaN or infinite values.
     """
-    known = {n: tuple(x.shape) for n, x in (*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False))}
+    known = {
+        n: tuple(x.shape)
+        for n, x in (*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False))
+    }
     for label, params in (("a", a), ("b", b)):
         wrong = [n for n, x in params.items() if known.get(n) != tuple(x.shape)]
         if wrong:

@@ -43,7 +43,7 @@ class ActivationMatching(AbstractMethod):
     r"""Align each wire by the correlations of its channels' activations over data, in one pass.
 
     Activations are read at the outputs of modules whose weight bears the wire on axis 0, or else at the inputs of modules whose
-    weight is fed by it. The wire's inner products are replaced by :math:`C_{ij} = \operatorname{corr}(a_i, b_j)` for permutations,
+    weight is fed by it. Inner products are replaced by :math:`C_{ij} = \operatorname{corr}(a_i, b_j)` for permutations,
     signs and phases and by covariances for rotations. Wires that no module shows (parameters used by a function call, heads and
     experts inside one) are aligned by weights afterwards; their names are logged at level INFO and given by :meth:`unread`.
 
@@ -84,7 +84,9 @@ class ActivationMatching(AbstractMethod):
         state = Alignment(symmetry, blocks, a, b)
         by_weight = [k for k, group in enumerate(taps) if not group]
         if by_weight:
-            _LOG.info("No module shows the wires %s: they are aligned by weights.", ", ".join(blocks[k].wire.name for k in by_weight))
+            _LOG.info(
+                "No module shows the wires %s: they are aligned by weights.", ", ".join(blocks[k].wire.name for k in by_weight)
+            )
         for k, block in enumerate(blocks):
             if taps[k]:
                 moves, _, _ = solve(symmetry, block, _correlations(block, taps[k], left, right))
@@ -103,7 +105,10 @@ class ActivationMatching(AbstractMethod):
             if len(out) == self.max_batches:
                 break
         if not out:
-            raise BadInputError("ActivationMatching needs at least one batch in `data`, but it is empty. An iterator can be used only once: pass a list.")
+            raise BadInputError(
+                "ActivationMatching needs at least one batch in `data`, but it is empty. "
+                "An iterator can be used only once: pass a list."
+            )
         return out
 
 
@@ -148,7 +153,9 @@ def _on_features(slot: Slot) -> Slot:
     return replace(slot, axis=1)
 
 
-def read(model: nn.Module, params: Params, batches: list[Tensor], wanted: set[tuple[str, bool, int]]) -> dict[tuple[str, bool, int], Tensor]:
+def read(
+    model: nn.Module, params: Params, batches: list[Tensor], wanted: set[tuple[str, bool, int]]
+) -> dict[tuple[str, bool, int], Tensor]:
     """Return activations at modules, each as ``[samples, features]`` over all batches and positions.
 
     Args:

@@ -10,7 +10,6 @@ from parasym.orbit.assignment import Prices
 from parasym.orbit.block import Block
 from parasym.symmetry import Binding, Element, Move, Symmetry
 
-
 Costs = dict[tuple[bool, ...], Tensor]
 
 
@@ -49,8 +48,8 @@ class Alignment:
         self._included: list[set[int]] = [set() for _ in blocks]
 
     def value(self) -> float:
-        """Return the inner product of ``a`` and the moved ``b``, accumulated in float64."""
-        return sum(float(torch.dot(self.a[n].flatten().double(), self.b[n].flatten().double())) for n in self.b)
+        """Return the inner product of ``a`` and the moved ``b``."""
+        return sum(float(torch.dot(self.a[n].flatten(), self.b[n].flatten())) for n in self.b)
 
     def bearers(self, tensor: str) -> set[int]:
         """Return the blocks whose wires a tensor bears.

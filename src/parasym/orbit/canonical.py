@@ -20,13 +20,13 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     r"""Return one representative of the orbit of ``params``: equal inputs up to symmetry give equal outputs.
 
     In this order: translations are spent on the first tensor they move; scalings, moduli and ``GL(n)`` go to the
-    balanced gauge; channels are sorted by the norm of their slices, which no other isometry changes; rotations go to the eigenbasis
-    of the wire's Gram matrix; signs and phases make a fixed linear functional of the slices positive, wire by wire,
-    starting where all other axes are already settled.
+    balanced gauge; channels are sorted by the norm of their slices, which no other isometry changes; rotations go to
+    the eigenbasis of the wire's Gram matrix; signs and phases make a fixed linear functional of the slices positive,
+    wire by wire, starting where all other axes are already settled.
 
-    It holds at generic points. Where channels have equal norms, Gram matrices equal eigenvalues, or a slice no component along the functional
-    (a dead unit, two identical heads), the representative is not unique. The computation is in float64; models equal up to symmetry only to single
-    precision give representatives equal to that precision.
+    It holds at generic points. Where channels have equal norms, Gram matrices equal eigenvalues, or a slice no component
+    along the functional (a dead unit, two identical heads), the representative is not unique. The computation is in
+    float64; models equal up to symmetry only to single precision give representatives equal to that precision.
 
     Args:
         symmetry: The symmetry.
@@ -112,7 +112,9 @@ def _usable(factor: Factor, waiting: list[Factor]) -> Iterator[Binding]:
     """Yield the places of a factor in tensors that no other waiting factor moves in the same region."""
     own = [b for b in factor.bindings if isinstance(b, Binding) and b.power % 2]
     for binding in own:
-        others = [b for f in waiting for b in f.bindings if isinstance(b, Binding) and b.tensor == binding.tensor and b is not binding]
+        others = [
+            b for f in waiting for b in f.bindings if isinstance(b, Binding) and b.tensor == binding.tensor and b is not binding
+        ]
         if not any(_meet(binding, other) for other in others):
             yield binding
 

@@ -12,13 +12,16 @@ RELATIVE_GAIN = 1e-7
 
 
 def descend(state: Alignment, *, max_sweeps: int) -> int:
-    """Move every block to its best element in turn, until none gains. Return the number of sweeps.
+    """Move every block to its best element in turn, until none gains.
 
     A block is visited only if a block that shares a tensor with it moved since its last visit.
 
     Args:
         state: The state, changed in place.
         max_sweeps: Bound on the number of passes over all blocks.
+
+    Returns:
+        The number of passes made.
     """
     for sweep in range(max_sweeps):
         if not any(state.dirty):
@@ -50,11 +53,7 @@ def _next(state: Alignment, todo: list[int]) -> tuple[int, list[int]]:
     free = [k for k in todo if not any(k in state.blocks[o].inner for o in todo)]
     for k in free:
         block = state.blocks[k]
-        settled = [
-            j
-            for j, b in enumerate(block.bindings)
-            if not (state.bearers(b.tensor) & set(todo)) - {k, *block.inner}
-        ]
+        settled = [j for j, b in enumerate(block.bindings) if not (state.bearers(b.tensor) & set(todo)) - {k, *block.inner}]
         if any(state.a[block.bindings[j].tensor].ndim > 1 for j in settled):
             return k, settled
     k = free[0]

@@ -11,7 +11,9 @@ from parasym.orbit.objective import STATISTICS, counted
 from parasym.symmetry import Binding, Factor, Move, Symmetry
 
 
-def fit_continuous(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int = 100, tolerance: float = 1e-4) -> tuple[list[Move], Params]:
+def fit_continuous(
+    symmetry: Symmetry, a: Params, b: Params, *, max_steps: int = 100, tolerance: float = 1e-4
+) -> tuple[list[Move], Params]:
     r"""Return scalings, moduli and elements of ``GL(n)`` that bring ``b`` closer to ``a``, and ``b`` moved by them.
 
     A scale ``exp(s)`` is the exact minimizer of :math:`\sum_p \|a_p - e^{ps} b_p\|^2` in one dimension. An element of ``GL(n)``
@@ -82,7 +84,11 @@ def _fitted_scale(factor: Factor, bindings: list[Binding], a: Params, b: Params)
         beta[p] = beta[p] + cross if p in beta else cross
     scale = best_log(alpha, beta).exp()
     like = b[bindings[0].tensor]
-    return torch.complex(scale, torch.zeros_like(scale)).to(torch.complex128 if like.dtype == torch.float64 else torch.complex64) if plane else scale
+    return (
+        torch.complex(scale, torch.zeros_like(scale)).to(torch.complex128 if like.dtype == torch.float64 else torch.complex64)
+        if plane
+        else scale
+    )
 
 
 def best_log(alpha: dict[Fraction, Tensor], beta: dict[Fraction, Tensor]) -> Tensor:

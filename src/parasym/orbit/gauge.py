@@ -52,8 +52,9 @@ def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: 
     names = set(counted(params, STATISTICS))
     active = [k for k, f in enumerate(symmetry.factors) if _is_noncompact(f)]
     values: dict[int, Tensor] = {}
-    step = 0
-    for step in range(1, max_steps + 1):
+    steps = 0
+    while steps < max_steps:
+        steps += 1
         largest = 0.0
         for k in active:
             factor = symmetry.factors[k]
@@ -65,7 +66,7 @@ def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: 
             values[k] = g if k not in values else factor.group.compose(g, values[k])
         if largest <= tolerance:
             break
-    return Balanced(params, tuple(Move(k, g) for k, g in values.items()), step)
+    return Balanced(params, tuple(Move(k, g) for k, g in values.items()), steps)
 
 
 def _is_noncompact(factor: Factor) -> bool:
@@ -138,8 +139,9 @@ def _root(energies: dict[Fraction, Tensor]) -> Tensor:
     low, high = torch.full_like(first, -60.0), torch.full_like(first, 60.0)
     for _ in range(120):
         s = (low + high) / 2
-        value = sum(e * (float(p) if mixed else 1.0) * (2 * float(p) * s).exp() for p, e in energies.items()) - target
-        above = (value > 0) == (mixed or powers[-1] > 0)
+        terms = [e * (float(p) if mixed else 1.0) * (2 * float(p) * s).exp() for p, e in energies.items()]
+        value = torch.stack(terms).sum(0) - target
+        above = value > 0 if mixed or powers[-1] > 0 else value <= 0
         high, low = torch.where(above, s, high), torch.where(above, low, s)
     return torch.where(alive, (low + high) / 2, torch.zeros_like(first))
 

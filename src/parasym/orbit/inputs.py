@@ -55,7 +55,7 @@ def _check_values(params: Params, k: int) -> None:
     for name, x in params.items():
         if not isinstance(x, Tensor):
             raise BadInputError(f"`{name}` of model {k} must be a tensor, but is {type(x).__name__}.")
-        if x.is_floating_point() and not torch.isfinite(x).all():
+        if x.is_floating_point() and not torch.isfinite(x.sum(dtype=torch.float64)) and not torch.isfinite(x).all():
             count = int((~torch.isfinite(x)).sum())
             raise BadInputError(
                 f"`{name}` of model {k} has {count} NaN or infinite values of {x.numel()}. "
@@ -72,7 +72,9 @@ def _check_alike(a: Params, b: Params, k: int) -> None:
         y = b[name]
         for what, left, right in (("shape", tuple(x.shape), tuple(y.shape)), ("dtype", x.dtype, y.dtype)):
             if left != right:
-                raise BadInputError(f"`{name}` must have the same {what} in all models, but has {left} in model 0 and {right} in model {k}.")
+                raise BadInputError(
+                    f"`{name}` must have the same {what} in all models, but has {left} in model 0 and {right} in model {k}."
+                )
         if x.device != y.device:
             raise BadInputError(f"`{name}` is on {x.device} in model 0 and on {y.device} in model {k}. Move both to one device.")
 

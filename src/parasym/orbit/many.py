@@ -26,10 +26,10 @@ def match_many(
 ) -> list[Element]:
     r"""Return one element per model, such that the moved models lie as close together as can be found.
 
-    Alternates between the mean of the moved models and matching each to the mean of the others, in the balanced gauge: every round
-    lowers :math:`\sum_k \|g_k \theta_k - \bar\theta\|^2`. The elements lead to one common place, so going from model ``i`` to ``j`` is
-    :math:`g_j^{-1} g_i`, and going round a cycle is the identity by construction. The start is the model of least norm modulo the
-    non-compact part of the group, so the order of the models does not matter.
+    Alternates between the mean of the moved models and matching each to the mean of the others, in the balanced gauge:
+    every round lowers :math:`\sum_k \|g_k \theta_k - \bar\theta\|^2`. The elements lead to one common place, so going
+    from model ``i`` to ``j`` is :math:`g_j^{-1} g_i`, and going round a cycle is the identity by construction. The start is the
+    model of least norm modulo the non-compact part of the group, whatever the order of the models.
 
     Args:
         symmetry: The symmetry of their architecture.

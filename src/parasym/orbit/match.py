@@ -47,6 +47,8 @@ def match(
     """
     check_models(symmetry, [a, b])
     a, b = working(a, list(a)), working(b, list(b))
+    if not any(f.group.continuous for f in symmetry.factors):
+        return normal_form(symmetry, method.align(symmetry, a, b, generator=generator))
     settled_a, settled_b = settle(symmetry, a), settle(symmetry, b)
     left, right = (balance(symmetry, x, tolerance=MATCH_TOLERANCE, max_steps=30) for x in (settled_a, settled_b))
     aligned = method.align(symmetry, left.params, right.params, generator=generator)

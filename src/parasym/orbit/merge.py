@@ -57,7 +57,9 @@ def merge(
     """
     if (model is None) != (data is None):
         given, lacking = ("model", "data") if data is None else ("data", "model")
-        raise BadInputError(f"Argument `{given}` was given without `{lacking}`: statistics are estimated from both, or from neither.")
+        raise BadInputError(
+            f"Argument `{given}` was given without `{lacking}`: statistics are estimated from both, or from neither."
+        )
     check_models(symmetry, models)
     batches = None if data is None else list(data)
     renew = model is not None and batches is not None and has_statistics(model)

@@ -3,6 +3,8 @@
 import math
 from fnmatch import fnmatchcase
 
+import torch
+
 from parasym.core import Params
 
 STATISTICS = ("*running_mean", "*running_var")
@@ -34,5 +36,6 @@ def gap(a: Params, b: Params, *, ignore: tuple[str, ...] = STATISTICS) -> float:
     """
     total = 0.0
     for name in counted(a, ignore):
-        total += float((a[name].double() - b[name].double()).square().sum())
+        wide = torch.promote_types(a[name].dtype, torch.float32)
+        total += float(torch.linalg.vector_norm(a[name].to(wide) - b[name].to(wide), dtype=torch.float64)) ** 2
     return math.sqrt(total)

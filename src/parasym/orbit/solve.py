@@ -88,7 +88,8 @@ def signed_profit(costs: Costs, count: int) -> tuple[Tensor, Tensor]:
         else:
             pattern = torch.where(value > best, bits, pattern)
             best = torch.maximum(value, best)
-    assert best is not None and pattern is not None
+    assert best is not None
+    assert pattern is not None
     return best, pattern
 
 

@@ -25,9 +25,7 @@ def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance
     return symmetry.act(Element(settling_moves(symmetry, params, max_steps=max_steps, tolerance=tolerance)), params)
 
 
-def settling_moves(
-    symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance: float = 1e-12
-) -> tuple[Move, ...]:
+def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance: float = 1e-12) -> tuple[Move, ...]:
     """Return the translations that :func:`settle` makes.
 
     Args:
@@ -104,7 +102,7 @@ def _least_squares(shifts: list[Shift], zero: Tensor, params: Params, residual: 
             out[shift.tensor] = out[shift.tensor] + delta if shift.tensor in out else delta
         return out
 
-    _, pull = torch.func.vjp(forward, zero)
+    pull = torch.func.vjp(forward, zero)[1]
     t = zero
     r = pull({n: x.to(zero) for n, x in residual.items()})[0]
     p, rr = r, float((r * r).sum())
