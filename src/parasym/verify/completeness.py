@@ -48,7 +48,7 @@ def completeness(run: Evaluator, symmetry: Symmetry, params: Params, inputs: Inp
             best = (jac, *_tangents(run, symmetry, jac, there))
         size = jac.factor.shape[1]
         done = best[1].shape[1] == size - best[0].rank.value or best[2] > _NULL
-        if done or ranks.count(max(ranks)) == _AGAIN or (size > SMALL and len(ranks) > 1):
+        if done or ranks.count(max(ranks)) == _AGAIN or size > SMALL:
             break
     assert best is not None
     return _summary(*best)

@@ -15,7 +15,7 @@ from parasym.verify.points import inputs_in
 from parasym.verify.report import Completeness, Report, Verdict, verdict, worst
 from parasym.verify.soundness import moved_tensors, sample_points, soundness
 
-MOST_PARAMETERS = 3000
+MOST_PARAMETERS = 1500
 
 
 def verify(
@@ -46,7 +46,7 @@ def verify(
         samples: Number of points at which elements are tried.
         generator: Source of randomness; a fixed one if ``None``.
         dtype: Precision of the proof.
-        complete: Whether to count null directions (double precision, up to 3,000 parameters).
+        complete: Whether to count null directions (double precision, up to 1,500 parameters).
 
     Returns:
         The report. ``report.holds`` is "yes", "no" or "unsure".
