@@ -97,15 +97,14 @@ class Assembly:
         types = self.ground.types
         patterns = self._sparse(self.scales.wire_basis([(self._value(w[0]), w) for w in self.where[wire]]))
         everywhere: Pattern = dict.fromkeys(self.where[wire], 1)
-        if wire in types.pinned or wire.size == 1:
-            return [], []
-        if wire in types.planes and wire not in self.channelwise:
+        pinned = wire in types.pinned
+        if wire in types.planes and wire not in self.channelwise and not pinned:
             return self._planes(wire, patterns, spans), []
         if wire in self.mixed:
             return self._mixing(wire, patterns, everywhere, spans), []
         discrete: list[Factor] = []
         classes = self.cells.get(wire, (tuple(range(wire.size)),))
-        if wire not in types.planes and classes is not None and any(len(c) > 1 for c in classes):
+        if not pinned and wire not in types.planes and classes is not None and any(len(c) > 1 for c in classes):
             group = Permutation(wire.size, classes if len(classes) > 1 else ())
             discrete.append(self._factor(group, wire, everywhere))
         for pattern in self.signs.wire_basis([(self._value(w[0]), w) for w in self.where[wire]]):

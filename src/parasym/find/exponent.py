@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+from parasym.find.axis import Leaf
 from parasym.find.links import Cell, Ground, Letters, Place, TooManyCells, letters_of
 from parasym.find.system import Expression, LinearSystem
 from parasym.rules.program import (
@@ -45,6 +46,9 @@ class Exponents:
         self.system = LinearSystem(modulus)
         self.slots: dict[Slot, int] = {}
         self.wholes: dict[tuple[int, Cell], int] = {}
+        # A pinned wire that no parameter bears cannot be scaled by anything: leave it out.
+        borne = {w for v in ground.types.program.values if v.leaf for a in range(len(v.shape)) for w in _wires(ground, v, a)}
+        self._still_wires = ground.types.pinned - borne
         for value in ground.types.program.values:
             self._start(value)
         for step in ground.types.program.code:
@@ -62,7 +66,7 @@ class Exponents:
     def _slot(self, value: Value, axis: int, term: int, k: int) -> Expression:
         key = (value.index, axis, term, k)
         leaf = self.ground.wires(value, axis, term)[k]
-        if not value.real or leaf in self.ground.types.pinned:
+        if not value.real or leaf in self._still_wires:
             return ZERO
         if key not in self.slots:
             self.slots[key] = self.system.unknown(_rank(value))
@@ -266,6 +270,10 @@ class Exponents:
             for base, factor in self.system.reduce({name: 1}).items():
                 patterns.setdefault(base, {})[key] = factor
         return [patterns[base] for base in sorted(patterns)]
+
+
+def _wires(ground: Ground, value: Value, axis: int) -> list[Leaf]:
+    return [wire for term in ground.types.terms(value, axis) for wire in term.wires]
 
 
 def plane_pairs(count: int, *, interleaved: bool) -> list[tuple[int, int]]:

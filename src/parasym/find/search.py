@@ -1,5 +1,6 @@
 """Finds the parameter symmetry of a model: symmetry inference as type inference."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,7 +64,9 @@ def find(
 
 
 def _decomposed(captured: Capture, model: nn.Module | ExportedProgram, *, core: bool) -> Capture:
-    program = captured.program.run_decompositions() if core else captured.program.run_decompositions({})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = captured.program.run_decompositions() if core else captured.program.run_decompositions({})
     return describe(program, model if isinstance(model, nn.Module) else None)
 
 

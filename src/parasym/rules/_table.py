@@ -3,6 +3,7 @@
 from parasym.rules import (
     attention,
     convolution,
+    creation,
     indexing,
     matmul,
     normalization,
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     *attention.RULES,
     *recurrent.RULES,
     *rotary.RULES,
+    *creation.RULES,
 )
 
 BY_NAME: dict[str, Rule] = {name: rule for rule in RULES for name in rule.names}

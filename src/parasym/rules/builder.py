@@ -1,6 +1,6 @@
 """Writes programs: the functions that rules are made of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import prod
 
@@ -74,6 +74,13 @@ class Builder:
         value = self.value(shape, Kind.CONSTANT, real=real, name=name)
         value.data = data
         return value
+
+    def _folded(self, x: Value, rearrange: Callable[[Tensor], Tensor]) -> Value | None:
+        """Return a rearranged constant as a constant of its own, so that its copies share no wire."""
+        if x.kind is not Kind.CONSTANT or x.data is None:
+            return None
+        data = rearrange(x.data)
+        return self.constant(data, data.shape, real=x.real)
 
     def number(self, x: Operand) -> Value:
         """Return ``x`` as a value."""
@@ -168,6 +175,9 @@ class Builder:
         """Return ``x`` in another shape."""
         if tuple(shape) == x.shape:
             return x
+        folded = self._folded(x, lambda data: data.reshape(tuple(shape)))
+        if folded is not None:
+            return folded
         out = self.value(shape, real=x.real)
         self.emit(Reshape(x, out))
         return out
@@ -175,6 +185,9 @@ class Builder:
     def permute(self, x: Value, order: Sequence[int]) -> Value:
         """Return ``x`` with its axes in another order."""
         order = tuple(k % x_ndim(x) for k in order)
+        folded = self._folded(x, lambda data: data.permute(order))
+        if folded is not None:
+            return folded
         out = self.value([x.shape[k] for k in order], real=x.real)
         self.emit(Permute(x, out, order))
         return out
@@ -196,6 +209,9 @@ class Builder:
         dim = dim % x_ndim(x)
         if start == 0 and length == x.shape[dim]:
             return x
+        folded = self._folded(x, lambda data: data.narrow(dim, start, length))
+        if folded is not None:
+            return folded
         if self._fused(x, dim):
             step = self.producers[x.index]
             if isinstance(step, Permute):
