@@ -44,11 +44,11 @@ def test_a_failure_half_way_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_places_that_cannot_be_written(tmp_path: Path) -> None:
-    with pytest.raises(BadInputError, match="folder .* does not exist"):
+    with pytest.raises(BadInputError, match=r"folder .* does not exist"):
         ensure_writable(tmp_path / "none" / "out.json")
     with pytest.raises(BadInputError, match="is a folder"):
         ensure_writable(tmp_path)
-    with pytest.raises(CheckpointError, match="must end in `.safetensors`"):
+    with pytest.raises(CheckpointError, match=r"must end in `.safetensors`"):
         write_checkpoint(tmp_path / "out.pt", {})
 
 

@@ -5,24 +5,31 @@ from torch import nn
 
 example_inputs = (torch.randn(4, 6, generator=torch.Generator().manual_seed(0)),)
 
+
 def build():
     return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
+
 
 def normalized():
     return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3))
 
+
 def half():
     return build().half()
+
 
 def on_meta():
     with torch.device("meta"):
         return build()
 
+
 def other():
     return nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 8), nn.ReLU(), nn.Linear(8, 3))
 
+
 def lstm():
     return nn.LSTM(6, 4)
+
 
 class Branching(nn.Module):
     """Its path depends on the data: it cannot be captured."""
@@ -34,6 +41,7 @@ class Branching(nn.Module):
     def forward(self, x):
         y = self.fc(x)
         return y if y.sum() > 0 else -y
+
 
 class Talks(nn.Module):
     """Prints from its forward."""

@@ -52,7 +52,11 @@ CHECKPOINTS = [
     (pickled_code, "bad.pt", "holds pickled code (posix.mkdir)"),
     (lambda: put("", None, drop="2.bias"), "bad.safetensors", "misses `2.bias`"),
     (lambda: put("gain", torch.ones(3)), "bad.safetensors", "has `gain`, which the model does not know"),
-    (lambda: put("2.weight", torch.ones(8, 7)), "bad.safetensors", "`2.weight` must have shape (8, 8) as in the model, but has shape (8, 7)"),
+    (
+        lambda: put("2.weight", torch.ones(8, 7)),
+        "bad.safetensors",
+        "`2.weight` must have shape (8, 8) as in the model, but has shape (8, 7)",
+    ),
     (other_architecture, "bad.safetensors", "is of another architecture"),
     (other_sizes, "bad.safetensors", "Is it of another architecture"),
     (lambda: put("0.bias", torch.full((8,), float("nan"))), "bad.safetensors", "`0.bias` must be finite, but 8 of its 8 numbers"),
@@ -135,7 +139,9 @@ def test_no_traceback_from_the_installed_command(folder: Path, arguments: list[s
 
 def test_a_symmetry_of_another_model_is_refused(run: Run, folder: Path) -> None:
     assert run("find", "nets.py:other", "-o", "other.json").exit_code == 0
-    fails(run("match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "--symmetry", "other.json"), "another architecture")
+    fails(
+        run("match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "--symmetry", "other.json"), "another architecture"
+    )
 
 
 def test_a_wrong_symmetry_writes_nothing(run: Run, folder: Path) -> None:

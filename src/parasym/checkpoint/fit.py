@@ -108,7 +108,8 @@ def _check_tensor(checkpoint: Checkpoint, name: str, value: Tensor, own: Tensor,
         )
     if is_parameter and value.dtype not in FLOATS:
         raise CheckpointError(
-            f"{where} must be a parameter in float64, float32, float16 or bfloat16, but is {value.dtype}. Quantized parameters cannot be moved "
+            f"{where} must be a parameter in float64, float32, float16 or bfloat16, but is {value.dtype}. "
+            "Quantized parameters cannot be moved "
             "or averaged: use the checkpoint from before quantization."
         )
     if value.dtype in FLOATS and not bool(torch.isfinite(value).all()):

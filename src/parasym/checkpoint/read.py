@@ -4,6 +4,7 @@ import pickle
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -113,7 +114,7 @@ def _is_code(error: Exception) -> bool:
 def _culprit(error: Exception) -> str:
     # torch writes "Unsupported global: GLOBAL posix.system was not an allowed global".
     words = str(error).replace("`", " ").split()
-    return next((b for a, b in zip(words, words[1:], strict=False) if a == "GLOBAL"), "a class or function").rstrip(".,")
+    return next((b for a, b in pairwise(words) if a == "GLOBAL"), "a class or function").rstrip(".,")
 
 
 def _corrupt(path: Path, error: Exception) -> str:

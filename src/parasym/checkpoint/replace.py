@@ -23,7 +23,7 @@ def ensure_writable(path: str | Path, *, force: bool = False) -> Path:
     Example:
         >>> ensure_writable("no-such-folder/a.json")
         Traceback (most recent call last):
-        parasym.core.error.BadInputError: Output `no-such-folder/a.json` cannot be written: the folder `no-such-folder` does not exist.
+        parasym.core.error.BadInputError: Output `no-such-folder/a.json` cannot be written: ...
     """
     path = Path(path)
     if path.is_dir():

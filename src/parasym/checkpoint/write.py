@@ -30,7 +30,7 @@ def write_checkpoint(path: str | Path, params: Params, *, metadata: Mapping[str,
     Example:
         >>> write_checkpoint("merged.pt", {})
         Traceback (most recent call last):
-        parasym.core.error.CheckpointError: Output `merged.pt` must end in `.safetensors`: checkpoints are written in that format only.
+        parasym.core.error.CheckpointError: Output `merged.pt` must end in `.safetensors`: ...
     """
     path = ensure_safetensors(path)
     tensors = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in params.items()}

@@ -9,19 +9,21 @@ import typer
 
 from parasym.checkpoint import atomic_write
 from parasym.cli.demo_page import demo_page
+from parasym.cli.demo_tables import network_table, summary_table
 from parasym.cli.options import JsonOption
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.progress import steps_bar
 from parasym.core import BadInputError
 from parasym.report import render_page, rich_table
-from parasym.cli.demo_tables import network_table, summary_table
 from parasym.studies import ARCHITECTURES, Merging, MergingTask, run_merging
 
 PAGE = "index.html"
 
 
 def demo(
-    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the page; made if it does not exist.")] = Path("parasym-demo"),
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the page; made if it does not exist.")] = Path(
+        "parasym-demo"
+    ),
     seeds: Annotated[int, typer.Option("--seeds", "-n", min=2, max=40, help="How many networks of each kind.")] = 6,
     fast: Annotated[bool, typer.Option("--fast", help="Smaller networks and less training: a look in seconds.")] = False,
     as_json: JsonOption = False,
@@ -49,7 +51,9 @@ def _task(architecture: Any, seeds: int, fast: bool) -> MergingTask:
     numbers = tuple(range(seeds))
     if not fast:
         return MergingTask(architecture, numbers)
-    return MergingTask(architecture, numbers, points=11, width=architecture.width // 2, epochs=max(8, architecture.plan.epochs // 2))
+    return MergingTask(
+        architecture, numbers, points=11, width=architecture.width // 2, epochs=max(8, architecture.plan.epochs // 2)
+    )
 
 
 def _run(task: MergingTask) -> Merging:

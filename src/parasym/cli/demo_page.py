@@ -39,9 +39,10 @@ def demo_page(found: Sequence[Merging], *, command: str, seconds: float) -> Page
     """
     count = len(found[0].networks)
     lead = (
-        f"Here are {count} networks of each of {len(found)} kinds, trained on handwritten digits from different seeds. "
-        "Averaging their weights as they are ruins them: the same function is written with its units in another order. "
-        "parasym finds the group of all such rewritings, proves it, moves every network along it to where they agree, and averages there."
+        f"Here are {count} networks of each of {len(found)} kinds, trained on handwritten digits from different seeds. Averaging "
+        "their weights as they are ruins them: each keeps its hidden units in an order, and at scales or signs, of its own. "
+        "parasym finds the group of all changes that leave the function alone, proves it, moves every network along it to where "
+        "they agree, and averages there."
     )
     sections = (_summary(found), _weights(found[0]), *(_network(merging) for merging in found))
     footer = (
@@ -49,7 +50,8 @@ def demo_page(found: Sequence[Merging], *, command: str, seconds: float) -> Page
         "handwritten digits that ship with scikit-learn, 1,797 images of 8 by 8 pixels, a fifth of them held out for testing.",
         "Seconds by step: "
         + "; ".join(
-            f"{m.task.architecture.title}: " + ", ".join(f"{step} {value:.1f}" for step, value in m.seconds.items()) for m in found
+            f"{m.task.architecture.title}: " + ", ".join(f"{step} {value:.1f}" for step, value in m.seconds.items())
+            for m in found
         )
         + ".",
     )
@@ -79,25 +81,34 @@ def _weights(found: Merging) -> Section:
     diagonal = float(np.diag(before).mean()), float(np.diag(after).mean())
     fields = fields_figure(
         rows,
-        alt=f"Incoming weights of {UNITS} hidden units as images: network A, network B, and network B after matching, whose images look like those of A.",
-        caption=f"What {UNITS} hidden units of the first layer look at, as images of 8 by 8 weights. Unit k of B has nothing to do with "
+        alt=f"Incoming weights of {UNITS} hidden units as images: network A, network B, and network B after matching, "
+        "whose images look like those of A.",
+        caption=f"What {UNITS} hidden units of the first layer look at, as images of 8 by 8 weights: those of A with the "
+        "largest weights. Unit k of B has nothing to do with "
         "unit k of A. After matching it does, and B still computes the same function.",
     )
     matrices = correlation_figure(
         [("before matching", before), ("after matching", after)],
-        alt=f"Correlations of the first-layer weights of A and B. Mean on the diagonal {diagonal[0]:.2f} before and {diagonal[1]:.2f} after matching.",
-        caption=f"Correlation of the incoming weights of every unit of A with every unit of B. The mean on the diagonal goes from "
+        alt=f"Correlations of the first-layer weights of A and B. Mean on the diagonal {diagonal[0]:.2f} before and "
+        f"{diagonal[1]:.2f} after matching.",
+        caption="Correlation of the incoming weights of every unit of A with every unit of B. The mean on the diagonal goes from "
         f"{diagonal[0]:.2f} to {diagonal[1]:.2f}.",
     )
-    return Section("Weights before and after matching", "weights", (f"{found.task.architecture.title}, the first two seeds.",), (fields, matrices))
+    return Section(
+        "Weights before and after matching",
+        "weights",
+        (f"{found.task.architecture.title}, the first two seeds.",),
+        (fields, matrices),
+    )
 
 
 def _network(found: Merging) -> Section:
     symmetry, architecture = found.symmetry, found.task.architecture
     text = (
-        f"The group has a discrete part of order {big_integer(symmetry.order)} and a continuous part of dimension {symmetry.dimension}.",
-        f"Soundness was tested at a trained network. Completeness counts directions in a Jacobian, so it was tested on a copy of the "
-        f"network with {architecture.narrow} units in place of {found.task.width or architecture.width}.",
+        f"The group has a discrete part of order {big_integer(symmetry.order)} and a continuous part of "
+        f"dimension {symmetry.dimension}.",
+        "Soundness was tested at a trained network. Completeness counts directions in a Jacobian, so it was tested on a "
+        f"copy with {architecture.narrow} units in place of {found.task.width or architecture.width}.",
     )
     proofs = [soundness_table(found.report)]
     if found.narrow_report.completeness is not None:
@@ -121,7 +132,8 @@ def _curves(found: Merging) -> Figure:
             ("matched", MATCHED, [p.matched for p in found.pairs]),
         )
     ]
-    caption = f"Test loss and accuracy on the way from A to B: mean over {len(found.pairs)} pairs; bands reach from the lowest to the highest pair."
+    caption = f"Test loss and accuracy on the way from A to B: mean over {len(found.pairs)} pairs; bands reach "
+    caption += "from the lowest to the highest pair."
     if any(name.endswith("running_var") for name in found.first):
         caption += " BatchNorm statistics are measured anew at every point, for both."
     return interpolation_figure(curves, title=found.task.architecture.title, caption=caption)

@@ -53,7 +53,8 @@ def summary_table(found: Sequence[Merging]) -> Table:
         ("all, matched", "right"),
     )
     count, pairs = len(found[0].networks), len(found[0].pairs)
-    note = f"Test accuracy on held-out digits; mean ± standard deviation over n = {count} networks and n = {pairs} pairs of each kind."
+    note = f"Test accuracy on held-out digits; mean ± standard deviation over n = {count} networks and n = {pairs} "
+    note += "pairs of each kind."
     return Table("Test accuracy", columns, rows, note)
 
 
@@ -89,10 +90,15 @@ def pair_table(found: Merging) -> Table:
             spread([s.accuracy for s in before], as_percent=True),
             spread([s.accuracy for s in after], as_percent=True),
         ),
-        ("highest barrier in loss", spread([p.naive.maximum for p in found.pairs]), spread([p.matched.maximum for p in found.pairs])),
+        (
+            "highest barrier in loss",
+            spread([p.naive.maximum for p in found.pairs]),
+            spread([p.matched.maximum for p in found.pairs]),
+        ),
         ("distance of the weights", spread([p.distance for p in found.pairs]), spread([p.matched_distance for p in found.pairs])),
     )
-    note = f"Mean ± standard deviation over n = {len(found.pairs)} pairs. The barrier is the loss above the straight line between the ends."
+    note = f"Mean ± standard deviation over n = {len(found.pairs)} pairs. "
+    note += "The barrier is the loss above the straight line between the ends."
     return Table("Between two networks", (("", "left"), ("naive", "right"), ("matched", "right")), rows, note)
 
 

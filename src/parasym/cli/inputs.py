@@ -88,7 +88,8 @@ def example_arguments(examples: Any) -> Arguments:
     if isinstance(examples, tuple | list):
         return tuple(examples), {}
     raise BadInputError(
-        f"`example_inputs` must be a tensor, a tuple of arguments or a dictionary of keyword arguments, but is a {type(examples).__name__}."
+        f"`example_inputs` must be a tensor, a tuple of arguments or a dictionary of keyword arguments, "
+        f"but is a {type(examples).__name__}."
     )
 
 

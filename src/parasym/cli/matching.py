@@ -36,13 +36,17 @@ def read_data(path: Path, subject: Subject) -> list[Tensor]:
         BadInputError: If the file cannot be read, or does not hold exactly one tensor with samples along its first axis.
     """
     if path.suffix != ".safetensors":
-        raise BadInputError(f"Data `{path}` must be a safetensors file. Write it with safetensors.torch.save_file({{'x': inputs}}, ...).")
+        raise BadInputError(
+            f"Data `{path}` must be a safetensors file. Write it with safetensors.torch.save_file({{'x': inputs}}, ...)."
+        )
     try:
         tensors = load_file(path, device="cpu")
     except (SafetensorError, OSError, ValueError) as error:
         raise BadInputError(f"Data `{path}` cannot be read: {str(error).splitlines()[0]}.") from error
     if len(tensors) != 1:
-        raise BadInputError(f"Data `{path}` must hold one tensor, the inputs of the model, but holds {some_names(list(tensors)) or 'none'}.")
+        raise BadInputError(
+            f"Data `{path}` must hold one tensor, the inputs of the model, but holds {some_names(list(tensors)) or 'none'}."
+        )
     (value,) = tensors.values()
     if value.ndim == 0 or len(value) == 0:
         raise BadInputError(f"Data `{path}` must hold samples along the first axis, but has shape {tuple(value.shape)}.")

@@ -9,10 +9,10 @@ import typer
 
 from parasym.checkpoint import ensure_writable, write_checkpoint
 from parasym.checkpoint.write import ensure_safetensors
+from parasym.cli.match import act_exactly, written
 from parasym.cli.matching import DataOption, Method, MethodOption, matching_method, read_data
 from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelOption, SeedOption, SymmetryOption, TrainOption
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.match import act_exactly, written
 from parasym.cli.parameters import read_fitted, read_symmetry
 from parasym.cli.progress import tell, working
 from parasym.cli.soundness import Sameness, element_sameness
@@ -91,7 +91,8 @@ def _merge(
 def _answer(paths: list[Path], models: list[Params], moved: list[Params], same: list[Sameness]) -> dict[str, Any]:
     return {
         "checkpoints": [
-            {"path": str(path), "function_error": s.error, "function_unchanged": s.holds} for path, s in zip(paths, same, strict=True)
+            {"path": str(path), "function_error": s.error, "function_unchanged": s.holds}
+            for path, s in zip(paths, same, strict=True)
         ],
         "pairs": [
             {"first": i, "second": j, "distance_naive": gap(models[i], models[j]), "distance_matched": gap(moved[i], moved[j])}
@@ -103,12 +104,19 @@ def _answer(paths: list[Path], models: list[Params], moved: list[Params], same: 
 def _tables(paths: list[Path], answer: dict[str, Any]) -> list[Any]:
     names = [path.name for path in paths] if len({path.name for path in paths}) == len(paths) else [str(path) for path in paths]
     pairs = tuple(
-        (f"{names[p['first']]} and {names[p['second']]}", sig(p["distance_naive"], 5), sig(p["distance_matched"], 5)) for p in answer["pairs"]
+        (f"{names[p['first']]} and {names[p['second']]}", sig(p["distance_naive"], 5), sig(p["distance_matched"], 5))
+        for p in answer["pairs"]
     )
     checks = tuple(
         (name, c["function_unchanged"], sig(c["function_error"], 2)) for name, c in zip(names, answer["checkpoints"], strict=True)
     )
     return [
-        rich_table(Table("Distance between the weights", (("checkpoints", "left"), ("naive", "right"), ("matched", "right")), pairs)),
-        rich_table(Table("Moved, each computes the same function", (("checkpoint", "left"), ("same", "left"), ("error", "right")), checks)),
+        rich_table(
+            Table("Distance between the weights", (("checkpoints", "left"), ("naive", "right"), ("matched", "right")), pairs)
+        ),
+        rich_table(
+            Table(
+                "Moved, each computes the same function", (("checkpoint", "left"), ("same", "left"), ("error", "right")), checks
+            )
+        ),
     ]

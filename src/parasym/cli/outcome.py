@@ -50,19 +50,9 @@ def execute(job: Callable[[], Outcome], *, as_json: bool) -> None:
     try:
         with redirect_stdout(sys.stderr):
             outcome = job()
-    except SymmetryError as error:
-        raise _failure(type(error).__name__, str(error), as_json=as_json) from error
-    except KeyboardInterrupt as error:
-        raise _failure("Interrupted", "interrupted; nothing was written.", as_json=as_json) from error
-    except MemoryError as error:
-        raise _failure("MemoryError", "out of memory. Try smaller inputs or fewer samples.", as_json=as_json) from error
-    except Exception as error:
-        if os.environ.get("PARASYM_DEBUG"):
-            traceback.print_exc()
-        message = f"unexpected {type(error).__name__}: {_first_line(error)}. This is a bug in parasym or in the model's code; "
-        raise _failure(
-            type(error).__name__, message + "PARASYM_DEBUG=1 shows where. Please report it.", as_json=as_json
-        ) from error
+    except (Exception, KeyboardInterrupt) as error:
+        _print_error(error, as_json=as_json)
+        raise typer.Exit(EXIT_CODES["unsure"]) from error
     if as_json:
         print_json({"holds": outcome.holds, **outcome.data})
     else:
@@ -81,14 +71,28 @@ def print_json(data: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
 
 
-def _failure(kind: str, message: str, *, as_json: bool) -> typer.Exit:
-    message = " ".join(message.split())
+def _print_error(error: BaseException, *, as_json: bool) -> None:
+    if os.environ.get("PARASYM_DEBUG"):
+        traceback.print_exception(error)
+    message = " ".join(_message(error).split())
     if as_json:
-        print_json({"holds": "unsure", "error": {"kind": kind, "message": message}})
+        print_json({"holds": "unsure", "error": {"kind": type(error).__name__, "message": message}})
     sys.stderr.write(f"parasym: {message}\n")
-    return typer.Exit(EXIT_CODES["unsure"])
 
 
-def _first_line(error: Exception) -> str:
+def _message(error: BaseException) -> str:
+    if isinstance(error, SymmetryError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; nothing was written."
+    if isinstance(error, MemoryError):
+        return "out of memory. Try smaller inputs or fewer samples."
+    return (
+        f"unexpected {type(error).__name__}: {_first_line(error)}. This is a bug in parasym or in the model's code; "
+        "PARASYM_DEBUG=1 shows where. Please report it."
+    )
+
+
+def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return lines[0].rstrip(".") if lines else "no message"

@@ -36,6 +36,9 @@ def element_sameness(subject: Subject, symmetry: Symmetry, element: Element, par
         element: The element to check.
         params: Parameters and buffers by name.
 
+    Returns:
+        The error and the verdict.
+
     Raises:
         BadInputError: If the model does not run on its inputs.
     """

@@ -112,7 +112,7 @@ def blaming_inputs(subject: Subject) -> Iterator[None]:
 
     Raises:
         BadInputError: If the body fails and the model does not run.
-    """
+    """  # noqa: DOC501 (errors of the body pass through)
     try:
         yield
     except (CaptureError, RuntimeError, TypeError, IndexError, AttributeError):

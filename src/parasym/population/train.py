@@ -40,7 +40,7 @@ def train_population(
     y: Tensor,
     *,
     seeds: tuple[int, ...],
-    plan: TrainingPlan = TrainingPlan(),  # noqa: B008 (frozen)
+    plan: TrainingPlan = TrainingPlan(),
     advance: Advance | None = None,
 ) -> list[Params]:
     """Return the trained parameters and buffers of one network per seed.

@@ -73,5 +73,5 @@ def convolutional(width: int) -> nn.Module:
 ARCHITECTURES: tuple[Architecture, ...] = (
     Architecture("mlp-relu", "MLP, ReLU", perceptron(nn.ReLU, 3), 256, 4, False, TrainingPlan(epochs=30, rate=3e-3, decay=1.0)),
     Architecture("mlp-tanh", "MLP, tanh", perceptron(nn.Tanh, 3), 256, 4, False, TrainingPlan(epochs=30, rate=3e-3, decay=1.0)),
-    Architecture("cnn-bn", "CNN, BatchNorm", convolutional, 32, 3, True, TrainingPlan(epochs=14, rate=4e-3, decay=1.0)),
+    Architecture("cnn-bn", "CNN, BatchNorm", convolutional, 32, 2, True, TrainingPlan(epochs=14, rate=4e-3, decay=1.0)),
 )

@@ -4,13 +4,14 @@ import itertools
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
-from parasym.core import BadInputError, Params, child_generator, model_params
+from parasym.core import BadInputError, Params, child_generator
 from parasym.find import find
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import match, merge
@@ -169,10 +170,10 @@ def run_merging(task: MergingTask, *, tell: Tell | None = None) -> Merging:
     clock.mark("count directions")
     pairs, moved = _pairs(task, model, symmetry, networks, digits, tell or _silent)
     clock.mark("match and interpolate")
-    data = [digits.train_images] if has_statistics(model) else None
+    renewing: dict[str, Any] = {"model": model, "data": [digits.train_images]} if has_statistics(model) else {}
     # Merging by the trivial group is the plain average, with statistics measured anew all the same.
-    naive = merge(replace(symmetry, factors=()), networks, model=model, data=data)
-    matched = merge(symmetry, networks, model=model, data=data, generator=child_generator(0, "merge"))
+    naive = merge(replace(symmetry, factors=()), networks, **renewing)
+    matched = merge(symmetry, networks, **renewing, generator=child_generator(0, "merge"))
     clock.mark("merge all")
     return Merging(
         task=task,
@@ -260,7 +261,8 @@ def _pairs(
         a, b = networks[i], networks[j]
         moved = symmetry.act(match(symmetry, a, b), b)
         naive, matched = (
-            barrier(model, a, end, digits.test_images, digits.test_labels, points=task.points, statistics=data) for end in (b, moved)
+            barrier(model, a, end, digits.test_images, digits.test_labels, points=task.points, statistics=data)
+            for end in (b, moved)
         )
         found.append(Pair((task.seeds[i], task.seeds[j]), gap(a, b), gap(a, moved), naive, matched))
         kept = moved if (i, j) == (0, 1) else kept

@@ -1,0 +1,59 @@
+"""Tables: for a terminal and for the page."""
+
+import io
+
+import pytest
+import torch
+from rich.console import Console
+
+from parasym.core import BadInputError
+from parasym.find import find
+from parasym.report import Table, factor_table, report_tables, rich_table, symmetry_tables
+from parasym.symmetry import Symmetry, Uncovered
+from parasym.verify import verify
+
+
+def shown(*items: object) -> str:
+    console = Console(width=200, record=True, file=io.StringIO())
+    for item in items:
+        console.print(item)
+    return console.export_text()
+
+
+def network() -> torch.nn.Module:
+    return torch.nn.Sequential(torch.nn.Linear(3, 5), torch.nn.ReLU(), torch.nn.Linear(5, 2))
+
+
+def test_a_row_of_another_length_is_refused() -> None:
+    with pytest.raises(BadInputError, match="a row must have 2 texts"):
+        Table("t", (("a", "left"), ("b", "right")), (("1",),))
+
+
+def test_markup_in_names_is_text() -> None:
+    table = Table("t", (("name", "left"),), (("[bold]weight[0]",),), note="n = 3")
+    assert "[bold]weight[0]" in shown(rich_table(table))
+    assert "n = 3" in shown(rich_table(table))
+
+
+def test_a_symmetry_has_one_row_per_factor() -> None:
+    symmetry = find(network(), (torch.ones(2, 3),))
+    table = factor_table(symmetry)
+    assert table.title == "Symmetry: order 120, dimension 5"
+    assert {row[0] for row in table.rows} == {"S(5)", "scale(5)"}
+    assert all(row[2] == "5" and "0.weight" in row[5] for row in table.rows)
+
+
+def test_what_is_not_known_is_shown() -> None:
+    symmetry = Symmetry(
+        (), (), uncovered=(Uncovered("aten.fft", "layer", "nets.py:7", "its wires"),), pinned=("w",), tied=(("a", "b"),)
+    )
+    text = shown(*symmetry_tables(symmetry))
+    for words in ("trivial", "aten.fft", "nets.py:7", "Pinned parameters (1): w", "a = b"):
+        assert words in text
+
+
+def test_a_report_shows_verdict_errors_and_counts() -> None:
+    model, x = network(), torch.randn(8, 3)
+    text = shown(*report_tables(verify(model, find(model, (x,)), (x,))))
+    for words in ("Soundness: yes", "Completeness: yes", "explained by the symmetry", "holds: yes"):
+        assert words in text
