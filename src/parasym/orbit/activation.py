@@ -29,6 +29,7 @@ class Tap:
         axis: The feature axis, counted from the end for layers over the last axis and 1 for convolutions.
         binding: Where the wire sits along that axis, in a matrix ``[samples, features]``.
         parity: Which signs of the wire flip it.
+        weight_axis: The axis of the module's weight that bears the wire.
     """
 
     module: str
@@ -36,6 +37,7 @@ class Tap:
     axis: int
     binding: Binding
     parity: tuple[bool, ...]
+    weight_axis: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +84,8 @@ class ActivationMatching(AbstractMethod):
         batches = self._batches()
         left, right = (read(self.model, params, batches, wanted) for params in (a, b))
         state = Alignment(symmetry, blocks, a, b)
+        # A module may exist and never be called: attention calls the weights of its output projection by hand.
+        taps = [[t for t in group if (t.module, t.output, t.axis) in left] for group in taps]
         by_weight = [k for k, group in enumerate(taps) if not group]
         if by_weight:
             _LOG.info(
@@ -132,7 +136,7 @@ def taps_of(model: nn.Module, block: Block) -> list[Tap]:
         axis, transposed = found
         covariant = slot.axis == (1 if transposed else 0)
         flat = replace(binding, slot=_on_features(slot), over=tuple(_on_features(s) for s in binding.over))
-        kept = Tap(path, covariant, axis, flat, parity)
+        kept = Tap(path, covariant, axis, flat, parity, slot.axis)
         if getattr(module, "groups", 1) == 1 or covariant:
             (outputs if covariant else inputs).append(kept)
     return outputs or inputs
@@ -213,7 +217,7 @@ def _moved(taps: list[list[Tap]], values: dict, block: Block, moves: list[Move],
                 path, _, leaf = binding.tensor.rpartition(".")
                 if path != tap.module or leaf != "weight" or binding.slot is None or (key, binding) in seen:
                     continue
-                if (binding.power > 0) != tap.output:
+                if binding.slot.axis != tap.weight_axis:
                     continue
                 seen.add((key, binding))
                 flat = replace(binding, slot=_on_features(binding.slot), over=tuple(_on_features(s) for s in binding.over))

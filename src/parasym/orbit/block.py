@@ -56,7 +56,8 @@ def blocks_of(symmetry: Symmetry, ignore: tuple[str, ...] = ()) -> tuple[Block, 
             continue
         signs = [s for s, f in enumerate(factors) if isinstance(f.group, SignFlip) and is_same_wire(factor, f)]
         found.append(_block(symmetry, k, tuple(signs) if kind == "permutation" else (), kind, ignore))
-    found.sort(key=lambda block: len(block.over))  # stable: the order of the network within a depth
+    # Stable: the order of the network within a depth. One sign for many tensors comes before what it would hide.
+    found.sort(key=lambda block: (block.wire.size > 1, len(block.over)))
     return tuple(_with_inner(block, found) for block in found)
 
 

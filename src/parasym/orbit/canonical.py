@@ -46,9 +46,10 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     x = {n: v.detach().double() if v.is_floating_point() else v for n, v in params.items()}
     x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params
     _check_regular(symmetry, x)
+    rotated = {n for f in symmetry.factors if isinstance(f.group, (GeneralLinear, PlaneRotation)) for n in f.tensors}
     for factor in sorted(symmetry.factors, key=lambda f: len(f.over)):
         if isinstance(factor.group, Permutation):
-            x = factor.act(_sorting(factor, x), x)
+            x = factor.act(_sorting(factor, x, rotated), x)
     waiting = [f for f in symmetry.factors if isinstance(f.group, (SignFlip, GeneralLinear, PlaneRotation))]
     while waiting:
         factor = next((f for f in waiting if any(_usable(f, waiting))), waiting[0])
@@ -87,9 +88,16 @@ def _weight(binding: Binding) -> float:
     return 1.0 + float(torch.rand((), generator=child_generator(0, label), dtype=torch.float64))
 
 
-def _sorting(factor: Factor, params: Params) -> Tensor:
-    """Return the permutation that sorts the norms of the slices, within cells."""
-    parts = [_weight(b) * b.gather(params[b.tensor]).square().sum(-2) for b in _places(factor, params)]
+def _sorting(factor: Factor, params: Params, rotated: set[str]) -> Tensor:
+    """Return the permutation that sorts the norms of the slices, within cells.
+
+    Where nothing rotates a tensor its fourth powers count too: a scale may have given all slices one norm.
+    """
+    parts = []
+    for binding in _places(factor, params):
+        square = binding.gather(params[binding.tensor]).square()
+        moment = square.sum(-2) if binding.tensor in rotated else (square + square.square()).sum(-2)
+        parts.append(_weight(binding) * moment)
     key = torch.stack(parts).sum(0)
     group = factor.group
     assert isinstance(group, Permutation)

@@ -54,7 +54,7 @@ def _next(state: Alignment, todo: list[int]) -> tuple[int, list[int]]:
     for k in free:
         block = state.blocks[k]
         settled = [j for j, b in enumerate(block.bindings) if not (state.bearers(b.tensor) & set(todo)) - {k, *block.inner}]
-        if any(state.a[block.bindings[j].tensor].ndim > 1 for j in settled):
+        if any(state.a[block.bindings[j].tensor].ndim > 1 or block.wire.size == 1 for j in settled):
             return k, settled
     k = free[0]
     return k, list(range(len(state.blocks[k].bindings)))

@@ -37,7 +37,7 @@ def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: 
     .. math:: g = S^{1/2},\quad S = A^{-1/2}(A^{1/2} B A^{1/2})^{1/2} A^{-1/2}.
 
     Neighbouring wires share tensors, so the passes repeat until no move is larger than ``tolerance``. What is left of
-    the group is isometric. Channels without any weight on one side stay as they are.
+    the group is isometric. A channel without any weight on one side gets norm 1 on the other.
 
     Args:
         symmetry: Any symmetry.
@@ -85,7 +85,10 @@ def _balancing(factor: Factor, params: Params, names: set[str]) -> tuple[Tensor,
         g = balancing_matrix(*grams(bindings, params))
         size = float((g - torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)).abs().max())
         return g.to(like), size
-    log = balancing_log(_energies(factor, bindings, params))
+    energies = _energies(factor, bindings, params)
+    # What rounding leaves of a bias that a translation made zero is zero, not a side to balance against.
+    floor = (64 * torch.finfo(like.dtype).eps) ** 2 * max(float(e.max()) for e in energies.values())
+    log = balancing_log({p: torch.where(e > floor, e, torch.zeros_like(e)) for p, e in energies.items()})
     scale = log.exp().to(like)
     if isinstance(factor.group, PlaneRotation):
         scale = torch.complex(scale, torch.zeros_like(scale))
@@ -117,9 +120,11 @@ def balancing_log(energies: dict[Fraction, Tensor]) -> Tensor:
     """
     powers = sorted(energies)
     if powers == [-1, 1]:
-        ratio = energies[Fraction(-1)] / energies[Fraction(1)]
-        alive = (energies[Fraction(-1)] > 0) & (energies[Fraction(1)] > 0)
-        return torch.where(alive, ratio, torch.ones_like(ratio)).log() / 4
+        out, back = energies[Fraction(-1)], energies[Fraction(1)]
+        one = torch.ones_like(out)
+        safe_out, safe_back = torch.where(out > 0, out, one), torch.where(back > 0, back, one)
+        both = (out > 0) & (back > 0)
+        return torch.where(both, (safe_out / safe_back).log() / 4, (safe_out / safe_back).log() / 2)
     if len(powers) == 1:
         energy = energies[powers[0]]
         return -torch.where(energy > 0, energy, torch.ones_like(energy)).log() / (2 * float(powers[0]))

@@ -49,7 +49,7 @@ def match_many(
     """
     check_models(symmetry, models)
     full = [working(x, list(x)) for x in models]
-    balanced = [balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=30) for x in full]
+    balanced = [balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=100) for x in full]
     points = [x.params for x in balanced]
     elements = [Element() for _ in points]
     zero = {n: torch.zeros_like(x) for n, x in points[0].items()}

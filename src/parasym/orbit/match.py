@@ -13,7 +13,7 @@ from parasym.orbit.translation import fit_translations, settle
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
 
-MATCH_TOLERANCE = 1e-3
+MATCH_TOLERANCE = 1e-6
 """Largest logarithm of a scale at which balancing stops before matching: it only prepares the inner products."""
 
 
@@ -50,7 +50,7 @@ def match(
     if not any(f.group.continuous for f in symmetry.factors):
         return normal_form(symmetry, method.align(symmetry, a, b, generator=generator))
     settled_a, settled_b = settle(symmetry, a), settle(symmetry, b)
-    left, right = (balance(symmetry, x, tolerance=MATCH_TOLERANCE, max_steps=30) for x in (settled_a, settled_b))
+    left, right = (balance(symmetry, x, tolerance=MATCH_TOLERANCE, max_steps=100) for x in (settled_a, settled_b))
     aligned = method.align(symmetry, left.params, right.params, generator=generator)
     back = symmetry.inverse(Element(left.moves))
     element = normal_form(symmetry, Element((*right.moves, *aligned.moves, *back.moves)))

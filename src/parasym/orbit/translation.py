@@ -6,7 +6,7 @@ from torch import Tensor
 from parasym.core import Params
 from parasym.groups import Translation
 from parasym.orbit.objective import STATISTICS, counted
-from parasym.symmetry import Element, Factor, Move, Shift, Symmetry
+from parasym.symmetry import Element, Factor, Move, Shift, Slot, Symmetry
 
 
 def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance: float = 1e-12) -> Params:
@@ -36,10 +36,11 @@ def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, t
     """
     moves: list[Move] = []
     factors = [(k, f) for k, f in enumerate(symmetry.factors) if isinstance(f.group, Translation)]
+    spent = _spent_on([f for _, f in factors])
     for _ in range(max_steps if factors else 0):
         largest = 0.0
-        for k, factor in factors:
-            t, size = _settling(factor, params)
+        for (k, factor), shift in zip(factors, spent, strict=True):
+            t, size = _settling(factor, shift, params)
             if size > 0:
                 params = factor.act(t, params)
                 moves.append(Move(k, t))
@@ -49,10 +50,20 @@ def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, t
     return tuple(moves)
 
 
-def _settling(factor: Factor, params: Params) -> tuple[Tensor, float]:
-    shifts = [s for s in factor.bindings if isinstance(s, Shift)]
-    direct = [s for s in shifts if not s.through] or shifts
-    shift = direct[0]
+def _spent_on(factors: list[Factor]) -> list[Shift]:
+    """Return the place each translation is spent on: the first one it adds to directly that no earlier one took."""
+    taken: set[tuple[str, tuple[Slot, ...]]] = set()
+    out = []
+    for factor in factors:
+        shifts = [s for s in factor.bindings if isinstance(s, Shift)]
+        shifts.sort(key=lambda s: len(s.through))  # stable: those added to directly come first
+        shift = next((s for s in shifts if (s.tensor, s.slots) not in taken), shifts[0])
+        taken.add((shift.tensor, shift.slots))
+        out.append(shift)
+    return out
+
+
+def _settling(factor: Factor, shift: Shift, params: Params) -> tuple[Tensor, float]:
     x = params[shift.tensor]
     zero = torch.zeros(*factor.batch, factor.group.size, dtype=x.dtype, device=x.device)
     t = _least_squares([shift], zero, params, {shift.tensor: -x})
@@ -60,7 +71,7 @@ def _settling(factor: Factor, params: Params) -> tuple[Tensor, float]:
     return t, float(t.abs().max()) / scale if scale > 0 else 0.0
 
 
-def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int = 5) -> tuple[list[Move], Params]:
+def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int = 200) -> tuple[list[Move], Params]:
     r"""Return the translations that bring ``b`` closest to ``a``, and ``b`` moved by them.
 
     Each is a linear least-squares problem :math:`\min_t \sum_T \|a_T - b_T - D_T t\|^2`; they repeat until none gains.
