@@ -135,7 +135,10 @@ def _curves(found: Merging) -> Figure:
     caption = f"Test loss and accuracy on the way from A to B: mean over {len(found.pairs)} pairs; bands reach "
     caption += "from the lowest to the highest pair."
     if any(name.endswith("running_var") for name in found.first):
-        caption += " BatchNorm statistics are measured anew at every point, for both."
+        caption += (
+            " BatchNorm statistics are measured anew at every point, for both. Weights before BatchNorm have no scale of their "
+            "own, so the matched B lies closer to zero than A: the matched curve need not be symmetric."
+        )
     return interpolation_figure(curves, title=found.task.architecture.title, caption=caption)
 
 

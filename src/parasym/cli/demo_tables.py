@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from parasym.report import Table, mean_spread, percent, sig
+from parasym.report import Table, mean_spread, percent
 from parasym.studies import Merging, Score
 
 
@@ -103,4 +103,4 @@ def pair_table(found: Merging) -> Table:
 
 
 def _both(score: Score) -> tuple[str, str]:
-    return sig(score.loss), percent(score.accuracy)
+    return f"{score.loss:.3f}", percent(score.accuracy)

@@ -3,7 +3,7 @@
 from rich.console import RenderableType
 
 from parasym.report.number import sig
-from parasym.report.table import Table, rich_table
+from parasym.report.table import Align, Table, rich_table
 from parasym.verify import Completeness, Report
 
 
@@ -13,8 +13,16 @@ def soundness_table(report: Report) -> Table:
     Args:
         report: What ``parasym.verify`` returned.
     """
-    rows = tuple((row.name, row.holds, sig(row.error, 2), sig(row.moved, 2), row.reason) for row in report.rows)
-    columns = (("factor", "left"), ("holds", "left"), ("output error", "right"), ("parameters moved by", "right"), ("", "left"))
+    columns: tuple[tuple[str, Align], ...] = (
+        ("factor", "left"),
+        ("holds", "left"),
+        ("output error", "right"),
+        ("parameters moved by", "right"),
+    )
+    rows = [(row.name, row.holds, sig(row.error, 2), sig(row.moved, 2)) for row in report.rows]
+    if any(row.reason for row in report.rows):
+        columns += (("reason", "left"),)
+        rows = [(*texts, row.reason) for texts, row in zip(rows, report.rows, strict=True)]
     note = (
         f"Random elements in {report.dtype} at {report.samples} points. Errors are relative to the largest output: "
         f"yes up to {report.tolerance.holds:.0e}, no above {report.tolerance.fails:.0e}."
@@ -22,7 +30,7 @@ def soundness_table(report: Report) -> Table:
     return Table(
         f"Soundness: {report.holds}",
         columns,
-        rows,
+        tuple(rows),
         note,
         strong=tuple(k for k, row in enumerate(report.rows) if row.factor is None),
     )
