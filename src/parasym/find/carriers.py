@@ -1,9 +1,15 @@
-"""Where a constant can move from one parameter to another: shifts that a later sum absorbs."""
+"""Where a constant can move from one parameter to others: shifts that later sums absorb.
 
-from collections import Counter
-from dataclasses import dataclass, replace
+A shift of a parameter is followed through every operation that reads it. It must arrive as a vector that is
+constant along all other axes, and on every path something must take it away: a normalization that does not see it, or
+another parameter that is added to the same sum and to nothing else.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
 
 from parasym.find.links import Cell, Ground, Link, Place, TooManyCells, letters_of
+from parasym.find.nulls import NullDirections
 from parasym.find.slots import slot_of
 from parasym.rules.program import (
     Cat,
@@ -15,6 +21,7 @@ from parasym.rules.program import (
     Kind,
     Normalize,
     Permute,
+    Pin,
     Pointwise,
     Reduce,
     Reshape,
@@ -25,7 +32,8 @@ from parasym.rules.program import (
 )
 from parasym.symmetry import Along, Through
 
-_MOST = 3
+_DEPTH = 60
+_PATHS = 12
 
 
 @dataclass(frozen=True)
@@ -49,103 +57,87 @@ class Carrier:
     through: tuple[Through | Along, ...] = ()
 
 
-class Carriers:
-    """All pairs of parameters between which a constant can move.
+@dataclass(frozen=True)
+class Exchange:
+    """A parameter that gives a constant and the parameters that take it."""
 
-    A shift is followed only through values that nobody else reads, so that it is seen nowhere
-    before it is absorbed.
+    source: Carrier
+    sinks: tuple[tuple[Carrier, Carrier], ...]
+    """Pairs of the source as it arrives and the sink that cancels it there."""
+
+
+@dataclass
+class _Use:
+    step: Instruction
+    operand: int
+    link: Link | None
+
+
+@dataclass
+class _Search:
+    """What one attempt to absorb a shift has used so far."""
+
+    sinks: list[tuple[Carrier, Carrier]] = field(default_factory=list)
+    seen: set[tuple[int, Cell]] = field(default_factory=set)
+
+
+class _Blocked(Exception):
+    """A path on which nothing absorbs the shift."""
+
+
+class Carriers:
+    """All ways in which a constant can move from one parameter to others.
 
     Args:
         ground: Types and places.
+        nulls: What later operations do not see.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, nulls: NullDirections) -> None:
         self.ground = ground
-        self.pairs: list[tuple[Carrier, Carrier]] = []
-        self._values = ground.types.program.values
-        self._at: dict[tuple[int, Cell], list[Carrier]] = {}
-        self._one: set[int] = set()
+        self.nulls = nulls
+        self.exchanges: list[Exchange] = []
+        program = ground.types.program
+        self._values = program.values
+        self._outputs = {v.index for v in program.outputs}
         self._sums: set[tuple[int, int]] = set()
-        self._uses = self._count_uses()
-        self._made = {out.index: step for step in ground.types.program.code if (out := result(step)) is not None}
-        for value in self._values:
-            if value.leaf and value.offset == 0:
-                self._start(value)
-        for step in ground.types.program.code:
-            self._step(step)
-
-    def _count_uses(self) -> Counter:
-        uses: Counter = Counter()
-        program = self.ground.types.program
-        for value in program.outputs:
-            uses[value.index] += 2
-        for index in program.loops:
-            uses[index] += 2
+        self._made = {out.index: step for step in program.code if (out := result(step)) is not None}
+        self._uses: dict[tuple[int, Cell], list[_Use]] = defaultdict(list)
+        self._lost: set[int] = set(program.loops)
+        self._direct: dict[tuple[int, Cell], list[Carrier]] = {}
         for step in program.code:
-            for operand, x in enumerate(operands(step)):
-                try:
-                    links = self.ground.links(step, operand)
-                except TooManyCells:
-                    links = []
-                if not links:
-                    uses[x.index] += 2
-                for cell in {link.x_cell for link in links}:
-                    uses[x.index, cell] += 1
-        return uses
+            self._read(step)
+        leaves = [v for v in self._values if v.leaf and v.offset == 0 and v.index not in self._lost]
+        for value in leaves:
+            self._start(value)
+        for step in program.code:
+            self._advance(step)
+        for value in leaves:
+            for cell in self._cells(value):
+                for carrier in self._runs(value, cell):
+                    self._try(value, cell, carrier)
 
-    def _alone(self, value: Value, cell: Cell) -> bool:
-        return self._uses[value.index] == 0 and self._uses[value.index, cell] == 1
-
-    def _start(self, value: Value) -> None:
+    def _cells(self, value: Value) -> list[Cell]:
         try:
-            cells = self.ground.cells(value)
+            return self.ground.cells(value)
         except TooManyCells:
-            return
-        for cell in cells:
-            axes = [tuple((a, k) for k in range(len(self.ground.wires(value, a, t)))) for a, t in enumerate(cell)]
-            runs = [run for run in axes if run]
-            if len(runs) > 1:
-                runs.append(tuple(place for run in runs for place in run))
-            self._at[value.index, cell] = [Carrier(value.index, cell, run, run) for run in runs]
+            return []
 
-    def _step(self, step: Instruction) -> None:
+    def _read(self, step: Instruction) -> None:
         out = result(step)
-        if out is None or out.index in self.ground.types.program.loops:
-            return
-        if isinstance(step, Normalize) and step.sums_to_one:
+        if isinstance(step, Normalize) and step.sums_to_one and out is not None:
             self._sums.update((out.index, a) for a in step.dims)
-        arrived: dict[Cell, list[list[Carrier]]] = {}
         for operand, x in enumerate(operands(step)):
             try:
                 links = self.ground.links(step, operand)
             except TooManyCells:
-                return
+                links = []
+            if isinstance(step, Pin) or out is None or not links:
+                self._lost.add(x.index)
+                continue
             self._pass_sums(step, x, out, links)
-            times = Counter(link.x_cell for link in links)
             for link in links:
-                if times[link.x_cell] > 1:
-                    continue
-                if not self._alone(x, link.x_cell):
-                    continue
-                carried = [c for old in self._at.get((x.index, link.x_cell), []) if (c := self._carry(step, operand, link, old))]
-                arrived.setdefault(link.out_cell, []).append(carried)
-        for cell, groups in arrived.items():
-            self._at[out.index, cell] = self._absorb(groups) if isinstance(step, Pointwise) else sum(groups, [])[:_MOST]
-
-    def _absorb(self, groups: list[list[Carrier]]) -> list[Carrier]:
-        """Pair what can be paired in a sum; return one direct carrier per run, or what is still under way."""
-        kept: list[Carrier] = []
-        for group in groups:
-            for carrier in group:
-                partner = next((k for k in kept if k.at == carrier.at and not (k.through and carrier.through)), None)
-                if partner is None:
-                    kept.append(carrier)
-                    continue
-                first, second = (carrier, partner) if carrier.through else (partner, carrier)
-                self.pairs.append((first, second))
-                if partner.through:
-                    kept[kept.index(partner)] = carrier
-        return kept[: 2 * _MOST]
+                self._uses[x.index, link.x_cell].append(_Use(step, operand, link))
 
     def _pass_sums(self, step: Instruction, x: Value, out: Value, links: list[Link]) -> None:
         if not isinstance(step, Reshape | Permute | Expand) or len(links) != 1:
@@ -157,41 +149,138 @@ class Carriers:
                 if targets and all(p[0] == axis for p in sources) and len({t[0] for t in targets}) == 1:
                     self._sums.add((out.index, next(iter(targets))[0]))
 
+    # -- sinks: parameters that reach a sum by a path of their own ----------------------------------
+
+    def _runs(self, value: Value, cell: Cell) -> list[Carrier]:
+        axes = [tuple((a, k) for k in range(len(self.ground.wires(value, a, t)))) for a, t in enumerate(cell)]
+        runs = [run for run in axes if run]
+        whole = [tuple(place for run in runs for place in run)] if len(runs) > 1 else []
+        parts = [(place,) for run in runs if len(run) > 1 for place in run]
+        return [Carrier(value.index, cell, run, run) for run in (*runs, *whole, *parts)]
+
+    def _start(self, value: Value) -> None:
+        for cell in self._cells(value):
+            self._direct[value.index, cell] = self._runs(value, cell)
+
+    def _alone(self, x: Value, cell: Cell) -> bool:
+        return len(self._uses[x.index, cell]) == 1 and x.index not in self._outputs | self._lost
+
+    def _advance(self, step: Instruction) -> None:
+        out = result(step)
+        if out is None or out.index in self._lost:
+            return
+        for operand, x in enumerate(operands(step)):
+            for cell in self._cells(x):
+                if not self._direct.get((x.index, cell)) or not self._alone(x, cell):
+                    continue
+                use = self._uses[x.index, cell][0]
+                if use.step is not step or use.operand != operand or use.link is None:
+                    continue
+                moved = [self._carry(use, old) for old in self._direct[x.index, cell]]
+                here = self._direct.setdefault((out.index, use.link.out_cell), [])
+                here += [c for c in moved if c is not None and not c.through]
+
+    # -- sources: depth first, until every path is absorbed -------------------------------------------
+
+    def _try(self, value: Value, cell: Cell, carrier: Carrier) -> None:
+        search = _Search()
+        try:
+            self._absorb(value, cell, carrier, search, _DEPTH)
+        except _Blocked:
+            return
+        if search.sinks:
+            self.exchanges.append(Exchange(carrier, tuple(search.sinks)))
+
+    def _absorb(self, value: Value, cell: Cell, c: Carrier, search: _Search, depth: int) -> None:
+        if self._invisible(value, cell, c):
+            return
+        again = (value.index, cell) in search.seen
+        if not depth or value.index in self._outputs | self._lost or again or len(search.sinks) > _PATHS:
+            raise _Blocked
+        search.seen.add((value.index, cell))
+        for use in self._uses[value.index, cell]:
+            out = result(use.step)
+            moved = self._carry(use, c)
+            if moved is None or out is None or use.link is None:
+                raise _Blocked
+            if self._cancel(use, out, moved, search):
+                continue
+            self._absorb(out, use.link.out_cell, moved, search, depth - 1)
+
+    def _invisible(self, value: Value, cell: Cell, c: Carrier) -> bool:
+        return any(not still & set(c.at) for still in self.nulls.of(value, cell) or ())
+
+    def _cancel(self, use: _Use, out: Value, moved: Carrier, search: _Search) -> bool:
+        step = use.step
+        if not isinstance(step, Pointwise) or step.fn is not Fn.ADD or use.link is None:
+            return False
+        for sink in self._direct.get((out.index, use.link.out_cell), []):
+            if sink.at != moved.at or (sink.source, sink.cell) == (moved.source, moved.cell):
+                continue
+            # Of two parameters that meet directly only the first is the source: the other way is the inverse.
+            if not moved.through and not search.sinks and len(self._uses[moved.source, moved.cell]) == 1 and sink.source < moved.source:
+                continue
+            if any(sink.source == other.source and sink.cell == other.cell for _, other in search.sinks):
+                continue
+            if not self._arrives_here(step, use.operand, sink):
+                continue
+            search.sinks.append((moved, sink))
+            return True
+        return False
+
+    def _arrives_here(self, step: Pointwise, operand: int, sink: Carrier) -> bool:
+        """Whether a sink enters this very sum by another operand than the shift."""
+        for k, x in enumerate(step.xs):
+            if k != operand:
+                for cell in self._cells(x):
+                    if any((c.source, c.cell) == (sink.source, sink.cell) for c in self._direct.get((x.index, cell), ())):
+                        return True
+        return False
+
     # -- one instruction --------------------------------------------------------------------------
 
-    def _carry(self, step: Instruction, operand: int, link: Link, c: Carrier) -> Carrier | None:
+    def _carry(self, use: _Use, c: Carrier) -> Carrier | None:
+        step, operand, link = use.step, use.operand, use.link
+        assert link is not None
         moved = None
         if all(place in link.places for place in c.at):
             moved = replace(c, at=tuple(link.places[place] for place in c.at))
         if isinstance(step, Reshape | Permute | Expand | Slice | Cat):
-            return moved
+            return moved if self._whole(step, c) else None
         if isinstance(step, Pointwise):
             return self._pointwise(step, operand, moved)
         if isinstance(step, Contract):
             return self._contract(step, operand, link, c, moved)
         if isinstance(step, Reduce):
             single = all(self.ground.count(step.x, a) == 1 for a in step.dims)
-            return moved if step.fn == "mean" and single else None
+            return moved if step.fn in ("mean", "max") and single else None
         if isinstance(step, Fixed):
             kept = {x for x, _ in step.kept}
             single = all(self.ground.count(step.x, a) == 1 for a in range(len(step.x.shape)) if a not in kept)
-            return moved if step.fn == "linear" and step.averaging and single else None
+            passes = (step.fn == "linear" and step.averaging) or step.fn == "max"
+            return moved if passes and single else None
         return None
+
+    def _whole(self, step: Instruction, c: Carrier) -> bool:
+        """Whether a shift that is constant along the other axes stays so; a piece of a whole axis does not."""
+        coarse_cut = isinstance(step, Slice) and self.ground.count(step.x, step.dim) == 1
+        if coarse_cut and isinstance(step, Slice):
+            return all(axis != step.dim for axis, _ in c.at)
+        return not (isinstance(step, Cat) and self.ground.count(step.out, step.dim) == 1)
 
     def _pointwise(self, step: Pointwise, operand: int, moved: Carrier | None) -> Carrier | None:
         if moved is None:
             return None
         if step.fn is Fn.ADD or (step.fn is Fn.LINEAR and step.signs[0]):
             return replace(moved, sign=moved.sign * step.signs[operand])
-        if step.fn is Fn.MUL and len(step.xs) == 2:
-            along = self._vector(step.xs[1 - operand], step, 1 - operand, moved)
+        if step.fn is Fn.MUL and len(step.xs) == 2 and step.xs[0] is not step.xs[1]:
+            along = self._vector(step.xs[1 - operand], step, moved)
             return None if along is None else replace(moved, through=(*moved.through, along))
         return None
 
-    def _vector(self, value: Value, step: Pointwise, operand: int, moved: Carrier) -> Along | None:
+    def _vector(self, value: Value, step: Pointwise, moved: Carrier) -> Along | None:
         """Return a factor that is a power of a leaf vector lying exactly along the run."""
         power = 1.0
-        shape = value.shape
         source = value
         while not source.leaf:
             earlier = self._made.get(source.index)
@@ -202,13 +291,13 @@ class Carriers:
                 source = earlier.xs[0]
             else:
                 return None
-        wide = [k for k, n in enumerate(shape) if n > 1]
-        lead = len(step.out.shape) - len(shape)
-        axes = {place[0] for place in moved.at}
-        if not source.leaf or len(wide) != 1 or axes != {wide[0] + lead} or len(source.shape) != 1:
+        wide = [k for k, n in enumerate(value.shape) if n > 1]
+        lead = len(step.out.shape) - len(value.shape)
+        if len(wide) != 1 or len(source.shape) != 1 or source.index in self._lost:
             return None
         axis = wide[0] + lead
-        if self.ground.count(step.out, axis) != 1 or moved.at != tuple((axis, k) for k in range(len(moved.at))):
+        whole = tuple((axis, k) for k in range(len(self.ground.wires(step.out, axis, 0))))
+        if self.ground.count(step.out, axis) != 1 or moved.at != whole:
             return None
         return Along(source.name, power, source.offset)
 
@@ -220,10 +309,10 @@ class Carriers:
         gone = [letter for letter in mine if letter not in spec.out]
         if any(self.ground.count(x, mine.index(letter)) > 1 for letter in gone):
             return None
-        if moved is not None and all((y.index, theirs.index(letter)) in self._sums for letter in gone) and len(gone) == 1:
+        if moved is not None and len(gone) == 1 and (y.index, theirs.index(gone[0])) in self._sums:
             return moved
         letters = {mine[axis] for axis, _ in c.at}
-        if len(letters) != 1 or not letters <= set(gone) or y.kind is not Kind.PARAMETER:
+        if len(letters) != 1 or not letters <= set(gone) or y.kind is not Kind.PARAMETER or x is y:
             return None
         (letter,) = letters
         axis = mine.index(letter)
@@ -233,8 +322,7 @@ class Carriers:
         if len(rest) != 1 or theirs[rest[0]] in mine or self.ground.count(y, rest[0]) != 1:
             return None
         slot_axis = theirs.index(letter)
-        term = self.ground.types.terms(y, slot_axis)[0]
-        through = Through(y.name, slot_of(slot_axis, term, -1), rest[0])
+        through = Through(y.name, slot_of(slot_axis, self.ground.term(y, slot_axis, 0), -1), rest[0])
         out_axis = spec.out.index(theirs[rest[0]])
         at = tuple((out_axis, k) for k in range(len(self.ground.wires(y, rest[0], 0))))
         return replace(c, at=at, through=(*c.through, through)) if at else None

@@ -43,7 +43,8 @@ def _colors(value: Value, axis: int, start: int, wires: tuple[Leaf, ...], stride
     for k, (wire, stride) in enumerate(zip(wires, strides, strict=True)):
         positions = positions.unsqueeze(-1) + torch.arange(wire.size) * stride
         del k
-    part = value.data.cpu().movedim(axis, 0)[positions.flatten()]
+    data = value.data.cpu()
+    part = (torch.view_as_real(data) if data.is_complex() else data).movedim(axis, 0)[positions.flatten()]
     part = part.reshape(*(wire.size for wire in wires), -1).movedim(place, 0).flatten(1)
     if bool((part == part[:1]).all()):
         return torch.zeros(len(part), dtype=torch.long)

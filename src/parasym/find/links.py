@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import product as cartesian
 from math import prod
 
-from parasym.find.axis import Leaf
+from parasym.find.axis import Leaf, Term
 from parasym.find.typing import Types
 from parasym.rules.program import (
     Cat,
@@ -32,6 +32,7 @@ from parasym.rules.program import (
 
 Cell = tuple[int, ...]
 Place = tuple[int, int]
+Pairing = tuple[dict[int, int], dict[int, int], dict[Place, Place]]
 CELL_LIMIT = 2048
 
 
@@ -108,9 +109,13 @@ class Ground:
         self.types = types
         self._links: dict[tuple[int, int], list[Link]] = {}
 
+    def whole(self, value: Value, axis: int) -> bool:
+        """Whether an axis is taken as one block, whatever it is made of."""
+        return False
+
     def count(self, value: Value, axis: int) -> int:
         """Return the number of terms of an axis."""
-        return len(self.types.terms(value, axis))
+        return 1 if self.whole(value, axis) else len(self.types.terms(value, axis))
 
     def cells(self, value: Value) -> list[Cell]:
         """Return every cell of a value.
@@ -125,7 +130,14 @@ class Ground:
 
     def wires(self, value: Value, axis: int, term: int) -> tuple[Leaf, ...]:
         """Return the wires of a term."""
-        return self.types.terms(value, axis)[term].wires
+        return self.term(value, axis, term).wires
+
+    def term(self, value: Value, axis: int, term: int) -> Term:
+        """Return a term of an axis."""
+        if self.whole(value, axis):
+            n = value.shape[axis]
+            return Term(0, (), ()) if n == 1 else Term(0, (Leaf(n),), (1,))
+        return self.types.terms(value, axis)[term]
 
     def places(self, value: Value, cell: Cell) -> dict[Place, Leaf]:
         """Return the wire at every place of a cell."""
@@ -192,33 +204,28 @@ class Ground:
         return list(seen.values())
 
     def _shifted_links(self, x: Value, out: Value, dim: int, shift: int) -> list[Link]:
-        starts = {term.start: j for j, term in enumerate(self.types.terms(out, dim))}
-        match = {
-            i: starts[term.start + shift]
-            for i, term in enumerate(self.types.terms(x, dim))
-            if term.start + shift in starts and self._same(term.wires, out, dim, starts[term.start + shift])
-        }
+        gone: set[Place] = set()
+        if self.whole(x, dim) or self.whole(out, dim):
+            if not (self.whole(x, dim) and self.whole(out, dim)):
+                return []
+            match = {0: 0}
+            gone = {(dim, 0)} if x.shape[dim] < out.shape[dim] else set()
+        else:
+            starts = {term.start: j for j, term in enumerate(self.types.terms(out, dim))}
+            match = {
+                i: starts[term.start + shift]
+                for i, term in enumerate(self.types.terms(x, dim))
+                if term.start + shift in starts and term.wires == self.wires(out, dim, starts[term.start + shift])
+            }
         links = []
         for cell in self.cells(x):
             if cell[dim] in match:
-                places = {place: place for place in self.places(x, cell)}
+                places = {place: place for place in self.places(x, cell) if place not in gone}
                 links.append(Link(cell, (*cell[:dim], match[cell[dim]], *cell[dim + 1 :]), places))
         return links
 
-    def _same(self, wires: tuple[Leaf, ...], out: Value, dim: int, term: int) -> bool:
-        return wires == self.wires(out, dim, term)
-
     def _reshape_links(self, x: Value, out: Value) -> list[Link]:
-        per_segment = []
-        for ins, outs in segments(x.shape, out.shape):
-            befores, afters = self._flat(x, ins), self._flat(out, outs)
-            after = {key: (choice, places) for key, choice, places in afters}
-            pairs = []
-            for key, choice, places in befores:
-                if key in after:
-                    other, targets = after[key]
-                    pairs.append((choice, other, dict(zip(places, targets, strict=True))))
-            per_segment.append(pairs)
+        per_segment = [self._segment(x, out, ins, outs) for ins, outs in segments(x.shape, out.shape)]
         if prod(len(p) for p in per_segment) > CELL_LIMIT:
             raise TooManyCells
         links = []
@@ -232,6 +239,22 @@ class Ground:
                 places.update(moved)
             links.append(Link(tuple(x_cell), tuple(out_cell), places))
         return links
+
+    def _segment(self, x: Value, out: Value, ins: list[int], outs: list[int]) -> list[Pairing]:
+        """Return the pairs of terms of one run of axes before and behind a reshape, and which place becomes which."""
+        if any(self.whole(x, a) for a in ins) or any(self.whole(out, a) for a in outs):
+            if any(self.count(x, a) > 1 for a in ins) or any(self.count(out, a) > 1 for a in outs):
+                return []
+            one, two = ([a for a in axes if v.shape[a] > 1] for v, axes in ((x, ins), (out, outs)))
+            both = len(one) == len(two) == 1 and self.whole(x, one[0]) and self.whole(out, two[0])
+            return [(dict.fromkeys(ins, 0), dict.fromkeys(outs, 0), {(one[0], 0): (two[0], 0)} if both else {})]
+        after = {key: (choice, places) for key, choice, places in self._flat(out, outs)}
+        pairs = []
+        for key, choice, places in self._flat(x, ins):
+            if key in after:
+                other, targets = after[key]
+                pairs.append((choice, other, dict(zip(places, targets, strict=True))))
+        return pairs
 
     def _flat(self, value: Value, axes: list[int]) -> list[tuple[tuple, dict[int, int], list[Place]]]:
         """Return the terms of several axes flattened: a key, the chosen terms, and the places in order."""
@@ -252,3 +275,20 @@ class Ground:
             if len(out) > CELL_LIMIT:
                 raise TooManyCells
         return [((start, wires), choice, places) for start, wires, choice, places in out]
+
+
+class PositionsWhole(Ground):
+    """The same ground with pinned axes, such as positions in a sequence, taken whole."""
+
+    def whole(self, value: Value, axis: int) -> bool:
+        """Whether an axis has several blocks and nothing acts on it."""
+        terms = self.types.terms(value, axis)
+        return len(terms) > 1 and all(wire in self.types.pinned for term in terms for wire in term.wires)
+
+
+class AllWhole(Ground):
+    """The same ground with every axis taken whole, for shifts that run through all blocks at once."""
+
+    def whole(self, value: Value, axis: int) -> bool:
+        """Return True."""
+        return True

@@ -1,37 +1,64 @@
-"""Translations: what null directions let move freely, and what two parameters can exchange."""
+"""Translations: what null directions let move freely, and what parameters can exchange."""
 
 from math import prod
 
-from parasym.find.axis import Leaf
-from parasym.find.carriers import Carrier, Carriers
-from parasym.find.links import Cell, Ground, Place, TooManyCells
+from parasym.find.carriers import Carriers, Exchange
+from parasym.find.links import AllWhole, Cell, Ground, Place, PositionsWhole, TooManyCells
 from parasym.find.nulls import NullDirections
 from parasym.find.slots import slot_of
 from parasym.groups import Translation
 from parasym.rules.program import Fn, Kind, Pointwise, Reduce, Reshape, Value, operands
 from parasym.symmetry import Factor, Shift, Slot, Wire
 
+Free = set[tuple[int, Cell]]
+
 
 def translations(ground: Ground, leaves: list[Value]) -> list[Factor]:
     """Return the translations of a program.
+
+    Everything is done on three grounds: on the blocks of every axis; with positions whole, so that a class token does
+    not hide what is constant over the sequence; and on whole axes, for shifts that run through all blocks of a fused or
+    concatenated axis at once. Of each only what the earlier ones have not found is kept.
 
     Args:
         ground: Types and places.
         leaves: The parameters and buffers that are used.
     """
     factors: list[Factor] = []
-    nulls = NullDirections(ground)
-    free: set[tuple[int, Cell]] = set()
-    for value in leaves:
-        if value.kind is Kind.PARAMETER:
-            factors += _null_factors(ground, nulls, value, free)
-    for first, second in Carriers(ground).pairs:
-        if (first.source, first.cell) not in free and (second.source, second.cell) not in free:
-            factors.append(_pair_factor(ground, first, second))
+    free: Free = set()
+    known: set[tuple[str, tuple[int, ...]]] = set()
+    exchanged: set[tuple[str, ...]] = set()
+    for here in (ground, PositionsWhole(ground.types), AllWhole(ground.types)):
+        nulls = NullDirections(here)
+        found = [f for v in leaves if v.kind is Kind.PARAMETER for f in _null_factors(here, nulls, v, free)]
+        factors += [f for f in found if _extent(f) not in known]
+        known |= {_extent(f) for f in found}
+        exchanges = [e for e in Carriers(here, nulls).exchanges if not _is_free(e, free)]
+        made = [(_names(here, e), _exchange_factor(here, e)) for e in exchanges]
+        factors += [factor for names, factor in made if names not in exchanged]
+        exchanged |= {names for names, _ in made}
     return factors
 
 
-def _null_factors(ground: Ground, nulls: NullDirections, value: Value, free: set[tuple[int, Cell]]) -> list[Factor]:
+def _extent(factor: Factor) -> tuple[str, tuple[int, ...]]:
+    """Return which part of a tensor a null direction moves: its name and where the region starts on every axis."""
+    shift = factor.bindings[0]
+    assert isinstance(shift, Shift)
+    return shift.tensor, tuple(slot.starts[0] for slot in shift.slots)
+
+
+def _is_free(exchange: Exchange, free: Free) -> bool:
+    ends = [exchange.source, *(sink for _, sink in exchange.sinks)]
+    return any((end.source, end.cell) in free for end in ends)
+
+
+def _names(ground: Ground, exchange: Exchange) -> tuple[str, ...]:
+    values = ground.types.program.values
+    ends = [exchange.source, *(sink for _, sink in exchange.sinks)]
+    return tuple(sorted(values[end.source].name for end in ends))
+
+
+def _null_factors(ground: Ground, nulls: NullDirections, value: Value, free: Free) -> list[Factor]:
     try:
         cells = ground.cells(value)
     except TooManyCells:
@@ -52,10 +79,7 @@ def _null_factors(ground: Ground, nulls: NullDirections, value: Value, free: set
 def _statistics(ground: Ground, value: Value, shift: Shift) -> tuple[Shift, ...]:
     """Return the running means that see a bias before BatchNorm, so that they move along."""
     code = ground.types.program.code
-    reached = {value.index}
-    for step in code:
-        if isinstance(step, Reshape) and step.x.index in reached and step.x is value:
-            reached.add(step.out.index)
+    reached = {value.index} | {step.out.index for step in code if isinstance(step, Reshape) and step.x is value}
     sums = [s for s in code if isinstance(s, Pointwise) and s.fn is Fn.ADD and any(x.index in reached for x in s.xs)]
     out = []
     for total in sums:
@@ -66,32 +90,33 @@ def _statistics(ground: Ground, value: Value, shift: Shift) -> tuple[Shift, ...]
     return tuple(out)
 
 
-def _pair_factor(ground: Ground, first: Carrier, second: Carrier) -> Factor:
+def _exchange_factor(ground: Ground, exchange: Exchange) -> Factor:
     values = ground.types.program.values
-    source, sink = values[first.source], values[second.source]
-    one = _shift(ground, source, first.cell, first.run, 1)
-    two = _shift(ground, sink, second.cell, second.run, -first.sign * second.sign)
-    two = Shift(two.tensor, two.shape, two.dims, two.sign, two.slots, first.through)
-    name = Wire(_label(ground, source, first.cell), prod(one.shape))
-    return Factor(Translation(name.size), name, (), (one, two))
+    source = exchange.source
+    first = _shift(ground, values[source.source], source.cell, source.run, 1)
+    shifts = [first]
+    for arrived, sink in exchange.sinks:
+        plain = _shift(ground, values[sink.source], sink.cell, sink.run, -arrived.sign * sink.sign)
+        shifts.append(Shift(plain.tensor, plain.shape, plain.dims, plain.sign, plain.slots, arrived.through))
+    name = Wire(_label(ground, values[source.source], source.cell), prod(first.shape))
+    return Factor(Translation(name.size), name, (), tuple(shifts))
 
 
 def _shift(ground: Ground, value: Value, cell: Cell, run: tuple[Place, ...], sign: int) -> Shift:
     """Return the shift of a cell by a vector along ``run``, constant along its other places."""
     where = {place: k for k, place in enumerate(run)}
-    wires: dict[Place, Leaf] = ground.places(value, cell)
+    sizes: dict[Place, int] = {}
     slots: list[Slot] = []
     dims: list[int | None] = []
     for axis, t in enumerate(cell):
-        term = ground.types.terms(value, axis)[t]
+        term = ground.term(value, axis, t)
         slots.append(slot_of(axis, term, -1))
         dims.append(None)
         dims += [where.get((axis, k)) for k in range(len(term.wires))]
-    return Shift(value.name, tuple(wires[p].size for p in run), tuple(dims), sign, tuple(slots))
+        sizes |= {(axis, k): wire.size for k, wire in enumerate(term.wires)}
+    return Shift(value.name, tuple(sizes[p] for p in run), tuple(dims), sign, tuple(slots))
 
 
 def _label(ground: Ground, value: Value, cell: Cell) -> str:
-    parts = [
-        f"[{ground.types.terms(value, a)[t].start}:]" if ground.count(value, a) > 1 else "" for a, t in enumerate(cell)
-    ]
+    parts = [f"[{ground.term(value, a, t).start}:]" if ground.count(value, a) > 1 else "" for a, t in enumerate(cell)]
     return value.name + "".join(parts)

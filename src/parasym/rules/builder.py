@@ -50,6 +50,7 @@ class Builder:
         self.program = Program()
         self._shifted: dict[tuple[str, float], Value] = {}
         self.producers: dict[int, Instruction] = {}
+        self._reshaped: dict[tuple[int, tuple[int, ...]], Value] = {}
         self.data_only: set[int] = set()
 
     def emit(self, step: Instruction) -> None:
@@ -175,12 +176,14 @@ class Builder:
         """Return ``x`` in another shape."""
         if tuple(shape) == x.shape:
             return x
-        folded = self._folded(x, lambda data: data.reshape(tuple(shape)))
-        if folded is not None:
-            return folded
-        out = self.value(shape, real=x.real)
-        self.emit(Reshape(x, out))
-        return out
+        key = (x.index, tuple(shape))
+        if key not in self._reshaped:
+            folded = self._folded(x, lambda data: data.reshape(tuple(shape)))
+            out = self.value(shape, real=x.real) if folded is None else folded
+            if folded is None:
+                self.emit(Reshape(x, out))
+            self._reshaped[key] = out
+        return self._reshaped[key]
 
     def permute(self, x: Value, order: Sequence[int]) -> Value:
         """Return ``x`` with its axes in another order."""

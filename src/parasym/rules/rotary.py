@@ -124,7 +124,15 @@ def _twin(b: Builder, c: Value, depth: int) -> bool:
 
 
 def _times(form: Form, c: Value) -> Form:
-    return {k: {tuple(sorted((*f, c.index))): s for f, s in t.items()} for k, t in form.items()}
+    name = _factor_name(c)
+    return {k: {tuple(sorted((*f, name))): s for f, s in t.items()} for k, t in form.items()}
+
+
+def _factor_name(c: Value) -> int:
+    """Return the same name for equal constants, even if they were made twice."""
+    if c.kind is Kind.CONSTANT and c.data is not None:
+        return -1 - hash((tuple(n for n in c.shape if n > 1), c.data.detach().cpu().double().numpy().tobytes()))
+    return c.index
 
 
 def _sum(first: Form, second: Form, signs: tuple[int, ...]) -> Form:
