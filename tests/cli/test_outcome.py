@@ -5,12 +5,12 @@ import json
 import pytest
 import typer
 
-from parasym.cli.outcome import Outcome, execute
+from parasym.cli.outcome import Outcome, Verdict, execute
 from parasym.core import BadInputError
 
 
 @pytest.mark.parametrize(("holds", "code"), [("yes", 0), ("no", 1), ("unsure", 2)])
-def test_verdicts_become_exit_codes(holds: str, code: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verdicts_become_exit_codes(holds: Verdict, code: int, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(typer.Exit) as stop:
         execute(lambda: Outcome(holds, {"n": 1}, ("shown",)), as_json=False)
     assert stop.value.exit_code == code

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from parasym.report import Table, mean_spread, percent
+from parasym.report import Columns, Table, mean_spread, percent
 from parasym.studies import Merging, Score
 
 
@@ -43,7 +43,7 @@ def summary_table(found: Sequence[Merging]) -> Table:
         )
         for m in found
     )
-    columns = (
+    columns: Columns = (
         ("network", "left"),
         ("group verified", "left"),
         ("one network", "right"),
@@ -71,7 +71,7 @@ def network_table(found: Merging) -> Table:
         ("ensemble of all predictions", found.ensemble),
     ]
     rows += [(name, *_both(score), "") for name, score in joined]
-    columns = (("network", "left"), ("test loss", "right"), ("test accuracy", "right"), ("train accuracy", "right"))
+    columns: Columns = (("network", "left"), ("test loss", "right"), ("test accuracy", "right"), ("train accuracy", "right"))
     note = f"The ensemble evaluates all {len(found.networks)} networks; the averages are one network each."
     return Table(found.task.architecture.title, columns, tuple(rows), note, strong=(len(rows) - 2,))
 

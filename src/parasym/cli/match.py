@@ -76,7 +76,7 @@ def _match(
     note = f"Norm over all weights. The function of B: {same.holds} unchanged, relative error {sig(same.error, 2)} in float64."
     shown = [rich_table(Table("Distance to A", (("", "left"), ("distance", "right")), rows, note, strong=(1,)))]
     wrote = output is not None and same.holds == "yes"
-    if wrote:
+    if output is not None and wrote:
         write_checkpoint(output, b.as_saved(moved), metadata={"parasym": "match"}, force=force)
     answer = {
         "distance_before": before,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
+from torch.utils import _pytree as pytree
 
 from parasym.cli.inputs import Arguments, describe_arguments, example_arguments, parse_inputs
 from parasym.cli.model import load_model
@@ -84,7 +85,7 @@ def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = F
             "or set `example_inputs` in its file."
         )
     device = _device(model)
-    args, kwargs = torch.utils._pytree.tree_map(lambda x: _onto(x, device, dtype), arguments)
+    args, kwargs = pytree.tree_map(lambda x: _onto(x, device, dtype), arguments)
     return Subject(spec, model, loaded.program, args, kwargs, tuple(notes))
 
 

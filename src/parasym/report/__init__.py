@@ -4,12 +4,13 @@ from parasym.report.figure import MATCHED, NAIVE, Curve, Figure, correlation_fig
 from parasym.report.number import big_integer, mean_spread, percent, sig
 from parasym.report.page import Card, Page, Section, render_page
 from parasym.report.symmetry import factor_table, shortened, symmetry_tables, uncovered_table
-from parasym.report.table import Table, rich_table
+from parasym.report.table import Columns, Table, rich_table
 from parasym.report.verification import completeness_table, report_tables, soundness_table
 
 __all__ = [
     # values
     "Card",
+    "Columns",
     "Curve",
     "Figure",
     "Page",

@@ -4,17 +4,19 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
 from matplotlib.ticker import PercentFormatter
+from numpy.typing import ArrayLike
 
 INK, GRID = "#1f2933", "#e4e7eb"
 NAIVE, MATCHED = "#c2542d", "#1f5fa8"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.edgecolor": "#9aa5b1",
     "axes.grid": True,
     "axes.labelcolor": INK,
@@ -67,9 +69,9 @@ class Curve:
 
     name: str
     color: str
-    points: Sequence[float]
-    losses: Sequence[Sequence[float]]
-    accuracies: Sequence[Sequence[float]]
+    points: ArrayLike
+    losses: ArrayLike
+    accuracies: ArrayLike
     dashed: bool = False
 
 
@@ -156,7 +158,7 @@ def _band(axes: Axes, curve: Curve, values: np.ndarray) -> None:
         axes.fill_between(curve.points, values.min(axis=0), values.max(axis=0), color=curve.color, alpha=0.13, linewidth=0)
 
 
-def _middle(runs: Sequence[Sequence[float]]) -> float:
+def _middle(runs: ArrayLike) -> float:
     values = np.asarray(runs)
     return float(values[:, values.shape[1] // 2].mean())
 

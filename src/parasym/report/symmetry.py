@@ -3,7 +3,7 @@
 from rich.console import RenderableType
 
 from parasym.report.number import big_integer
-from parasym.report.table import Table, rich_table
+from parasym.report.table import Columns, Table, rich_table
 from parasym.symmetry import Factor, Symmetry, group_name
 
 MOST_TENSORS = 4
@@ -18,7 +18,7 @@ def factor_table(symmetry: Symmetry) -> Table:
     rows = tuple(_row(factor) for factor in symmetry.factors)
     title = f"Symmetry: order {big_integer(symmetry.order)}, dimension {symmetry.dimension}"
     note = "" if rows else "No factor: the symmetry is trivial, or nothing could be resolved."
-    columns = (
+    columns: Columns = (
         ("group", "left"),
         ("wire", "left"),
         ("size", "right"),
@@ -36,7 +36,7 @@ def uncovered_table(symmetry: Symmetry) -> Table:
         symmetry: Any symmetry.
     """
     rows = tuple((u.operation, u.module or "the model", u.source, u.reason) for u in symmetry.uncovered)
-    columns = (("operation", "left"), ("module", "left"), ("source", "left"), ("what was pinned", "left"))
+    columns: Columns = (("operation", "left"), ("module", "left"), ("source", "left"), ("what was pinned", "left"))
     return Table("Uncovered operations (their wires are pinned)", columns, rows)
 
 

@@ -11,6 +11,7 @@ from rich.text import Text
 from parasym.core import BadInputError
 
 Align = Literal["left", "right"]
+Columns = tuple[tuple[str, Align], ...]
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Table:
     """
 
     title: str
-    columns: tuple[tuple[str, Align], ...]
+    columns: Columns
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
     strong: tuple[int, ...] = ()

@@ -3,7 +3,7 @@
 from rich.console import RenderableType
 
 from parasym.report.number import sig
-from parasym.report.table import Align, Table, rich_table
+from parasym.report.table import Columns, Table, rich_table
 from parasym.verify import Completeness, Report
 
 
@@ -13,7 +13,7 @@ def soundness_table(report: Report) -> Table:
     Args:
         report: What ``parasym.verify`` returned.
     """
-    columns: tuple[tuple[str, Align], ...] = (
+    columns: Columns = (
         ("factor", "left"),
         ("holds", "left"),
         ("output error", "right"),
@@ -21,7 +21,7 @@ def soundness_table(report: Report) -> Table:
     )
     rows = [(row.name, row.holds, sig(row.error, 2), sig(row.moved, 2)) for row in report.rows]
     if any(row.reason for row in report.rows):
-        columns += (("reason", "left"),)
+        columns = (*columns, ("reason", "left"))
         rows = [(*texts, row.reason) for texts, row in zip(rows, report.rows, strict=True)]
     note = (
         f"Random elements in {report.dtype} at {report.samples} points. Errors are relative to the largest output: "
@@ -51,7 +51,7 @@ def completeness_table(found: Completeness) -> Table:
         ("singular values at the rank", " and ".join(sig(value, 2) for value in found.spectrum)),
     ]
     note = "" if found.trustworthy else "The spectrum has no clear gap, so the rank is not trustworthy."
-    columns = (("continuous directions", "left"), ("", "right"))
+    columns: Columns = (("continuous directions", "left"), ("", "right"))
     return Table(f"Completeness: {found.complete}", columns, tuple(rows), note)
 
 
