@@ -1,5 +1,41 @@
 """parasym finds the parameter symmetries of any model, proves them, and puts them to work."""
 
+from parasym.core import SymmetryError, model_params
 from parasym.find import find
+from parasym.landscape import Barrier, barrier
+from parasym.orbit import (
+    ActivationMatching,
+    WeightMatching,
+    canonicalize,
+    distance,
+    match,
+    match_many,
+    merge,
+)
+from parasym.symmetry import Element, Symmetry
+from parasym.verify import Report, verify
+from parasym.version import __version__
 
-__all__ = ["find"]
+__all__ = [
+    # Find and verify
+    "find",
+    "verify",
+    # Move along the orbit
+    "match",
+    "match_many",
+    "merge",
+    "distance",
+    "canonicalize",
+    "barrier",
+    # Methods
+    "WeightMatching",
+    "ActivationMatching",
+    # Values
+    "Symmetry",
+    "Element",
+    "Report",
+    "Barrier",
+    "SymmetryError",
+    "model_params",
+    "__version__",
+]

@@ -162,8 +162,8 @@ ATTENTION = (
         "attention_qk_norm",
         partial(Attention, 6, 2, 2, 3, bias=False, norm="gain"),
         normal((4, 5, 6)),
-        ("S(2)", "S(3)", "signs(3)^2", "signs(3)", "signs(3)", "scale(3)", "GL(3)^2"),
-        2 * 6 * 2**6 * 2**6,
+        ("S(2)", "S(3)", "signs(2)", "signs(3)", "signs(3)", "scale(3)", "GL(3)^2"),
+        2 * 6 * 2**8,
         21,
         "Gains of length 3 are shared by the 2 heads, so the permutation of channels is too. Signs of query and key rows, head by"
         " head, pass both norms; the sign of either gain may be undone by the key's rows or by the other gain."
