@@ -244,8 +244,8 @@ def _narrow_report(task: MergingTask) -> Report:
         torch.manual_seed(0)
         model = task.architecture.build(task.architecture.narrow).eval()
         shape = (1, 8, 8) if task.architecture.images else (64,)
-        # Many inputs: a unit that is on for all of them would look like one more free direction.
-        x = torch.randn(256, *shape, generator=child_generator(0, "inputs"))
+        # Many inputs: a unit that is on for all of them would look like one more free direction. An image is many at once.
+        x = torch.randn(16 if task.architecture.images else 256, *shape, generator=child_generator(0, "inputs"))
     return verify(model, find(model, (x,)), (x,))
 
 
