@@ -79,7 +79,7 @@ def _transformer(kind: str, config: str, inputs: Callable[[], dict[str, Tensor]]
     def build() -> Built:
         _declare_operators()
         package = pytest.importorskip("transformers")
-        made = getattr(package, config)(**options, attn_implementation="eager")
+        made = getattr(package, config)(**options, attn_implementation="sdpa")
         return Built(Logits(getattr(package, kind)(made)), kwargs=inputs())
 
     return build

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,47 +19,8 @@ from parasym.testing.random_parts import (
     Recurrence,
     Transposed,
 )
-
-T = TypeVar("T")
-Made = tuple[nn.Module, tuple[int, ...]] | None
-
-
-class Choice:
-    """Random choices from one generator, and the layers that may be used again.
-
-    Args:
-        generator: Source of randomness.
-    """
-
-    def __init__(self, generator: torch.Generator) -> None:
-        self.generator = generator
-        self.layers: list[nn.Linear] = []
-
-    def integer(self, low: int, high: int) -> int:
-        """Return an integer from ``low`` to ``high``, both included."""
-        return int(torch.randint(low, high + 1, (), generator=self.generator))
-
-    def coin(self, probability: float = 0.5) -> bool:
-        """Return true with the given probability."""
-        return bool(torch.rand((), generator=self.generator) < probability)
-
-    def pick(self, items: Sequence[T]) -> T:
-        """Return one of the items."""
-        return items[self.integer(0, len(items) - 1)]
-
-    def shuffled(self, items: Sequence[T]) -> list[T]:
-        """Return the items in random order."""
-        return [items[k] for k in torch.randperm(len(items), generator=self.generator).tolist()]
-
-    def width(self) -> int:
-        """Return a number of channels."""
-        return self.pick((4, 6, 8))
-
-    def remember(self, step: nn.Module) -> None:
-        """Keep the Linear layers, so that they may be used again."""
-        if isinstance(step, nn.Linear) and step not in self.layers:
-            self.layers.append(step)
-
+from parasym.testing.random_rare import RARE
+from parasym.testing.random_step import Choice, Made, another, channels
 
 ACTIVATIONS: tuple[Callable[[], nn.Module], ...] = (
     *(
@@ -83,30 +43,12 @@ ACTIVATIONS: tuple[Callable[[], nn.Module], ...] = (
 GATES = (torch.sigmoid, functional.silu, functional.gelu, torch.relu, torch.tanh, torch.clone)
 
 
-def _channels(x: Tensor) -> int:
-    return x.shape[1] if x.ndim == 4 else x.shape[-1]
-
-
 def _axis(x: Tensor) -> int:
     return 1 if x.ndim == 4 else -1
 
 
-def _another(choice: Choice, values: Sequence[Tensor], at: int, *, axis: int | None = None) -> int | None:
-    """Return an earlier value of the same shape, but for ``axis``."""
-
-    def shape(x: Tensor) -> tuple[int, ...]:
-        sizes = list(x.shape)
-        if axis is not None:
-            del sizes[axis]
-        return tuple(sizes)
-
-    here = values[at]
-    fitting = [k for k in range(1, len(values)) if k != at and values[k].ndim == here.ndim and shape(values[k]) == shape(here)]
-    return choice.pick(fitting) if fitting else None
-
-
 def _two(choice: Choice, values: Sequence[Tensor], at: int, function: Callable[..., Tensor]) -> Made:
-    other = _another(choice, values, at)
+    other = another(choice, values, at)
     return None if other is None else (Apply(function), (at, other))
 
 
@@ -141,35 +83,38 @@ def _transposed(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
 
 def _concatenation(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
     axis = _axis(values[at])
-    other = _another(choice, values, at, axis=axis)
-    if other is None or _channels(values[at]) + _channels(values[other]) > 16:
+    other = another(choice, values, at, axis=axis)
+    if other is None or channels(values[at]) + channels(values[other]) > 16:
         return None
     return Apply(lambda x, y: torch.cat((x, y), dim=axis)), (at, other)
 
 
 def _chunk(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
     axis, part = _axis(values[at]), choice.integer(0, 1)
-    return _one(values, at, lambda x: x.chunk(2, dim=axis)[part], fits=_channels(values[at]) >= 8)
+    return _one(values, at, lambda x: x.chunk(2, dim=axis)[part], fits=channels(values[at]) >= 8)
 
 
 def _norm(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
     x, affine = values[at], choice.coin(0.8)
-    width = _channels(x)
+    width = channels(x)
     if x.ndim == 4:
         several = x.shape[2] * x.shape[3] > 1  # InstanceNorm refuses single pixels
         kinds: list[Callable[[], nn.Module]] = [partial(nn.BatchNorm2d, width, affine=affine)]
         kinds += (
-            [partial(nn.GroupNorm, 2, width, affine=affine), partial(nn.InstanceNorm2d, width, affine=affine)] if several else []
+            [partial(nn.GroupNorm, 2, width, affine=affine), partial(nn.InstanceNorm2d, width, affine=affine)]
+            if several and width % 2 == 0
+            else []
         )
         return choice.pick(kinds)(), (at,)
     kinds = [partial(nn.LayerNorm, width, elementwise_affine=affine), partial(nn.RMSNorm, width, 1e-5, elementwise_affine=affine)]
     if x.ndim == 2:
-        kinds += [partial(nn.BatchNorm1d, width, affine=affine), partial(nn.GroupNorm, 2, width, affine=affine)]
+        kinds += [partial(nn.BatchNorm1d, width, affine=affine)]
+        kinds += [partial(nn.GroupNorm, 2, width, affine=affine)] if width % 2 == 0 else []
     return choice.pick(kinds)(), (at,)
 
 
 def _constant(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
-    width = _channels(values[at])
+    width = channels(values[at])
     return Constant(width, choice.pick((1, 2, width // 2, width)), multiply=choice.coin()), (at,)
 
 
@@ -184,7 +129,7 @@ def _shuffle(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
         values,
         at,
         lambda x: x.unflatten(axis, (2, -1)).transpose(axis, axis + 1).flatten(axis, axis + 1),
-        fits=_channels(x) % 2 == 0,
+        fits=channels(x) % 2 == 0,
     )
 
 
@@ -201,7 +146,7 @@ def _flipped(x: Tensor, axis: int) -> Tensor:
 
 
 def _slice(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
-    if _channels(values[at]) < 6 or values[at].ndim == 4:
+    if channels(values[at]) < 6 or values[at].ndim == 4:
         return None
     return _one(values, at, choice.pick((lambda x: x[..., :4], lambda x: x[..., ::2], lambda x: x[..., [0, 2, 1, 2]])))
 
@@ -215,7 +160,9 @@ def _max_out(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
         lambda x: x.prod(-1),
     )
     reduce = choice.pick(pieces)
-    return _one(values, at, lambda x: reduce(x.unflatten(-1, (-1, 2))), fits=x.ndim < 4 and x.shape[-1] >= 8)
+    return _one(
+        values, at, lambda x: reduce(x.unflatten(-1, (-1, 2))), fits=x.ndim < 4 and x.shape[-1] >= 8 and x.shape[-1] % 2 == 0
+    )
 
 
 def _soft(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
@@ -235,7 +182,7 @@ def _gated(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
 
 
 def _excitation(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
-    return (Excitation(_channels(values[at])), (at,)) if values[at].ndim > 2 else None
+    return (Excitation(channels(values[at])), (at,)) if values[at].ndim > 2 else None
 
 
 def _heads(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
@@ -344,4 +291,5 @@ KINDS: tuple[tuple[str, Callable[[Choice, Sequence[Tensor], int], Made]], ...] =
     *(("grouped", _grouped),) * 2,
     *(("resize", _resize),) * 2,
     *(("leave_image", _leave_image),) * 2,
+    *RARE,
 )

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import child_generator
-from parasym.testing.random_kinds import KINDS, Choice
+from parasym.testing.random_kinds import KINDS
+from parasym.testing.random_step import Choice
 
 Kind = Callable[[Choice, Sequence[Tensor], int], tuple[nn.Module, tuple[int, ...]] | None]
 

@@ -144,7 +144,8 @@ BATCHNORM = (
         ("S(5)", "signs(5)", "scale(5)", "scale(5)", "shift(5)"),
         3840,
         15,
-        "An epsilon of 1e-30 drowns in rounding: the scale before the norm is exact. 5 scales before, 5 bias shifts, 5 ReLU scales: P = 53, rank 38.",
+        "An epsilon of 1e-30 drowns in rounding: the scale before the norm is exact. 5 scales before, 5 bias shifts, 5 ReLU"
+        " scales: P = 53, rank 38.",
         train=True,
     ),
     Entry(
