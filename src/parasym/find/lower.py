@@ -121,6 +121,7 @@ class _Lowering:
         if rule is None:
             return self._opaque(node, args, kwargs, "no rule covers this operation")
         try:
+            self.builder.begin(f"{name} {_map((args, kwargs), lambda x: '' if isinstance(x, Value | ComplexValue) else x)}")
             args, kwargs = _arguments(node, rule.lower, args, kwargs)
             out = rule.lower(self.builder, *args, **kwargs)
         except Unsupported as error:
@@ -195,7 +196,7 @@ def _without_dead_code(program: Program) -> Program:
                     changed = changed or bool(program.loops)
     written = {id(step) for step in kept}
     code = [s for s in program.code if id(s) in written or (isinstance(s, Pin) and any(x.index in alive for x in s.xs))]
-    return Program(program.values, code, program.outputs, program.loops)
+    return Program(program.values, code, program.outputs, program.loops, program.tags)
 
 
 def _one_leaf_per_tensor(program: Program) -> Program:
@@ -218,7 +219,7 @@ def _one_leaf_per_tensor(program: Program) -> Program:
                 if value is not base:
                     value.kind = Kind.ACTIVATION
                     sums.append(Pointwise(Fn.ADD, (base, number), value, signs=(1, 1)))
-    return Program(program.values, [*sums, *program.code], program.outputs, program.loops)
+    return Program(program.values, [*sums, *program.code], program.outputs, program.loops, program.tags)
 
 
 def _arguments(

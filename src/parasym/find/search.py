@@ -9,6 +9,7 @@ from torch.export import ExportedProgram
 
 from parasym.find.assemble import Assembly
 from parasym.find.capture import Capture, capture, describe
+from parasym.find.exchange import exchanges
 from parasym.find.links import Ground
 from parasym.find.lower import Lowered, lower, needs_functionalization
 from parasym.find.translation import translations
@@ -80,7 +81,7 @@ def solve(captured: Capture, lowered: Lowered) -> Symmetry:
     ground = Ground(infer_types(lowered.program))
     assembly = Assembly(ground)
     continuous, discrete = assembly.linear_factors()
-    factors = (*translations(ground, assembly.leaves), *continuous, *discrete)
+    factors = (*translations(ground, assembly.leaves), *continuous, *discrete, *exchanges(ground))
     moved = {name for factor in factors for name in factor.tensors}
     known = set(captured.parameters.values()) | set(captured.states.values())
     return Symmetry(

@@ -74,7 +74,7 @@ def infer_types(program: Program) -> Types:
     axes = [[resolve(axis) for axis in run.axes.get(v.index, [fresh(n) for n in v.shape])] for v in program.values]
     pinned = {leaf for axis in run.pins for leaf in leaves(axis)}
     planes = {leaf for axis in run.planes for leaf in leaves(axis)}
-    return Types(Program(program.values, code, program.outputs, program.loops), axes, pinned, planes)
+    return Types(Program(program.values, code, program.outputs, program.loops, program.tags), axes, pinned, planes)
 
 
 class _Typing:

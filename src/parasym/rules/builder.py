@@ -52,6 +52,11 @@ class Builder:
         self.producers: dict[int, Instruction] = {}
         self._reshaped: dict[tuple[int, tuple[int, ...]], Value] = {}
         self.data_only: set[int] = set()
+        self.tag, self._tagged = "", 0
+
+    def begin(self, tag: str) -> None:
+        """Say which operation the instructions to come belong to."""
+        self.tag, self._tagged = tag, len(self.program.code)
 
     def emit(self, step: Instruction) -> None:
         """Append an instruction."""
@@ -59,6 +64,7 @@ class Builder:
         out = result(step)
         if out is not None:
             self.producers.setdefault(out.index, step)
+            self.program.tags[out.index] = (self.tag, len(self.program.code) - self._tagged)
             if all(x.index in self.data_only for x in operands(step)) and not out.leaf:
                 self.data_only.add(out.index)
 

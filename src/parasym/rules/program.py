@@ -227,12 +227,15 @@ class Program:
         code: The instructions, in order of execution.
         outputs: The values that the model returns.
         loops: Indices of values that are written more than once.
+        tags: For every written value the operation that wrote it, with the numbers it was called with: what two
+            branches must have in common to be the same function.
     """
 
     values: list[Value] = field(default_factory=list)
     code: list[Instruction] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     loops: set[int] = field(default_factory=set)
+    tags: dict[int, tuple[str, int]] = field(default_factory=dict)
 
 
 def operands(step: Instruction) -> tuple[Value, ...]:

@@ -4,6 +4,7 @@ from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.shift import Along, Shift, Through
+from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import Symmetry, Uncovered
 from parasym.symmetry.text import group_name
 
@@ -13,8 +14,10 @@ __all__ = [
     "Element",
     "Factor",
     "Move",
+    "Part",
     "Shift",
     "Slot",
+    "Swap",
     "Symmetry",
     "Through",
     "Uncovered",

@@ -68,6 +68,11 @@ class Binding:
     offset: float = 0.0
 
     @property
+    def tensors(self) -> tuple[str, ...]:
+        """The one tensor it moves."""
+        return (self.tensor,)
+
+    @property
     def axis(self) -> int | None:
         """The axis that bears the wire."""
         return None if self.slot is None else self.slot.axis

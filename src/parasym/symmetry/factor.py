@@ -9,6 +9,7 @@ from parasym.core import Params, ShapeError
 from parasym.groups import AbstractGroup
 from parasym.symmetry.binding import Binding
 from parasym.symmetry.shift import Shift, apply_shifts
+from parasym.symmetry.swap import Swap
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,14 @@ class Factor:
         group: The group of one slice.
         wire: The wire.
         over: The outer wires, outermost first; empty for one element in all.
-        bindings: Where the wire sits: :class:`Binding` for linear actions, :class:`Shift` for translations.
+        bindings: Where the wire sits: :class:`Binding` for linear actions, :class:`Shift` for translations,
+            :class:`Swap` for whole parts of tensors that change places.
     """
 
     group: AbstractGroup
     wire: Wire
     over: tuple[Wire, ...]
-    bindings: tuple[Binding, ...] | tuple[Shift, ...]
+    bindings: tuple[Binding, ...] | tuple[Shift, ...] | tuple[Swap, ...]
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -58,7 +60,7 @@ class Factor:
     @property
     def tensors(self) -> tuple[str, ...]:
         """Names of the tensors that the factor moves, in order."""
-        return tuple(dict.fromkeys(binding.tensor for binding in self.bindings))
+        return tuple(dict.fromkeys(name for binding in self.bindings for name in binding.tensors))
 
     def act(self, g: Tensor, params: Params) -> Params:
         """Return ``params`` moved by ``g``; tensors that no binding names are shared.
@@ -78,6 +80,8 @@ class Factor:
             return apply_shifts(shifts, g, params)
         out = dict(params)
         for binding in self.bindings:
-            if isinstance(binding, Binding):
+            if isinstance(binding, Swap):
+                out = binding.apply(g, out)
+            elif isinstance(binding, Binding):
                 out[binding.tensor] = binding.apply(self.group, g, out[binding.tensor])
         return out

@@ -10,6 +10,7 @@ from parasym.groups import GROUPS, AbstractGroup
 from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.shift import Along, Shift, Through
+from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import Symmetry, Uncovered
 
 FORMAT = 1
@@ -74,7 +75,8 @@ def _symmetry(document: dict[str, Any]) -> Symmetry:
 
 
 def _factor(data: dict[str, Any]) -> Factor:
-    bindings = [_shift(b) if b["kind"] == "Shift" else _binding(b) for b in data["bindings"]]
+    read = {"Shift": _shift, "Swap": _swap, "Binding": _binding}
+    bindings = [read[b["kind"]](b) for b in data["bindings"]]
     return Factor(
         group=_group(data["group"]),
         wire=Wire(**data["wire"]),
@@ -113,6 +115,10 @@ def _shift(data: dict[str, Any]) -> Shift:
         slots=tuple(_slot(s) for s in data["slots"]),
         through=tuple(_step(t) for t in data["through"]),
     )
+
+
+def _swap(data: dict[str, Any]) -> Swap:
+    return Swap(tuple(tuple(Part(p["tensor"], tuple(_slot(s) for s in p["slots"])) for p in member) for member in data["members"]))
 
 
 def _step(data: dict[str, Any]) -> Through | Along:

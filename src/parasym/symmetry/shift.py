@@ -79,6 +79,11 @@ class Shift:
     slots: tuple[Slot, ...] = ()
     through: tuple[Through | Along, ...] = ()
 
+    @property
+    def tensors(self) -> tuple[str, ...]:
+        """The one tensor it moves."""
+        return (self.tensor,)
+
     def delta(self, t: Tensor, params: Params) -> Tensor:
         """Return the full shift of the parameter, zero outside the region.
 

@@ -64,11 +64,10 @@ EXPERTS = (
         "experts_listed",
         ListedExperts,
         normal((12, 4)),
-        ("S(5)", "S(5)", "S(5)", "scale(5)", "scale(5)", "scale(5)", "shift(4)", "shift(1)"),
-        factorial(5) ** 3,
+        ("S(3)", "S(5)", "S(5)", "S(5)", "scale(5)", "scale(5)", "scale(5)", "shift(4)", "shift(1)"),
+        6 * factorial(5) ** 3,
         20,
-        "As experts_stacked; the exchange of experts exists too, but swaps whole tensors of different names: it is not an action"
-        " along axes and is not among the factors.",
+        "As experts_stacked; the exchange of experts swaps whole tensors of different names together with their rows of the gate.",
     ),
     Entry(
         "einsum_blocks",
