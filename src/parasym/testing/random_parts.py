@@ -122,7 +122,7 @@ class Excitation(nn.Module):
 class Recurrence(nn.Module):
     """A recurrent layer; all its outputs."""
 
-    def __init__(self, kind: type[nn.RNNBase], width: int, hidden: int) -> None:
+    def __init__(self, kind: Callable[..., nn.Module], width: int, hidden: int) -> None:
         super().__init__()
         self.layer = kind(width, hidden, batch_first=True)
 

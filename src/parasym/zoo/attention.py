@@ -166,9 +166,10 @@ ATTENTION = (
         2 * 6 * 2**8,
         21,
         "Gains of length 3 are shared by the 2 heads, so the permutation of channels is too. Signs of query and key rows pass"
-        " both norms: common to a head, or, with the key's gain, to a channel; the sign of either gain may be undone by the other."
-        " The query's gain may be rescaled against the key's. (One sign for every channel of every head is exact too, 2^4 more, and is"
-        " not among the factors: signs of an outer and an inner wire are found, not those of their pairs.) " + _HEADS,
+        " both norms: common to a head, or, with the key's gain, to a channel; the sign of either gain may be undone by"
+        " the other. The query's gain may be rescaled against the key's. (One sign for every channel of every head is exact too,"
+        " 2^4 more, and is not among the factors: signs of an outer and an inner wire are found, not those of their pairs.) "
+        + _HEADS,
     ),
     Entry(
         "attention_qk_norm_no_gain",

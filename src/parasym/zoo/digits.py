@@ -58,8 +58,11 @@ def load_digits(*, seed: int = 0, test_share: float = 0.2, images: bool = False,
             "The digits come with scikit-learn, which is not installed. Run `pip install scikit-learn` (or"
             " install parasym[demo])."
         ) from error
-    raw = datasets.load_digits()
-    pixels, labels = torch.from_numpy(raw.data).to(torch.float64), torch.from_numpy(raw.target).to(torch.int64)
+    images_and_labels = datasets.load_digits(return_X_y=True)
+    pixels, labels = (
+        torch.as_tensor(images_and_labels[0], dtype=torch.float64),
+        torch.as_tensor(images_and_labels[1], dtype=torch.int64),
+    )
     order = torch.randperm(len(labels), generator=child_generator(seed, "digits split"))
     cut = len(labels) - round(len(labels) * test_share)
     train, test = order[:cut], order[cut:]

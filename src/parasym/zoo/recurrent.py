@@ -1,5 +1,6 @@
 """Recurrent networks: the hidden units of every gate are one wire."""
 
+from collections.abc import Callable
 from functools import partial
 from math import factorial
 
@@ -12,7 +13,7 @@ from parasym.zoo.inputs import normal
 class Recurrent(nn.Module):
     """A recurrent layer and a Linear head on the mean of its outputs."""
 
-    def __init__(self, kind: type[nn.RNNBase], width: int, *, layers: int = 1, bidirectional: bool = False) -> None:
+    def __init__(self, kind: Callable[..., nn.Module], width: int, *, layers: int = 1, bidirectional: bool = False) -> None:
         super().__init__()
         self.rnn = kind(3, width, num_layers=layers, batch_first=True, bidirectional=bidirectional)
         self.head = nn.Linear(width * (2 if bidirectional else 1), 2)

@@ -121,6 +121,19 @@ class TiedEmbedding(nn.Module):
         return functional.linear(x + y if self.residual else y, self.embed.weight)
 
 
+class OnePosition(nn.Module):
+    """A residual stream read by a LayerNorm everywhere, and by the head at the first position."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.enter, self.norm, self.step, self.head = nn.Linear(7, 6), nn.LayerNorm(6), nn.Linear(6, 6), nn.Linear(6, 6)
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        h = self.enter(x)
+        h = h + torch.tanh(self.step(self.norm(h)))
+        return self.head(h[:, 0])
+
+
 _READ = ("signs(6)", "scale(6)", "shift(6)")  # gain and bias of a norm, followed by Linear layers with bias
 _HEADS = ("S(2)", "GL(3)^2", "GL(3)^2", "shift(6)", "shift(6)")
 _STREAM = (
@@ -249,6 +262,18 @@ TRANSFORMER = (
             rest=6,
         )
         for where in ("forward", "buffers")
+    ),
+    Entry(
+        "one_position",
+        OnePosition,
+        normal((8, 3, 7)),
+        ("S(6)", "signs(1)", *_READ),
+        factorial(6) * 2 * 2**6,
+        12,
+        "The norm does not see what is common to the stream, but the head does, at one position: no shift of enter. tanh and norm"
+        " together leave one sign of the stream." + _LN_REST + " 6 rows of step; and what is common to"
+        " enter.bias, if the head's bias takes it.",
+        rest=7,
     ),
     Entry(
         "embedding_tied",
