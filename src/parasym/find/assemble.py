@@ -110,9 +110,7 @@ class Assembly:
         for pattern in self.signs.wire_basis([(self._value(w[0]), w) for w in self.where[wire]]):
             if spans[1].add(pattern):
                 discrete.append(self._factor(SignFlip(wire.size), wire, pattern))
-        continuous = [
-            self._factor(PositiveScaling(wire.size), wire, pattern) for pattern in patterns if spans[0].add(pattern)
-        ]
+        continuous = [self._factor(PositiveScaling(wire.size), wire, pattern) for pattern in patterns if spans[0].add(pattern)]
         return continuous, discrete
 
     def _sparse(self, patterns: list[Pattern]) -> list[Pattern]:
@@ -222,7 +220,11 @@ class Assembly:
         bindings: list[Binding] = []
         for where in self.where[wire]:
             if where in pattern:
-                power = Fraction(1) if isinstance(group, Permutation | Orthogonal) and not isinstance(group, GeneralLinear) else Fraction(pattern[where])
+                power = (
+                    Fraction(1)
+                    if isinstance(group, Permutation | Orthogonal) and not isinstance(group, GeneralLinear)
+                    else Fraction(pattern[where])
+                )
                 bindings += self._bindings(wire, where, power)
         over = tuple(self.names[b] for b in self._over(wire))
         return Factor(group, self.names[wire], over, tuple(bindings))
@@ -241,9 +243,7 @@ class Assembly:
                 choices.append([slot_of(axis, term, term.wires.index(base), second_start)])
                 continue
             other = next(a for a in range(len(value.shape)) if a != axis and self._bears(value, a, base))
-            choices.append(
-                [slot_of(other, t, t.wires.index(base)) for t in self.ground.types.terms(value, other)]
-            )
+            choices.append([slot_of(other, t, t.wires.index(base)) for t in self.ground.types.terms(value, other)])
         own = slot_of(axis, term, k, second_start)
         for over in cartesian(*choices):
             yield Binding(value.name, own, over=over, power=power, offset=value.offset)

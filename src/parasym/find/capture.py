@@ -87,9 +87,7 @@ def describe(program: ExportedProgram, owner: nn.Module | None) -> Capture:
         program: The program.
         owner: The module it was made from, if known: it tells which names are tied and what is a buffer.
     """
-    tensors: dict[str, Tensor] = dict(program.state_dict) | {
-        k: v for k, v in program.constants.items() if isinstance(v, Tensor)
-    }
+    tensors: dict[str, Tensor] = dict(program.state_dict) | {k: v for k, v in program.constants.items() if isinstance(v, Tensor)}
     first, tied = _aliases(owner, tensors)
     out = Capture(program, tied=tied, shapes={name: tuple(t.shape) for name, t in program.state_dict.items()})
     if owner is not None:

@@ -218,7 +218,12 @@ class Carriers:
             if sink.at != moved.at or (sink.source, sink.cell) == (moved.source, moved.cell):
                 continue
             # Of two parameters that meet directly only the first is the source: the other way is the inverse.
-            if not moved.through and not search.sinks and len(self._uses[moved.source, moved.cell]) == 1 and sink.source < moved.source:
+            if (
+                not moved.through
+                and not search.sinks
+                and len(self._uses[moved.source, moved.cell]) == 1
+                and sink.source < moved.source
+            ):
                 continue
             if any(sink.source == other.source and sink.cell == other.cell for _, other in search.sinks):
                 continue

@@ -44,7 +44,9 @@ def _restrict(deps: Deps, wire: Leaf, allowed: set[Leaf]) -> None:
 
 def _always(types: Types, value: Value, axis: int) -> set[Leaf]:
     """Return the wires that every term of an axis bears."""
-    return reduce(set.__and__, (set(term.wires) for term in types.terms(value, axis)), None or set(types.terms(value, axis)[0].wires))
+    return reduce(
+        set.__and__, (set(term.wires) for term in types.terms(value, axis)), None or set(types.terms(value, axis)[0].wires)
+    )
 
 
 def _restrict_by_tensor(deps: Deps, ground: Ground, value: Value) -> None:

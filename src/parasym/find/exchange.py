@@ -106,7 +106,12 @@ class Fingerprints:
         rows = []
         for choice in self.ground.letter_cells(spec):
             if all(choice[c] == t for c, t in want.items() if c in choice):
-                rows.append(tuple((v.index, tuple(0 if c is None else choice[c] for c in mine)) for v, mine in zip(spec.values[:-1], spec.letters[:-1], strict=True)))
+                rows.append(
+                    tuple(
+                        (v.index, tuple(0 if c is None else choice[c] for c in mine))
+                        for v, mine in zip(spec.values[:-1], spec.letters[:-1], strict=True)
+                    )
+                )
         rows = list(dict.fromkeys(rows))
         if isinstance(step, Pointwise):
             return self._pointwise(step, tag, spec.letters, rows[0], (out.index, cell))
@@ -120,7 +125,9 @@ class Fingerprints:
                 self.sums[out.index, cell] = [[(row[0], "")] for row in rows]
             return ("reduce", step.fn, step.dims, step.x.shape if step.fn == "mean" else ""), True, [(row[0], "") for row in rows]
         if isinstance(step, Normalize):
-            others = [c for c in self.ground.cells(step.x) if all(c[a] == cell[a] for a in range(len(cell)) if a not in step.dims)]
+            others = [
+                c for c in self.ground.cells(step.x) if all(c[a] == cell[a] for a in range(len(cell)) if a not in step.dims)
+            ]
             rest = [((step.x.index, c), "other") for c in others if c != cell]
             return ("normalize", tag, step.dims), True, [((step.x.index, cell), "own"), *rest]
         if isinstance(step, Rotary):
@@ -202,7 +209,10 @@ class Fingerprints:
                 if self.program.values[node[0]].leaf:
                     out.append(node)
                 continue
-            below = [(how if isinstance(how, tuple) and child == node else ((child),), self._print(child, how, prints), how) for child, how in children]
+            below = [
+                (how if isinstance(how, tuple) and child == node else ((child),), self._print(child, how, prints), how)
+                for child, how in children
+            ]
             rows = [(nodes, p) for nodes, p, how in below if how != "other"]
             if loose:
                 rows.sort(key=lambda row: row[1])

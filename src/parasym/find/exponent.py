@@ -149,10 +149,7 @@ class Exponents:
             value, axis = next((v, a) for v, a in zip(spec.values, axes, strict=True) if a is not None)
             for term in range(count):
                 for k in range(len(self.ground.wires(value, axis, term))):
-                    *xs, out = (
-                        ZERO if a is None else self._slot(v, a, term, k)
-                        for v, a in zip(spec.values, axes, strict=True)
-                    )
+                    *xs, out = (ZERO if a is None else self._slot(v, a, term, k) for v, a in zip(spec.values, axes, strict=True))
                     self._relate_slot(step, letter, axes, xs, out)
 
     def _tie(self, step: Instruction, spec: Letters, cells: list[Cell]) -> None:
@@ -169,9 +166,7 @@ class Exponents:
             for k in range(len(self.ground.wires(step.x, axis, first))):
                 self._equal(self._slot(step.x, axis, first, k), self._slot(step.x, axis, second, k))
 
-    def _relate_slot(
-        self, step: Instruction, letter: int, axes: list[int | None], xs: list[Expression], out: Expression
-    ) -> None:
+    def _relate_slot(self, step: Instruction, letter: int, axes: list[int | None], xs: list[Expression], out: Expression) -> None:
         gone = axes[-1] is None
         new = all(a is None for a in axes[:-1])
         if isinstance(step, Contract) and gone:

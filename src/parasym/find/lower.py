@@ -15,8 +15,41 @@ from parasym.rules.rotary import ComplexValue
 from parasym.symmetry import Uncovered
 
 _FOLD_LIMIT = 1 << 24
-_RANDOM = {"rand", "randn", "rand_like", "randn_like", "randint", "randperm", "bernoulli", "dropout", "native_dropout", "normal", "multinomial", "empty", "empty_like"}
-_VIEWS = {"view", "reshape", "transpose", "permute", "slice", "select", "expand", "t", "unsqueeze", "squeeze", "alias", "narrow", "split", "chunk", "unbind", "flatten", "unflatten", "detach"}
+_RANDOM = {
+    "rand",
+    "randn",
+    "rand_like",
+    "randn_like",
+    "randint",
+    "randperm",
+    "bernoulli",
+    "dropout",
+    "native_dropout",
+    "normal",
+    "multinomial",
+    "empty",
+    "empty_like",
+}
+_VIEWS = {
+    "view",
+    "reshape",
+    "transpose",
+    "permute",
+    "slice",
+    "select",
+    "expand",
+    "t",
+    "unsqueeze",
+    "squeeze",
+    "alias",
+    "narrow",
+    "split",
+    "chunk",
+    "unbind",
+    "flatten",
+    "unflatten",
+    "detach",
+}
 
 
 @dataclass
@@ -130,9 +163,13 @@ class _Lowering:
 
     def _checked(self, node: fx.Node, args: Any, kwargs: Any, out: Any, example: Any) -> Any:
         """Return ``out`` if its shapes are what the graph says; a rule that disagrees is not believed."""
-        expected = [_shape(e) for e in example if isinstance(e, Tensor)] if isinstance(example, tuple | list) else [_shape(example)]
+        expected = (
+            [_shape(e) for e in example if isinstance(e, Tensor)] if isinstance(example, tuple | list) else [_shape(example)]
+        )
         found = [o.shape for o in out] if isinstance(out, tuple) else [out.shape if isinstance(out, Value) else None]
-        if isinstance(out, ComplexValue) or (isinstance(out, tuple) and found[: len(expected)] != expected and len(found) != len(expected)):
+        if isinstance(out, ComplexValue) or (
+            isinstance(out, tuple) and found[: len(expected)] != expected and len(found) != len(expected)
+        ):
             return out
         if any(f != e for f, e in zip(found[:1], expected[:1], strict=True)):
             return self._opaque(node, args, kwargs, f"its rule expected shape {found[0]} but the graph says {expected[0]}")
@@ -300,5 +337,3 @@ def _uncovered(node: fx.Node, reason: str) -> Uncovered:
         line = parts[2].split("line ")[-1].split(",")[0] if len(parts) > 2 else ""
         source = f"{parts[1]}:{line}"
     return Uncovered(str(node.target), module, source, reason)
-
-

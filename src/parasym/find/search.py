@@ -17,9 +17,7 @@ from parasym.find.typing import infer_types
 from parasym.symmetry import Symmetry
 
 
-def find(
-    model: nn.Module | ExportedProgram, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
-) -> Symmetry:
+def find(model: nn.Module | ExportedProgram, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Symmetry:
     r"""Return the parameter symmetry of a model.
 
     The model is captured by ``torch.export`` without running it on numbers; every axis of every tensor gets a

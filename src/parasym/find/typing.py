@@ -2,8 +2,22 @@
 
 from dataclasses import dataclass, field
 
-from parasym.find.axis import UNIT, Axis, Conflict, Leaf, Sum, Term, fresh, leaves, product, resolve
-from parasym.find.axis import split_product, split_sum, terms, unify
+from parasym.find.axis import (
+    UNIT,
+    Axis,
+    Conflict,
+    Leaf,
+    Sum,
+    Term,
+    fresh,
+    leaves,
+    product,
+    resolve,
+    split_product,
+    split_sum,
+    terms,
+    unify,
+)
 from parasym.rules.program import (
     Cat,
     Contract,
@@ -162,10 +176,7 @@ class _Typing:
     def _expand(self, step: Expand) -> list[Axis]:
         lead = len(step.out.shape) - len(step.x.shape)
         axes = self.of(step.x)
-        return [
-            axes[k - lead] if k >= lead and step.x.shape[k - lead] == n else fresh(n)
-            for k, n in enumerate(step.out.shape)
-        ]
+        return [axes[k - lead] if k >= lead and step.x.shape[k - lead] == n else fresh(n) for k, n in enumerate(step.out.shape)]
 
     def _slice(self, step: Slice) -> list[Axis]:
         axes = list(self.of(step.x))

@@ -101,7 +101,9 @@ class Builder:
             self._shifted[key].offset = key[1]
         return self._shifted[key]
 
-    def pointwise(self, fn: Fn, *xs: Operand, degree: float | Fraction = 1, signs: Sequence[int] = (), real: bool = True) -> Value:
+    def pointwise(
+        self, fn: Fn, *xs: Operand, degree: float | Fraction = 1, signs: Sequence[int] = (), real: bool = True
+    ) -> Value:
         """Return ``fn`` of broadcast operands."""
         values = tuple(self.number(x) for x in xs)
         shape = torch.broadcast_shapes(*(v.shape for v in values))

@@ -37,7 +37,11 @@ def _convolution(
     out_channels, inputs, *kernel = weight.shape
     strides, dilations = _each(stride, n), _each(dilation, n)
     if isinstance(padding, str):
-        sizes = list(space) if padding == "same" else [_out_size(*a, 0, d) for *a, d in zip(space, kernel, strides, dilations, strict=True)]
+        sizes = (
+            list(space)
+            if padding == "same"
+            else [_out_size(*a, 0, d) for *a, d in zip(space, kernel, strides, dilations, strict=True)]
+        )
         exact = padding == "valid"
     else:
         pads = _each(padding, n)

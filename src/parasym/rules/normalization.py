@@ -20,7 +20,13 @@ def _per_channel(b: Builder, vector: Value | None, x: Value) -> Value | None:
 
 
 def _layer_norm(
-    b: Builder, x: Value, shape: Sequence[int], weight: Value | None = None, bias: Value | None = None, eps: float = 1e-5, *_: object
+    b: Builder,
+    x: Value,
+    shape: Sequence[int],
+    weight: Value | None = None,
+    bias: Value | None = None,
+    eps: float = 1e-5,
+    *_: object,
 ) -> Value:
     r""":math:`\gamma (x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta`: odd, kills the mean direction; scale free only if :math:`\epsilon = 0`."""
     n = len(x.shape)
@@ -82,17 +88,23 @@ def _plus(b: Builder, var: Value, eps: float) -> Value:
     return b.shifted(var, eps) if var.kind is Kind.STATE else b.add(var, eps)
 
 
-def _native_batch_norm(b: Builder, x: Value, weight: Value, bias: Value, mean: Value, var: Value, training: bool, momentum: float, eps: float) -> tuple[Value, ...]:
+def _native_batch_norm(
+    b: Builder, x: Value, weight: Value, bias: Value, mean: Value, var: Value, training: bool, momentum: float, eps: float
+) -> tuple[Value, ...]:
     out = _batch_norm(b, x, weight, bias, mean, var, training, momentum, eps)
     return out, out, out
 
 
-def _no_training(b: Builder, x: Value, weight: Value, bias: Value, mean: Value, var: Value, momentum: float, eps: float) -> tuple[Value, ...]:
+def _no_training(
+    b: Builder, x: Value, weight: Value, bias: Value, mean: Value, var: Value, momentum: float, eps: float
+) -> tuple[Value, ...]:
     out = _batch_norm(b, x, weight, bias, mean, var, False, momentum, eps)
     return out, out, out
 
 
-def _functional(b: Builder, x: Value, weight: Value, bias: Value, mean: Value, var: Value, training: bool, momentum: float, eps: float) -> tuple[Value, ...]:
+def _functional(
+    b: Builder, x: Value, weight: Value, bias: Value, mean: Value, var: Value, training: bool, momentum: float, eps: float
+) -> tuple[Value, ...]:
     out = _batch_norm(b, x, weight, bias, mean, var, training, momentum, eps)
     return out, out, out, mean, var
 

@@ -27,7 +27,9 @@ def _pooled(size: int, kernel: int, stride: int, padding: int, dilation: int, ce
     return out - 1 if ceil and (out - 1) * stride >= size + padding else out
 
 
-def _pool_sizes(x: Value, n: int, kernel: Numbers, stride: Numbers | None, padding: Numbers, dilation: Numbers, ceil: bool) -> list[int]:
+def _pool_sizes(
+    x: Value, n: int, kernel: Numbers, stride: Numbers | None, padding: Numbers, dilation: Numbers, ceil: bool
+) -> list[int]:
     kernels = _each(kernel, n)
     strides = _each(stride, n, kernels)
     numbers = zip(x.shape[-n:], kernels, strides, _each(padding, n), _each(dilation, n), strict=True)
@@ -36,7 +38,13 @@ def _pool_sizes(x: Value, n: int, kernel: Numbers, stride: Numbers | None, paddi
 
 def _max_pool(n: int) -> object:
     def lower(
-        b: Builder, x: Value, kernel: Numbers, stride: Numbers | None = None, padding: Numbers = 0, dilation: Numbers = 1, ceil: bool = False
+        b: Builder,
+        x: Value,
+        kernel: Numbers,
+        stride: Numbers | None = None,
+        padding: Numbers = 0,
+        dilation: Numbers = 1,
+        ceil: bool = False,
     ) -> Value:
         return _spatial(b, x, _pool_sizes(x, n, kernel, stride, padding, dilation, ceil), fn="max")
 

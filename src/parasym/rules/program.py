@@ -213,9 +213,7 @@ class Pin:
     xs: tuple[Value, ...]
 
 
-Instruction = (
-    Pointwise | Contract | Reduce | Normalize | Fixed | Reshape | Permute | Expand | Slice | Cat | Rotary | Pin
-)
+Instruction = Pointwise | Contract | Reduce | Normalize | Fixed | Reshape | Permute | Expand | Slice | Cat | Rotary | Pin
 
 
 @dataclass

@@ -153,13 +153,17 @@ def _sequential(x: object, weights: object) -> None:
         raise Unsupported("a recurrence over a packed sequence")
 
 
-def _lstm_step(b: Builder, x: Value, state: Sequence[Value], w_ih: Value, w_hh: Value, b_ih: Value | None = None, b_hh: Value | None = None) -> tuple[Value, ...]:
+def _lstm_step(
+    b: Builder, x: Value, state: Sequence[Value], w_ih: Value, w_hh: Value, b_ih: Value | None = None, b_hh: Value | None = None
+) -> tuple[Value, ...]:
     weights = [w for w in (w_ih, w_hh, b_ih, b_hh) if w is not None]
     return tuple(_lstm_cell(b, x, list(state), weights))
 
 
 def _step(cell: Cell) -> Callable[..., Value]:
-    def lower(b: Builder, x: Value, state: Value, w_ih: Value, w_hh: Value, b_ih: Value | None = None, b_hh: Value | None = None) -> Value:
+    def lower(
+        b: Builder, x: Value, state: Value, w_ih: Value, w_hh: Value, b_ih: Value | None = None, b_hh: Value | None = None
+    ) -> Value:
         weights = [w for w in (w_ih, w_hh, b_ih, b_hh) if w is not None]
         return cell(b, x, [state], weights)[0]
 

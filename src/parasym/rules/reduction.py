@@ -73,7 +73,9 @@ def _std(b: Builder, x: Value, dim: Dims = None, unbiased: bool = True, keepdim:
     return b.power(_var(b, x, dim, unbiased, keepdim), Fraction(1, 2))
 
 
-def _var_mean(b: Builder, x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, **_: object) -> tuple[Value, Value]:
+def _var_mean(
+    b: Builder, x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, **_: object
+) -> tuple[Value, Value]:
     return _var(b, x, dim, unbiased, keepdim), b.reduce("mean", x, _dims(x, dim), keepdim=keepdim)
 
 

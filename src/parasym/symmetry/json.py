@@ -118,7 +118,9 @@ def _shift(data: dict[str, Any]) -> Shift:
 
 
 def _swap(data: dict[str, Any]) -> Swap:
-    return Swap(tuple(tuple(Part(p["tensor"], tuple(_slot(s) for s in p["slots"])) for p in member) for member in data["members"]))
+    return Swap(
+        tuple(tuple(Part(p["tensor"], tuple(_slot(s) for s in p["slots"])) for p in member) for member in data["members"])
+    )
 
 
 def _step(data: dict[str, Any]) -> Through | Along:
