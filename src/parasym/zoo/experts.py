@@ -67,7 +67,7 @@ EXPERTS = (
         ("S(3)", "S(5)", "S(5)", "S(5)", "scale(5)", "scale(5)", "scale(5)", "shift(4)", "shift(1)"),
         6 * factorial(5) ** 3,
         20,
-        "As experts_stacked; the exchange of experts swaps whole tensors of different names together with their rows of the gate.",
+        "As experts_stacked; the exchange of experts swaps whole tensors of different names with their rows of the gate.",
     ),
     Entry(
         "einsum_blocks",
