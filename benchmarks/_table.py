@@ -1,0 +1,31 @@
+"""The table of all benchmarks: each is a module with a frozen ``Task``, ``TINY`` and ``run(task) -> list[Row]``."""
+
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A benchmark.
+
+    Attributes:
+        name: What the command line calls it, and the stem of its file of results.
+        target: What has to come out.
+    """
+
+    name: str
+    target: str
+
+    @property
+    def module(self) -> ModuleType:
+        """The module, imported only when it is wanted: each pulls in other packages."""
+        return import_module(f"benchmarks.{self.name}")
+
+
+BENCHMARKS = (
+    Benchmark("find_peers", "find faster than Torch-Pruning and torch-kirigami everywhere; linear in depth (exponent 1)"),
+    Benchmark("find_llama", "find within twice the time of torch.export with decompositions, and under 2 GB"),
+    Benchmark("match_peers", "match at the same or a smaller distance than rebasin and plain descent, 5 times as fast"),
+    Benchmark("torchani_pairs", "midpoints of pairs below naive 61-86, weight matching 34-45 and activation matching 24-44 mHa"),
+)

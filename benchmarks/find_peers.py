@@ -1,0 +1,116 @@
+"""``find`` beside Torch-Pruning and torch-kirigami: the time to analyse a model, and how it grows with depth.
+
+What is compared is the time from a model to its groups of coupled channels. torch-kirigami's graph holds relations, and its
+candidates are the channels together with what they are tied to, so both are timed.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from benchmarks.measure import Row, side_by_side
+from benchmarks.networks import residual_cnn, torchvision_model
+from parasym.find import find
+
+OURS, EXPORT, PRUNING = "parasym.find", "torch.export alone", "Torch-Pruning 1.6.1"
+GRAPH, KIRIGAMI = "torch-kirigami 0.2.1, graph only", "torch-kirigami 0.2.1, candidates"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to measure.
+
+    Attributes:
+        depths: Blocks of the residual CNN.
+        width: Its channels.
+        models: Models of torchvision, each with the side of its square input.
+        n: Repetitions after one run to warm up.
+        limit: Seconds that each run may take.
+    """
+
+    depths: tuple[int, ...] = (4, 8, 16, 32, 64)
+    width: int = 64
+    models: tuple[tuple[str, int], ...] = (("resnet50", 64), ("vit_b_16", 224))
+    n: int = 3
+    limit: float | None = 60.0
+
+
+TINY = Task(depths=(1, 2), width=4, models=(), n=1, limit=None)
+
+
+def run(task: Task) -> list[Row]:
+    """Return times, and the exponent of the growth with depth of every contender."""
+    rows: list[Row] = []
+    beaten: set[str] = set()
+    for blocks in task.depths:
+        case = f"residual CNN, {blocks} blocks"
+        rows += _compare(case, residual_cnn(blocks, task.width), torch.randn(1, 3, 32, 32), task, beaten)
+        beaten |= {row.contender for row in rows if row.note.startswith("not done")}
+    rows += _exponents(rows, task.depths)
+    for name, side in task.models:
+        rows += _compare(name, torchvision_model(name), torch.randn(1, 3, side, side), task, set())
+    return rows
+
+
+def contenders(model: nn.Module, x: torch.Tensor) -> dict[str, Callable[[], object]]:
+    """Return what each contender does with a model; the first is ours, the second the part of it that is torch's."""
+
+    def export() -> object:
+        with torch.no_grad():
+            return torch.export.export(model, (x,), strict=False)
+
+    def pruning() -> object:
+        from torch_pruning import DependencyGraph
+
+        graph = DependencyGraph().build_dependency(model, example_inputs=x, verbose=False)
+        return list(graph.get_all_groups())
+
+    def graph() -> object:
+        from torch_kirigami import DependencyGraph
+
+        return DependencyGraph.build(model, args=(x,))
+
+    def kirigami() -> object:
+        from torch_kirigami.pruning import Pruner
+
+        return Pruner(model, graph=graph()).discover_candidates()
+
+    return {OURS: lambda: find(model, (x,)), EXPORT: export, PRUNING: pruning, GRAPH: graph, KIRIGAMI: kirigami}
+
+
+def _compare(case: str, model: nn.Module, x: torch.Tensor, task: Task, beaten: set[str]) -> list[Row]:
+    runs = contenders(model, x)
+    rows = side_by_side(case, {k: v for k, v in runs.items() if k not in beaten}, n=task.n, limit=task.limit)
+    rows += [Row(case, name, "CPU seconds", (), note="not run: not done in time at a smaller depth") for name in beaten]
+    ours, export = rows[0], rows[1]
+    if export.values:
+        rest = tuple(a - b for a, b in zip(ours.values, export.values, strict=False))
+        rows.insert(2, Row(case, "parasym.find less torch.export", "CPU seconds", rest, sum(rest) / sum(ours.values)))
+    return rows
+
+
+def _exponents(rows: list[Row], depths: tuple[int, ...]) -> list[Row]:
+    """Return the slope of log time against log depth, over the deeper half where constant costs count less."""
+    out = []
+    for name in (OURS, EXPORT, PRUNING, GRAPH, KIRIGAMI):
+        found = {
+            d: r.median
+            for d in depths
+            for r in rows
+            if r.case == f"residual CNN, {d} blocks" and r.contender == name and r.values
+        }
+        points = list(found.items())[-3:]
+        if len(points) > 1:
+            ends = f"{points[0][0]} to {points[-1][0]} blocks"
+            out.append(Row("residual CNN", name, "exponent of depth", (slope(points),), note=ends))
+    return out
+
+
+def slope(points: list[tuple[int, float]]) -> float:
+    """Return the exponent ``p`` of the power law ``t = c d^p`` that fits points best, in logarithms."""
+    x, y = [math.log(d) for d, _ in points], [math.log(t) for _, t in points]
+    mx, my = sum(x) / len(x), sum(y) / len(y)
+    return sum((a - mx) * (b - my) for a, b in zip(x, y, strict=True)) / sum((a - mx) ** 2 for a in x)
