@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from math import prod
-from typing import Union
 
 
 class Leaf:
@@ -43,7 +42,7 @@ class Sum:
         return sum(part.size for part in self.parts)
 
 
-Axis = Union[Leaf, Product, Sum]
+Axis = Leaf | Product | Sum
 UNIT = Product(())
 
 
@@ -165,16 +164,16 @@ def split_sum(axis: Axis, at: int) -> tuple[Axis, Axis]:
         axis.ref = total([left, right])
         return left, right
     if isinstance(axis, Sum):
-        left: list[Axis] = []
+        before: list[Axis] = []
         rest = list(axis.parts)
         while rest and at >= rest[0].size:
             at -= rest[0].size
-            left.append(rest.pop(0))
+            before.append(rest.pop(0))
         if at:
             head, tail = split_sum(rest.pop(0), at)
-            left.append(head)
+            before.append(head)
             rest.insert(0, tail)
-        return total(left), total(rest)
+        return total(before), total(rest)
     inner = product(list(axis.parts[1:]))
     if at % inner.size:
         raise Conflict

@@ -89,7 +89,7 @@ class Fingerprints:
     def _parts(self, step: Instruction, out: Value, cell: Cell) -> tuple[Hashable, bool, list[Child]]:
         tag = self.program.tags.get(out.index, ("", 0))
         if isinstance(step, Reshape | Permute | Slice | Cat):
-            found = [
+            found: list[Child] = [
                 ((x.index, link.x_cell), "")
                 for k, x in enumerate(operands(step))
                 for link in self.ground.links(step, k)
@@ -116,7 +116,7 @@ class Fingerprints:
         if isinstance(step, Pointwise):
             return self._pointwise(step, tag, spec.letters, rows[0], (out.index, cell))
         if isinstance(step, Contract):
-            summands = [list(zip(row, ("x", "y"), strict=True)) for row in rows]
+            summands: list[list[Child]] = [list(zip(row, ("x", "y"), strict=True)) for row in rows]
             if len(rows) > 1:
                 self.sums[out.index, cell] = summands
             return ("contract", spec.letters), True, [((out.index, cell), row) for row in rows]  # type: ignore[misc]

@@ -3,7 +3,7 @@
 from parasym.find.axis import Leaf, leaves
 from parasym.find.links import letters_of
 from parasym.find.typing import Types
-from parasym.rules.program import Contract, Expand, Fixed, Fn, Instruction, Kind, Normalize, Pointwise, Reduce
+from parasym.rules.program import Contract, Expand, Fixed, Fn, Instruction, Kind, Normalize, Pin, Pointwise, Reduce
 
 
 def channelwise_wires(types: Types) -> set[Leaf]:
@@ -28,7 +28,7 @@ def channelwise_wires(types: Types) -> set[Leaf]:
 def _touched(step: Instruction) -> list[tuple]:
     """Return the axes ``(value, axis)`` whose wires an instruction keeps from being mixed."""
     spec = letters_of(step)
-    if spec is None:
+    if spec is None or isinstance(step, Pin):
         return []
     everywhere = [(step.out, a) for a in range(len(step.out.shape))] if not isinstance(step, Contract) else []
     if isinstance(step, Pointwise):

@@ -5,7 +5,7 @@ import torch
 from parasym.orbit.alignment import Alignment, Costs
 from parasym.orbit.head import slice_profits
 from parasym.orbit.solve import solve
-from parasym.symmetry import Move
+from parasym.symmetry import Binding, Move
 
 RELATIVE_GAIN = 1e-7
 """A block moves only if the objective grows by this part of the norm of its inner products."""
@@ -105,8 +105,8 @@ def _improves(state: Alignment, moves: list[Move]) -> bool:
     for move in moves:
         factor = state.symmetry.factors[move.factor]
         for binding in factor.bindings:
-            if binding.tensor in moved:
-                moved[binding.tensor] = binding.apply(factor.group, move.value, moved[binding.tensor])  # pyright: ignore
+            if isinstance(binding, Binding) and binding.tensor in moved:
+                moved[binding.tensor] = binding.apply(factor.group, move.value, moved[binding.tensor])
     for n in names:
         before += float((state.a[n] * state.b[n]).double().sum())
         after += float((state.a[n] * moved[n]).double().sum())

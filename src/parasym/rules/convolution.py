@@ -33,14 +33,14 @@ def _convolution(
     if len(x.shape) == n + 1:
         out = _convolution(b, b.reshape(x, [1, *x.shape]), weight, bias, stride, padding, dilation, groups)
         return b.reshape(out, out.shape[1:])
-    batch, channels, *space = x.shape
+    batch, _, *space = x.shape
     out_channels, inputs, *kernel = weight.shape
     strides, dilations = _each(stride, n), _each(dilation, n)
     if isinstance(padding, str):
         sizes = (
             list(space)
             if padding == "same"
-            else [_out_size(*a, 0, d) for *a, d in zip(space, kernel, strides, dilations, strict=True)]
+            else [_out_size(s, k, st, 0, d) for s, k, st, d in zip(space, kernel, strides, dilations, strict=True)]
         )
         exact = padding == "valid"
     else:

@@ -28,7 +28,7 @@ def _layer_norm(
     eps: float = 1e-5,
     *_: object,
 ) -> Value:
-    r""":math:`\gamma (x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta`: odd, kills the mean direction; scale free only if :math:`\epsilon = 0`."""
+    r""":math:`\gamma (x - \mu)/\sqrt{\sigma^2 + \epsilon} + \beta`: odd, kills the mean; scale free if :math:`\epsilon = 0`."""
     n = len(x.shape)
     return _affine(b, b.normalize(x, range(n - len(shape), n), eps=eps), weight, bias)
 
@@ -89,9 +89,11 @@ def _plus(b: Builder, var: Value, eps: float) -> Value:
 
 
 def _native_batch_norm(
-    b: Builder, x: Value, weight: Value, bias: Value, mean: Value, var: Value, training: bool, momentum: float, eps: float
+    b: Builder, x: Value, weight: Value | None, bias: Value | None, *rest: Value | bool | float | None
 ) -> tuple[Value, ...]:
-    out = _batch_norm(b, x, weight, bias, mean, var, training, momentum, eps)
+    """With ``mean, var, training, momentum, eps`` to follow, or without the first two."""
+    mean, var, training, momentum, eps = rest if len(rest) == 5 else (None, None, *rest)
+    out = _batch_norm(b, x, weight, bias, mean, var, training, momentum, eps)  # pyright: ignore[reportArgumentType]
     return out, out, out
 
 

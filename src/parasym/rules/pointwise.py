@@ -80,7 +80,7 @@ def _div(b: Builder, x: Operand, y: Operand, *, rounding_mode: str | None = None
 def _pow(b: Builder, x: Operand, exponent: Operand) -> Value:
     if isinstance(exponent, Value) and exponent.data is not None and exponent.shape == ():
         exponent = float(exponent.data)
-    if isinstance(exponent, Value) or not isinstance(x, Value):
+    if isinstance(exponent, Value | complex) or not isinstance(x, Value):
         return b.pointwise(Fn.GENERIC, x, exponent)
     return b.power(x, Fraction(float(exponent)).limit_denominator(1000))
 

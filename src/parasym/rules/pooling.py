@@ -1,6 +1,7 @@
 """Pooling, padding and resizing: fixed maps of space that treat channels as a batch."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from parasym.rules.builder import Builder
 from parasym.rules.program import Value
@@ -36,7 +37,7 @@ def _pool_sizes(
     return [_pooled(*row, ceil) for row in numbers]
 
 
-def _max_pool(n: int) -> object:
+def _max_pool(n: int) -> Callable[..., Any]:
     def lower(
         b: Builder,
         x: Value,
@@ -51,9 +52,9 @@ def _max_pool(n: int) -> object:
     return lower
 
 
-def _max_pool_with_index(n: int) -> object:
+def _max_pool_with_index(n: int) -> Callable[..., Any]:
     def lower(b: Builder, x: Value, *args: object) -> tuple[Value, Value]:
-        out = _max_pool(n)(b, x, *args)  # pyright: ignore[reportCallIssue]
+        out = _max_pool(n)(b, x, *args)
         index = b.value(out.shape, real=False)
         b.pin(index)
         return out, index
@@ -61,7 +62,7 @@ def _max_pool_with_index(n: int) -> object:
     return lower
 
 
-def _avg_pool(n: int) -> object:
+def _avg_pool(n: int) -> Callable[..., Any]:
     def lower(
         b: Builder,
         x: Value,
@@ -78,7 +79,7 @@ def _avg_pool(n: int) -> object:
     return lower
 
 
-def _adaptive(n: int, fn: str) -> object:
+def _adaptive(n: int, fn: str) -> Callable[..., Any]:
     def lower(b: Builder, x: Value, size: Numbers) -> Value:
         sizes = [x.shape[k - n] if m is None else m for k, m in enumerate(_each(size, n))]
         return _spatial(b, x, sizes, fn=fn, averaging=fn == "linear")
@@ -86,7 +87,7 @@ def _adaptive(n: int, fn: str) -> object:
     return lower
 
 
-def _adaptive_max(n: int) -> object:
+def _adaptive_max(n: int) -> Callable[..., Any]:
     def lower(b: Builder, x: Value, size: Numbers) -> tuple[Value, Value]:
         out = _spatial(b, x, _each(size, n), fn="max")
         index = b.value(out.shape, real=False)

@@ -24,7 +24,7 @@ def _biases(weights: Sequence[Value]) -> tuple[Value | None, Value | None]:
 
 
 def _lstm_cell(b: Builder, x: Value, state: list[Value], weights: Sequence[Value]) -> list[Value]:
-    r""":math:`c' = \sigma(f) c + \sigma(i)\tanh(g)`, :math:`h' = \sigma(o)\tanh(c')`; all three of ``g``, ``c``, ``h`` may change sign."""
+    r""":math:`c' = \sigma(f) c + \sigma(i)\tanh(g)`, :math:`h' = \sigma(o)\tanh(c')`; ``g``, ``c``, ``h`` may change sign."""
     hidden, cell = state
     first, second = _biases(weights)
     gates = b.add(_affine(b, x, weights[0], first), _affine(b, hidden, weights[1], second))

@@ -1,7 +1,8 @@
 """Reductions: a sum over a wire lets only permutations through, a sum over other axes lets everything."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
+from typing import Any
 
 from parasym.rules.builder import Builder
 from parasym.rules.program import Fn, Pointwise, Value
@@ -16,7 +17,7 @@ def _dims(x: Value, dim: Dims) -> list[int]:
     return [dim % len(x.shape)] if isinstance(dim, int) else [d % len(x.shape) for d in dim]
 
 
-def _linear(fn: str) -> object:
+def _linear(fn: str) -> Callable[..., Any]:
     def lower(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:
         if not x.shape:
             return x
