@@ -28,41 +28,49 @@ class Capture:
     """A model as a graph.
 
     Attributes:
-        program: The exported program.
-        parameters: Graph input to parameter name (the first name of a tied tensor).
-        states: Graph input to the name of a buffer that moves with the parameters.
-        constants: Graph input to the numbers of a constant, ``None`` where they are not known.
+        graph: The graph of ATen operations; its placeholders are named by the dictionaries below.
+        parameters: Placeholder to parameter name (the first name of a tied tensor).
+        states: Placeholder to the name of a buffer that moves with the parameters.
+        constants: Placeholder or attribute to the numbers of a constant, ``None`` where they are not known.
         shapes: Shape of every parameter and buffer.
         tied: ``(name, first name)`` of tied tensors.
+        updates: Names of the outputs that are new values of buffers rather than results.
+        program: The exported program, if the graph was made by ``torch.export``.
     """
 
-    program: ExportedProgram
+    graph: fx.Graph
     parameters: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Tensor | None] = field(default_factory=dict)
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     tied: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def graph(self) -> fx.Graph:
-        """The graph of ATen operations."""
-        return self.program.graph_module.graph
+    updates: frozenset[str] = frozenset()
+    program: ExportedProgram | None = None
 
 
-def capture(model: nn.Module | ExportedProgram, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> Capture:
-    """Return a model as a graph, without running it on numbers.
+def export(
+    model: nn.Module | ExportedProgram, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None, *, level: str = "as written"
+) -> Capture:
+    """Return a model as the graph that ``torch.export`` makes, without running it on numbers.
 
     Args:
         model: A module or an exported program.
         args: Example inputs; only their shapes and types matter.
         kwargs: Example keyword inputs.
+        level: ``as written`` keeps the operations that the model calls, ``functional`` rewrites those that write into
+            their arguments, ``core`` decomposes everything to core ATen.
 
     Raises:
         CaptureError: If ``torch.export`` cannot trace the model.
     """
     program = model if isinstance(model, ExportedProgram) else _export(model, args, kwargs)
-    owner = model if isinstance(model, nn.Module) else None
-    return describe(program, owner)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if level == "functional":
+            program = program.run_decompositions({})
+        elif level == "core":
+            program = program.run_decompositions()
+    return _described(program, model if isinstance(model, nn.Module) else None)
 
 
 def _export(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> ExportedProgram:
@@ -80,7 +88,7 @@ def _export(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] |
         ) from error
 
 
-def describe(program: ExportedProgram, owner: nn.Module | None) -> Capture:
+def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
     """Return a capture of an exported program.
 
     Args:
@@ -88,11 +96,18 @@ def describe(program: ExportedProgram, owner: nn.Module | None) -> Capture:
         owner: The module it was made from, if known: it tells which names are tied and what is a buffer.
     """
     tensors: dict[str, Tensor] = dict(program.state_dict) | {k: v for k, v in program.constants.items() if isinstance(v, Tensor)}
-    first, tied = _aliases(owner, tensors)
-    out = Capture(program, tied=tied, shapes={name: tuple(t.shape) for name, t in program.state_dict.items()})
-    if owner is not None:
-        out.shapes |= {name: tuple(t.shape) for name, t in owner.named_parameters(remove_duplicate=False)}
-        out.shapes |= {name: tuple(t.shape) for name, t in owner.named_buffers(remove_duplicate=False)}
+    named = dict(tensors) if owner is None else named_tensors(owner)
+    first, tied = aliases(named)
+    out = Capture(
+        program.graph_module.graph,
+        shapes={name: tuple(t.shape) for name, t in (program.state_dict | named).items() if name not in program.constants or owner},
+        tied=tied,
+        updates=frozenset(spec.arg.name for spec in program.graph_signature.output_specs if spec.target is not None),
+        program=program,
+    )
+    for node in program.graph_module.graph.nodes:
+        if node.op == "get_attr":
+            out.constants[node.name] = getattr(program.graph_module, str(node.target), None)
     for spec in program.graph_signature.input_specs:
         name, target = spec.arg.name, spec.target
         if spec.kind is InputKind.PARAMETER and target is not None:
@@ -100,12 +115,12 @@ def describe(program: ExportedProgram, owner: nn.Module | None) -> Capture:
         elif spec.kind is InputKind.BUFFER and target is not None and is_state(target):
             out.states[name] = first.get(target, target)
         elif spec.kind in (InputKind.BUFFER, InputKind.CONSTANT_TENSOR) and target is not None:
-            out.constants[name] = _numbers(tensors.get(target))
+            out.constants[name] = numbers(tensors.get(target))
     return out
 
 
 def is_state(name: str) -> bool:
-    """Whether a buffer is a statistic that moves with the parameters, not a constant of the architecture.
+    """Return whether a buffer is a statistic that moves with the parameters, not a constant of the architecture.
 
     Args:
         name: Buffer name.
@@ -113,20 +128,35 @@ def is_state(name: str) -> bool:
     return any(fnmatch(name, pattern) for pattern in STATE_PATTERNS)
 
 
-def _numbers(x: Tensor | None) -> Tensor | None:
+def numbers(x: Tensor | None) -> Tensor | None:
+    """Return the numbers of a tensor, ``None`` if it has none.
+
+    Args:
+        x: A tensor, which may be on the meta device.
+    """
     if x is None or x.is_meta or type(x).__name__ == "FakeTensor":
         return None
     return x.detach()
 
 
-def _aliases(owner: nn.Module | None, tensors: dict[str, Tensor]) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
-    named = dict(tensors)
-    if owner is not None:
-        named = dict(owner.named_parameters(remove_duplicate=False)) | dict(owner.named_buffers(remove_duplicate=False))
+def named_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return every parameter and buffer under each of its names.
+
+    Args:
+        model: Any module.
+    """
+    buffers = dict(model.named_buffers(remove_duplicate=False))
+    return dict(model.named_parameters(remove_duplicate=False)) | buffers
+
+
+def aliases(named: dict[str, Tensor]) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:
+    """Return the first name of every tensor, and the pairs ``(name, first name)`` of tied ones.
+
+    Args:
+        named: Tensors by name.
+    """
     seen: dict[Any, str] = {}
-    first: dict[str, str] = {}
-    for name, x in named.items():
-        first[name] = seen.setdefault(_identity(x), name)
+    first = {name: seen.setdefault(_identity(x), name) for name, x in named.items()}
     return first, tuple((name, one) for name, one in first.items() if name != one)
 
 

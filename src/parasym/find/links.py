@@ -206,10 +206,10 @@ class Ground:
     def _shifted_links(self, x: Value, out: Value, dim: int, shift: int) -> list[Link]:
         gone: set[Place] = set()
         if self.whole(x, dim) or self.whole(out, dim):
-            if not (self.whole(x, dim) and self.whole(out, dim)):
+            if self.count(x, dim) > 1 or self.count(out, dim) > 1:
                 return []
             match = {0: 0}
-            gone = {(dim, 0)} if x.shape[dim] < out.shape[dim] else set()
+            gone = {(dim, 0)} if x.shape[dim] < out.shape[dim] or out.shape[dim] == 1 else set()
         else:
             starts = {term.start: j for j, term in enumerate(self.types.terms(out, dim))}
             match = {

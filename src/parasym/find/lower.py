@@ -30,7 +30,7 @@ _RANDOM = {
     "empty",
     "empty_like",
 }
-_VIEWS = {
+_VIEWS = {"_unsafe_view", "as_strided", "split_with_sizes", "view_as_real", "view_as_complex", 
     "view",
     "reshape",
     "transpose",
@@ -61,7 +61,7 @@ class Lowered:
 
 
 def needs_functionalization(graph: fx.Graph) -> bool:
-    """Whether an operation writes into a tensor of which views exist, so that the graph must be rewritten first.
+    """Return whether an operation writes into a tensor of which views exist, so that the graph must be rewritten first.
 
     Args:
         graph: A graph of ATen operations.
@@ -103,7 +103,7 @@ class _Lowering:
         if node.op == "placeholder":
             self.env[node] = self._input(node)
         elif node.op == "get_attr":
-            data = getattr(self.capture.program.graph_module, str(node.target), None)
+            data = self.capture.constants.get(node.name)
             self.env[node] = self._constant(data) if isinstance(data, Tensor) else data
         elif node.op == "output":
             fx.map_arg(node.args, self._output)
@@ -113,9 +113,8 @@ class _Lowering:
                 self.env[node.args[0]] = self.env[node]
 
     def _output(self, node: fx.Node) -> None:
-        mutations = {spec.arg.name for spec in self.capture.program.graph_signature.output_specs if spec.target is not None}
         value = self.env.get(node)
-        if isinstance(value, Value) and node.name not in mutations:
+        if isinstance(value, Value) and node.name not in self.capture.updates:
             self.builder.program.outputs.append(value)
 
     def _input(self, node: fx.Node) -> Any:
@@ -139,6 +138,8 @@ class _Lowering:
 
     def _call(self, node: fx.Node) -> Any:
         name = _name(node)
+        args: Any
+        kwargs: Any
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self.env[n])
         if name == "getitem":
             return args[0][args[1]] if isinstance(args[0], tuple | list) else args[0]
@@ -214,8 +215,9 @@ class _Lowering:
 
 
 def _without_dead_code(program: Program) -> Program:
-    """Drop instructions whose results nobody reads."""
+    """Drop instructions whose results nobody reads. A pin reads: what an operation without a rule sees must not move."""
     alive = {v.index for v in program.outputs}
+    alive |= {x.index for step in program.code if isinstance(step, Pin) for x in step.xs}
     kept = []
     changed = True
     while changed:  # loops may bring an earlier instruction back to life
@@ -232,13 +234,14 @@ def _without_dead_code(program: Program) -> Program:
                     alive |= new
                     changed = changed or bool(program.loops)
     written = {id(step) for step in kept}
-    code = [s for s in program.code if id(s) in written or (isinstance(s, Pin) and any(x.index in alive for x in s.xs))]
+    code = [s for s in program.code if id(s) in written or isinstance(s, Pin)]
     return Program(program.values, code, program.outputs, program.loops, program.tags)
 
 
 def _one_leaf_per_tensor(program: Program) -> Program:
     """Write ``buffer + number`` as a sum where the buffer is also read in another way."""
-    used = {x.index for step in program.code for x in (*operands(step), *((result(step),) if result(step) else ()))}
+    touched = (x for step in program.code for x in (*operands(step), result(step)))
+    used = {x.index for x in touched if x is not None}
     leaves: dict[str, list[Value]] = {}
     for value in program.values:
         if value.leaf and value.index in used:

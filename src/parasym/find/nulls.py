@@ -24,6 +24,7 @@ from parasym.rules.program import (
     Value,
     operands,
     result,
+    segments,
 )
 
 Nulls = list[frozenset[Place]]
@@ -65,13 +66,16 @@ class NullDirections:
             if out is None or isinstance(step, Pin):
                 self._blocked.add(x.index)
                 continue
+            if isinstance(step, Slice) and {link.out_cell for link in links} != set(self.ground.cells(step.out)):
+                self._blocked.add(x.index)
+                continue
             reached = set()
             for link in links:
                 reached.add(link.x_cell)
                 behind = self.of(out, link.out_cell)
                 mine = own_nulls(self.ground, step, link)
                 if mine is None:
-                    mine = None if behind is None else [k for b in behind if (k := pull(step, operand, link, b)) is not None]
+                    mine = None if behind is None else [k for b in behind if (k := pull(self.ground, step, operand, link, b)) is not None]
                 self._meet((x.index, link.x_cell), mine)
             if not isinstance(step, Slice):
                 self._block_unreached(x, reached)
@@ -103,10 +107,13 @@ def own_nulls(ground: Ground, step: Instruction, link: Link) -> Nulls | None:
     return [frozenset((a, k) for a in step.dims for k in range(len(ground.wires(step.x, a, link.x_cell[a]))))]
 
 
-def pull(step: Instruction, operand: int, link: Link, behind: frozenset[Place]) -> frozenset[Place] | None:
+def pull(
+    ground: Ground, step: Instruction, operand: int, link: Link, behind: frozenset[Place]
+) -> frozenset[Place] | None:
     """Return along which places a shift of an operand must be constant to be constant along ``behind`` in the output.
 
     Args:
+        ground: Types and places.
         step: The instruction.
         operand: Which operand is shifted.
         link: A cell of the operand and one of the output.
@@ -117,7 +124,9 @@ def pull(step: Instruction, operand: int, link: Link, behind: frozenset[Place]) 
     """
     back = {target: place for place, target in link.places.items()}
     mine = frozenset(back[p] for p in behind if p in back)
-    if isinstance(step, Reshape | Slice | Cat):
+    if isinstance(step, Reshape):
+        return mine | _merged(ground, step, link, {axis for axis, _ in behind - set(link.places.values())})
+    if isinstance(step, Slice | Cat):
         return mine if len(mine) == len(behind) else None
     spec = letters_of(step)
     if spec is None:
@@ -131,7 +140,7 @@ def pull(step: Instruction, operand: int, link: Link, behind: frozenset[Place]) 
         other = spec.letters[1 - operand]
         return mine if step.x is not step.y and not letters & set(other) else None
     if isinstance(step, Fixed):
-        return _pull_fixed(step, link, behind, mine)
+        return _pull_fixed(ground, step, link, behind, mine)
     if isinstance(step, Pointwise):
         if step.fn in (Fn.ADD, Fn.LINEAR):
             return mine
@@ -141,19 +150,31 @@ def pull(step: Instruction, operand: int, link: Link, behind: frozenset[Place]) 
     return None
 
 
-def _pull_fixed(step: Fixed, link: Link, behind: frozenset[Place], mine: frozenset[Place]) -> frozenset[Place] | None:
+def _everywhere(ground: Ground, value: Value, cell: Cell, axes: set[int]) -> frozenset[Place]:
+    return frozenset((a, k) for a in axes for k in range(len(ground.wires(value, a, cell[a]))))
+
+
+def _merged(ground: Ground, step: Reshape, link: Link, axes: set[int]) -> frozenset[Place]:
+    """Return all places of what a reshape merged into these axes: constant along all of them is constant along each."""
+    runs = [ins for ins, outs in segments(step.x.shape, step.out.shape) if axes & set(outs)]
+    return _everywhere(ground, step.x, link.x_cell, {a for ins in runs for a in ins})
+
+
+def _pull_fixed(
+    ground: Ground, step: Fixed, link: Link, behind: frozenset[Place], mine: frozenset[Place]
+) -> frozenset[Place] | None:
     if step.fn != "linear":
         return None
     kept_out = {out for _, out in step.kept}
-    inside = {p for p in behind if p[0] in kept_out}
-    if inside == behind:
+    if all(axis in kept_out for axis, _ in behind):
         return mine
     wide = {a for a, n in enumerate(step.out.shape) if a not in kept_out and n > 1}
-    if not step.averaging or {a for a, _ in behind} - kept_out != wide:
+    if not step.averaging or not behind >= _everywhere(ground, step.out, link.out_cell, wide):
+        return None
+    if any(ground.count(step.out, a) > 1 for a in wide):
         return None
     kept_x = {x for x, _ in step.kept}
     lost = {a for a, n in enumerate(step.x.shape) if a not in kept_x and n > 1}
-    # A pinned axis is a single wire, so its place is (axis, 0); anything finer is left out.
-    if any(link.x_cell[a] for a in lost):
+    if any(ground.count(step.x, a) > 1 for a in lost):
         return None
-    return frozenset(back for back in mine) | frozenset((a, 0) for a in lost)
+    return mine | _everywhere(ground, step.x, link.x_cell, lost)

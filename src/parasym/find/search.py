@@ -1,6 +1,5 @@
 """Finds the parameter symmetry of a model: symmetry inference as type inference."""
 
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +7,11 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from parasym.find.assemble import Assembly
-from parasym.find.capture import Capture, capture, describe
+from parasym.find.capture import Capture, export
 from parasym.find.exchange import exchanges
 from parasym.find.links import Ground
 from parasym.find.lower import Lowered, lower, needs_functionalization
+from parasym.find.trace import Untraceable, trace
 from parasym.find.translation import translations
 from parasym.find.typing import infer_types
 from parasym.symmetry import Symmetry
@@ -50,23 +50,41 @@ def find(model: nn.Module | ExportedProgram, args: tuple[Any, ...] = (), kwargs:
     References:
         Hecht-Nielsen 1990; Chen, Lu, Hecht-Nielsen 1993; Kunin et al. Neural mechanics. ICLR 2021.
     """
-    captured = capture(model, args, kwargs)
+    return solve(*lowered_model(model, args, kwargs))
+
+
+def lowered_model(
+    model: nn.Module | ExportedProgram, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None
+) -> tuple[Capture, Lowered]:
+    """Return a model as a program, by the cheapest capture whose operations all have rules.
+
+    Args:
+        model: Any module or an exported program.
+        args: Example inputs.
+        kwargs: Example keyword inputs.
+
+    Raises:
+        CaptureError: If the model cannot be exported.
+    """
+    if isinstance(model, nn.Module):
+        try:
+            traced = trace(model, args, kwargs)
+            if not needs_functionalization(traced.graph):
+                lowered = lower(traced)
+                if not lowered.uncovered:
+                    return traced, lowered
+        except Untraceable:
+            pass
+    captured = export(model, args, kwargs)
     if needs_functionalization(captured.graph):
-        captured = _decomposed(captured, model, core=False)
+        captured = export(model, args, kwargs, level="functional")
     lowered = lower(captured)
     if lowered.uncovered:
-        second = _decomposed(captured, model, core=True)
+        second = export(model, args, kwargs, level="core")
         again = lower(second)
         if len(again.uncovered) < len(lowered.uncovered):
-            captured, lowered = second, again
-    return solve(captured, lowered)
-
-
-def _decomposed(captured: Capture, model: nn.Module | ExportedProgram, *, core: bool) -> Capture:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        program = captured.program.run_decompositions() if core else captured.program.run_decompositions({})
-    return describe(program, model if isinstance(model, nn.Module) else None)
+            return second, again
+    return captured, lowered
 
 
 def solve(captured: Capture, lowered: Lowered) -> Symmetry:

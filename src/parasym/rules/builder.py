@@ -133,9 +133,21 @@ class Builder:
         left, right = inputs.split(",")
         size = dict(zip(left, x.shape, strict=True)) | dict(zip(right, y.shape, strict=True))
         value = self.value([size[c] for c in out])
+        x, left = self._unpermuted(x, left)
+        y, right = self._unpermuted(y, right)
         letters = [tuple(ord(c) for c in part) for part in (left, right, out)]
         self.emit(Contract(x, y, value, *letters))
         return value
+
+    def _unpermuted(self, x: Value, letters: str) -> tuple[Value, str]:
+        """Return what was transposed and its letters: a contraction does not care for the order of axes."""
+        step = self.producers.get(x.index)
+        if not isinstance(step, Permute) or x.index in self.program.loops:
+            return x, letters
+        before = [""] * len(letters)
+        for letter, source in zip(letters, step.order, strict=True):
+            before[source] = letter
+        return self._unpermuted(step.x, "".join(before))
 
     def reduce(self, fn: str, x: Value, dims: Sequence[int], *, keepdim: bool = False) -> Value:
         """Return ``x`` reduced over ``dims``; ``fn`` is ``sum``, ``mean``, ``max`` or ``generic``."""

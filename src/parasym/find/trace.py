@@ -1,0 +1,153 @@
+"""A fast capture: one forward pass on tensors without numbers, written down operation by operation.
+
+``torch.export`` does the same with many checks and takes several times as long. The graph made here is used only if
+rules cover all of it; in every other case (an uncovered operation, writes into views, Python that needs numbers) the
+model is exported, and what export says holds.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from parasym.find.capture import Capture, aliases, is_state, named_tensors, numbers
+
+
+class Untraceable(Exception):
+    """The model must be exported instead."""
+
+
+def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> Capture:
+    """Return a model as a graph, from one pass on fake tensors; the model is left as it was.
+
+    Args:
+        model: Any module.
+        args: Example inputs; only their shapes and types matter.
+        kwargs: Example keyword inputs.
+
+    Raises:
+        Untraceable: If the pass fails or does something that only ``torch.export`` can handle.
+    """
+    named = named_tensors(model)
+    first, tied = aliases(named)
+    recorder = _Recorder()
+    out = Capture(recorder.graph, shapes={k: tuple(v.shape) for k, v in named.items()}, tied=tied)
+    try:
+        with _untouched(model), warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            fakes = {name: recorder.fake(named[name]) for name in dict.fromkeys(first.values())}
+            for name, fake in fakes.items():
+                _name_placeholder(out, recorder.placeholder(fake), name, named[name])
+            inputs = pytree.tree_map(lambda x: recorder.input(x) if isinstance(x, Tensor) else x, (args, dict(kwargs or {})))
+            every = {name: fakes[one] for name, one in first.items()}
+            with recorder.mode, recorder:
+                result = torch.func.functional_call(model, every, *inputs, tie_weights=False)
+    except Exception as error:
+        raise Untraceable from error
+    leaves = pytree.tree_leaves(result)
+    if any(not isinstance(x, Tensor | int | float | bool | str | type(None)) for x in leaves):
+        raise Untraceable
+    recorder.graph.output(tuple(recorder.node(x) for x in leaves if isinstance(x, Tensor)))
+    out.constants |= recorder.constants
+    return out
+
+
+def _name_placeholder(out: Capture, node: fx.Node, name: str, tensor: Tensor) -> None:
+    if isinstance(tensor, nn.Parameter):
+        out.parameters[node.name] = name
+    elif is_state(name):
+        out.states[node.name] = name
+    else:
+        out.constants[node.name] = numbers(tensor)
+
+
+@contextmanager
+def _untouched(model: nn.Module) -> Iterator[None]:
+    """Keep attributes that ``forward`` sets, such as caches, from outliving the pass, and use no fused kernels."""
+    before = [(module, dict(module.__dict__), dict(module._buffers)) for module in model.modules()]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for module, attributes, buffers in before:
+            module.__dict__.clear()
+            module.__dict__.update(attributes)
+            module._buffers.clear()
+            module._buffers.update(buffers)
+
+
+class _Recorder(TorchDispatchMode):
+    """Writes every operation into a graph."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.graph = fx.Graph()
+        self.mode = FakeTensorMode()
+        self.constants: dict[str, Tensor | None] = {}
+        self._nodes: dict[int, fx.Node] = {}
+        self._alive: list[Any] = []
+
+    def fake(self, x: Tensor) -> Tensor:
+        """Return ``x`` without its numbers."""
+        return x if isinstance(x, FakeTensor) else self.mode.from_tensor(x)
+
+    def input(self, x: Tensor) -> Tensor:
+        """Return a model input without its numbers, known to the graph."""
+        fake = self.fake(x)
+        self.placeholder(fake)
+        return fake
+
+    def placeholder(self, fake: Tensor) -> fx.Node:
+        """Return a new placeholder for a tensor."""
+        node = self.graph.placeholder(f"input_{len(self._alive)}")
+        self._remember(node, fake)
+        return node
+
+    def node(self, x: Tensor) -> fx.Node:
+        """Return the node of a tensor; one that no operation has made is a constant."""
+        if id(x) in self._nodes:
+            return self._nodes[id(x)]
+        node = self.graph.get_attr(f"constant_{len(self._alive)}")
+        self.constants[node.name] = numbers(x)
+        self._remember(node, x)
+        return node
+
+    def _remember(self, node: fx.Node, x: Any) -> None:
+        node.meta["val"] = x
+        if isinstance(x, Tensor):
+            self._nodes[id(x)] = node
+        self._alive.append(x)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: D105
+        kwargs = kwargs or {}
+        real = pytree.tree_map(lambda x: self.fake(x) if isinstance(x, Tensor) else x, (args, kwargs))
+        out = func(*real[0], **real[1])
+        if not any(isinstance(x, Tensor) for x in pytree.tree_leaves(out)):
+            return out
+        nodes = pytree.tree_map(lambda x: self.node(x) if isinstance(x, Tensor) else x, (args, kwargs))
+        node = self.graph.call_function(func, tuple(nodes[0]), dict(nodes[1]))
+        written = next((x for x in pytree.tree_leaves(args) if x is out), None)
+        node.meta["val"] = out
+        self._alive.append(out)
+        if written is not None or isinstance(out, Tensor):
+            self._nodes[id(out)] = node
+            return out
+        for k, part in enumerate(out):
+            if isinstance(part, Tensor):
+                self._remember(self.graph.call_function(_getitem, (node, k)), part)
+        return out
+
+
+def _getitem(values: Any, index: int) -> Any:
+    return values[index]
+
+
+_getitem.__name__ = "getitem"
