@@ -314,6 +314,8 @@ class Carriers:
         gone = [letter for letter in mine if letter not in spec.out]
         if any(self.ground.count(x, mine.index(letter)) > 1 for letter in gone):
             return None
+        if any(letter not in theirs for letter in gone):
+            return None
         if moved is not None and len(gone) == 1 and (y.index, theirs.index(gone[0])) in self._sums:
             return moved
         letters = {mine[axis] for axis, _ in c.at}

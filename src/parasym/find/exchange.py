@@ -123,7 +123,8 @@ class Fingerprints:
         if isinstance(step, Reduce):
             if len(rows) > 1 and step.fn in ("sum", "mean"):
                 self.sums[out.index, cell] = [[(row[0], "")] for row in rows]
-            return ("reduce", step.fn, step.dims, step.x.shape if step.fn == "mean" else ""), True, [(row[0], "") for row in rows]
+            which = step.x.shape if step.fn in ("sum", "mean") else tag
+            return ("reduce", step.fn, step.dims, which), True, [(row[0], "") for row in rows]
         if isinstance(step, Normalize):
             others = [
                 c for c in self.ground.cells(step.x) if all(c[a] == cell[a] for a in range(len(cell)) if a not in step.dims)
@@ -186,8 +187,9 @@ class Fingerprints:
         return hash((prints[child], how))
 
     def outputs(self, prints: dict[Node, int]) -> list[int]:
-        """Return the fingerprints of all outputs, in order."""
-        return [prints[v.index, cell] for v in self.program.outputs for cell in self.ground.cells(v)]
+        """Return the fingerprints of all outputs, and of all that an operation without a rule sees, in order."""
+        seen = [v for step in self.program.code if isinstance(step, Pin) for v in step.xs]
+        return [prints[v.index, cell] for v in (*self.program.outputs, *seen) for cell in self.ground.cells(v)]
 
     def walk(self, roots: list[Child], prints: dict[Node, int]) -> list[Node]:
         """Return the parameter cells below a summand, in an order that two equal summands share.

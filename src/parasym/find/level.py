@@ -42,7 +42,10 @@ def _touched(step: Instruction) -> list[tuple]:
         return [(step.out, a) for a, n in enumerate(bearing) if n > 1]
     if isinstance(step, Contract):
         shared = set(step.x_letters) & set(step.y_letters) & set(step.out_letters)
-        return [(step.out, a) for a, letter in enumerate(step.out_letters) if letter in shared]
+        summed = set(step.x_letters) ^ set(step.y_letters)
+        mine = ((step.x, step.x_letters), (step.y, step.y_letters))
+        alone = [(v, a) for v, letters in mine for a, c in enumerate(letters) if c in summed - set(step.out_letters)]
+        return [*((step.out, a) for a, letter in enumerate(step.out_letters) if letter in shared), *alone]
     if isinstance(step, Reduce):
         if step.fn in ("sum", "mean"):
             return [(step.x, a) for a in step.dims]

@@ -160,6 +160,8 @@ class _Lowering:
             out = rule.lower(self.builder, *args, **kwargs)
         except Unsupported as error:
             return self._opaque(node, args, kwargs, f"its rule does not cover {error}")
+        except (TypeError, ValueError, IndexError, AttributeError, StopIteration, RuntimeError) as error:
+            return self._opaque(node, args, kwargs, f"its rule fails: {type(error).__name__}: {error}")
         return self._checked(node, args, kwargs, out, example)
 
     def _checked(self, node: fx.Node, args: Any, kwargs: Any, out: Any, example: Any) -> Any:

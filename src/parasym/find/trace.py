@@ -70,18 +70,29 @@ def _name_placeholder(out: Capture, node: fx.Node, name: str, tensor: Tensor) ->
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
     """Keep attributes that ``forward`` sets, such as caches, from outliving the pass, and use no fused kernels."""
-    before = [(module, dict(module.__dict__), dict(module._buffers)) for module in model.modules()]
+    # Lists are copied because recurrent layers keep their weights in one, and every table of tensors because a module
+    # that is reached by two names is not restored by functional_call.
+    before = [
+        (
+            module,
+            {k: list(v) if type(v) is list else v for k, v in module.__dict__.items()},
+            dict(module._parameters),
+            dict(module._buffers),
+        )
+        for module in model.modules()
+    ]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fast)
-        for module, attributes, buffers in before:
+        for module, attributes, parameters, buffers in before:
             module.__dict__.clear()
             module.__dict__.update(attributes)
-            module._buffers.clear()
-            module._buffers.update(buffers)
+            for table, contents in ((module._parameters, parameters), (module._buffers, buffers)):
+                table.clear()
+                table.update(contents)
 
 
 class _Recorder(TorchDispatchMode):

@@ -90,7 +90,7 @@ def output_error(base: list[Tensor], moved: list[Tensor]) -> float:
 
 def _largest(a: Tensor) -> float:
     finite = a[a.isfinite()]
-    return float(finite.abs().max()) if finite.numel() else 0.0
+    return float(finite.detach().abs().max()) if finite.numel() else 0.0
 
 
 def _difference(a: Tensor, b: Tensor) -> float:

@@ -1,0 +1,73 @@
+"""Capturing a model leaves it as it was, and both captures tell the same."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from parasym.core import CaptureError
+from parasym.find import find
+from parasym.find.capture import export
+from parasym.find.lower import lower
+from parasym.find.search import solve
+from parasym.find.trace import Untraceable, trace
+from parasym.symmetry import group_name
+from parasym.zoo import ZOO
+
+
+class Shared(nn.Module):
+    """One layer under two names, weights tied to another, an attribute that forward sets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Linear(4, 4)
+        self.again, self.last, self.seen = self.first, nn.Linear(4, 4), None
+        self.last.weight = self.first.weight
+        self.norm = nn.BatchNorm1d(4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.seen = self.first(x)
+        return self.last(self.norm(self.again(self.seen.tanh())))
+
+
+@pytest.mark.parametrize("train", [True, False])
+@pytest.mark.parametrize("build", [Shared, lambda: nn.Sequential(nn.LSTM(4, 3), nn.Identity())])
+def test_the_model_is_left_as_it_was(build: type[nn.Module], train: bool):
+    model = build().train(train)
+    tensors = [*model.parameters(), *model.buffers()]
+    before = {name: x.clone() for name, x in model.state_dict().items()}
+    attributes = {name: dict(module.__dict__) for name, module in model.named_modules()}
+    find(model, (torch.zeros(3, 4),))
+    assert all(a is b for a, b in zip(tensors, [*model.parameters(), *model.buffers()], strict=True))
+    assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
+    for name, module in model.named_modules():
+        assert module.__dict__.keys() == attributes[name].keys()
+    if isinstance(model, Shared):
+        assert model.seen is None
+    assert model.training is train
+    if build is not Shared:
+        assert all(type(w) is nn.Parameter for w in model[0]._flat_weights)
+
+
+@pytest.mark.parametrize("entry", ZOO, ids=lambda e: e.name)
+def test_trace_and_export_agree(entry):
+    model, args = entry.model(), entry.inputs(torch.Generator().manual_seed(0))
+    try:
+        traced = trace(model, args, None)
+    except Untraceable:
+        pytest.fail("the fast capture does not reach this model")
+    lowered = lower(traced)
+    if lowered.uncovered:
+        assert {item.operation for item in lowered.uncovered} <= {"aten.mkldnn_rnn_layer.default", "aten.gru.input"}
+        return
+    exported = export(model, args, None, level="functional")
+    ours, theirs = solve(traced, lowered), solve(exported, lower(exported))
+    assert sorted(map(group_name, ours.factors)) == sorted(map(group_name, theirs.factors))
+
+
+def test_a_model_that_branches_on_data_says_so():
+    class Branch(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(CaptureError, match="must not branch on the values"):
+        find(Branch(), (torch.zeros(3),))
