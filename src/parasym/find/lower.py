@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, fx
 
+from parasym.core import CaptureError
 from parasym.find.capture import Capture
 from parasym.rules import BY_NAME, Builder, Program, Unsupported, Value
 from parasym.rules.program import Fn, Kind, Pin, Pointwise, operands, result
@@ -114,6 +115,7 @@ class _Lowering:
 
     def _output(self, node: fx.Node) -> None:
         value = self.env.get(node)
+        value = value.pair if isinstance(value, ComplexValue) else value
         if isinstance(value, Value) and node.name not in self.capture.updates:
             self.builder.program.outputs.append(value)
 
@@ -301,6 +303,11 @@ def _shape(x: Tensor) -> tuple[int, ...]:
 
 def _hint(x: Any) -> Any:
     if isinstance(x, torch.SymInt):
+        if x.node.hint is None:
+            raise CaptureError(
+                "The length of an axis depends on the values of a tensor (as in `x[mask]` or `nonzero`), so its channels "
+                "cannot be told apart. Use torch.where, or multiply by the mask, to keep the shape."
+            )
         return int(x.node.hint)
     if isinstance(x, torch.SymFloat):
         return float(x.node.hint)

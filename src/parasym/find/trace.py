@@ -34,6 +34,8 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
     Raises:
         Untraceable: If the pass fails or does something that only ``torch.export`` can handle.
     """
+    if any(isinstance(module, nn.RNNBase) for module in model.modules()):
+        raise Untraceable  # a pass unrolls a recurrence, which export keeps as one operation
     named = named_tensors(model)
     first, tied = aliases(named)
     recorder = _Recorder()
