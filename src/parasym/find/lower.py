@@ -50,6 +50,9 @@ _VIEWS = {"_unsafe_view", "as_strided", "split_with_sizes", "view_as_real", "vie
     "flatten",
     "unflatten",
     "detach",
+    "dropout",  # these return their operand where they do nothing
+    "feature_dropout",
+    "alpha_dropout",
 }
 
 
@@ -72,11 +75,20 @@ def needs_functionalization(graph: fx.Graph) -> bool:
             target = node.args[0]
             if not isinstance(target, fx.Node):
                 return True
-            written_view = target.op == "call_function" and (_name(target) in _VIEWS or _name(target) == "getitem")
-            viewed = any(user is not node and user.op == "call_function" and _name(user) in _VIEWS for user in target.users)
+            written_view = target.op == "call_function" and (_is_view(target) or _name(target) == "getitem")
+            viewed = any(user is not node and user.op == "call_function" and _is_view(user) for user in target.users)
             if written_view or viewed:
                 return True
     return False
+
+
+def _is_view(node: fx.Node) -> bool:
+    """Return whether the result of an operation may share memory with its operand."""
+    if _name(node) in _VIEWS:
+        return True
+    target = node.target
+    shares = isinstance(target, torch._ops.OpOverload) and not target._schema.is_mutable
+    return shares and any(out.alias_info is not None for out in target._schema.returns)
 
 
 def lower(capture: Capture) -> Lowered:
@@ -162,6 +174,9 @@ class _Lowering:
             out = rule.lower(self.builder, *args, **kwargs)
         except Unsupported as error:
             return self._opaque(node, args, kwargs, f"its rule does not cover {error}")
+        except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, StopIteration) as error:
+            # Operations have overloads without number; one that a rule was not written for is pinned, not guessed.
+            return self._opaque(node, args, kwargs, f"its rule does not cover these arguments ({error})")
         except (TypeError, ValueError, IndexError, AttributeError, StopIteration, RuntimeError) as error:
             return self._opaque(node, args, kwargs, f"its rule fails: {type(error).__name__}: {error}")
         return self._checked(node, args, kwargs, out, example)
@@ -178,6 +193,9 @@ class _Lowering:
             return out
         if any(f != e for f, e in zip(found[:1], expected[:1], strict=True)):
             return self._opaque(node, args, kwargs, f"its rule expected shape {found[0]} but the graph says {expected[0]}")
+        if isinstance(out, Value) and out.real and isinstance(example, Tensor) and not _is_real(example):
+            if any(v.real for v in _values((args, kwargs))):  # rounded to whole numbers, by a cast
+                return self.builder.pointwise(Fn.GENERIC, out, real=False)
         return out
 
     def _fold(self, node: fx.Node, name: str, args: Any, kwargs: Any) -> Any:

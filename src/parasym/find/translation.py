@@ -28,7 +28,9 @@ def translations(ground: Ground, leaves: list[Value]) -> list[Factor]:
     free: Free = set()
     known: set[tuple[str, tuple[int, ...]]] = set()
     exchanged: set[tuple[str, ...]] = set()
-    for here in (ground, PositionsWhole(ground.types), AllWhole(ground.types)):
+    split = any(ground.count(v, a) > 1 for v in ground.types.program.values for a in range(len(v.shape)))
+    others = (PositionsWhole(ground.types), AllWhole(ground.types)) if split else ()
+    for here in (ground, *others):
         nulls = NullDirections(here)
         found = [f for v in leaves if v.kind is Kind.PARAMETER for f in _null_factors(here, nulls, v, free)]
         factors += [f for f in found if _extent(f) not in known]

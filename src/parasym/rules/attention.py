@@ -30,6 +30,8 @@ def _attention(
         k, v = (_repeat_heads(b, x, q.shape[-3] // x.shape[-3]) for x in (k, v))
     lead = "abcdefgh"[: len(q.shape) - 2]
     scores = b.contract(q, k, f"{lead}td,{lead}sd->{lead}ts")
+    if causal:
+        scores = b.add(scores, b.pointwise(Fn.GENERIC, b.earlier(*scores.shape[-2:])))
     if mask is not None:
         if mask.real:
             scores = b.add(scores, mask)
@@ -46,7 +48,8 @@ def _repeat_heads(b: Builder, x: Value, times: int) -> Value:
 
 def _with_log(b: Builder, q: Value, k: Value, v: Value, *args: object, **kwargs: object) -> tuple[Value, Value]:
     mask = next((a for a in (*args, *kwargs.values()) if isinstance(a, Value)), None)
-    out = _attention(b, q, k, v, mask)
+    causal = any(a is True for a in (*args, *kwargs.values()))
+    out = _attention(b, q, k, v, mask, causal=causal, enable_gqa=True)
     log = b.value(q.shape[:-1])
     b.pin(log)
     return out, log

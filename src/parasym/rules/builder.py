@@ -29,6 +29,7 @@ from parasym.rules.program import (
     result,
     segments,
 )
+from parasym.rules.rule import Unsupported
 
 # An epsilon this small drowns in rounding next to every variance above 1e-8, in float64 too. BatchNorm refuses
 # an epsilon of exactly zero in train mode.
@@ -57,6 +58,18 @@ class Builder:
     def begin(self, tag: str) -> None:
         """Say which operation the instructions to come belong to."""
         self.tag, self._tagged = tag, len(self.program.code)
+
+    def by(self, *indices: Value) -> None:
+        """Say which entries the operation looks up: look-ups of other entries are other functions."""
+        for x in indices:
+            known = x.kind is Kind.CONSTANT and x.data is not None
+            self.tag += f" by {hash(x.data.cpu().numpy().tobytes()) if known and x.data is not None else x.index}"
+
+    def earlier(self, queries: int, keys: int) -> Value:
+        """Return which keys come no later than each query, as a constant; its numbers are not known if it is large."""
+        small = queries * keys <= 1 << 22
+        data = torch.ones(queries, keys, dtype=torch.bool).tril() if small else None
+        return self.constant(data, (queries, keys), real=False)
 
     def emit(self, step: Instruction) -> None:
         """Append an instruction."""
@@ -131,13 +144,24 @@ class Builder:
         """Return an einsum of two operands, such as ``"bi,oi->bo"``."""
         inputs, out = spec.split("->")
         left, right = inputs.split(",")
-        size = dict(zip(left, x.shape, strict=True)) | dict(zip(right, y.shape, strict=True))
+        ours, theirs = dict(zip(left, x.shape, strict=True)), dict(zip(right, y.shape, strict=True))
+        size = {c: max(n, theirs.get(c, n)) for c, n in ours.items()} | {c: n for c, n in theirs.items() if c not in ours}
+        for part, operand in ((left, x), (right, y)):
+            if any(n not in (1, size[c]) for c, n in zip(part, operand.shape, strict=True)):
+                raise Unsupported(f"a contraction {spec} of shapes {x.shape} and {y.shape}")
         value = self.value([size[c] for c in out])
+        x, left = self._unspread(x, left, size)
+        y, right = self._unspread(y, right, size)
         x, left = self._unpermuted(x, left)
         y, right = self._unpermuted(y, right)
         letters = [tuple(ord(c) for c in part) for part in (left, right, out)]
         self.emit(Contract(x, y, value, *letters))
         return value
+
+    def _unspread(self, x: Value, letters: str, size: dict[str, int]) -> tuple[Value, str]:
+        """Drop the axes of length one that are broadcast against a longer one."""
+        kept = [k for k, c in enumerate(letters) if x.shape[k] == size[c]]
+        return self.reshape(x, [x.shape[k] for k in kept]), "".join(letters[k] for k in kept)
 
     def _unpermuted(self, x: Value, letters: str) -> tuple[Value, str]:
         """Return what was transposed and its letters: a contraction does not care for the order of axes."""
@@ -196,6 +220,8 @@ class Builder:
         """Return ``x`` in another shape."""
         if tuple(shape) == x.shape:
             return x
+        if prod(shape) != prod(x.shape):
+            raise Unsupported(f"a reshape of {x.shape} to {tuple(shape)}")
         key = (x.index, tuple(shape))
         if key not in self._reshaped:
             folded = self._folded(x, lambda data: data.reshape(tuple(shape)))
@@ -301,4 +327,4 @@ def x_ndim(x: Value) -> int:
 
 
 def _is_number(x: Operand) -> bool:
-    return not isinstance(x, Value) or (x.kind is Kind.CONSTANT and x.shape == ())
+    return not isinstance(x, Value)

@@ -70,6 +70,9 @@ def _transposed(
 ) -> Value:
     r""":math:`y_{g o} = \mathrm{fold}\bigl(\sum_i W_{g i o k} x_{g i p}\bigr) + b_{go}`."""
     n = len(weight.shape) - 2
+    if len(x.shape) == n + 1:
+        out = _transposed(b, b.reshape(x, [1, *x.shape]), weight, bias, stride, padding, output_padding, groups, dilation)
+        return b.reshape(out, out.shape[1:])
     batch, channels, *space = x.shape
     outputs, kernel = weight.shape[1], list(weight.shape[2:])
     numbers = zip(space, kernel, _each(stride, n), _each(padding, n), _each(output_padding, n), _each(dilation, n), strict=True)

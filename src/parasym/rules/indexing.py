@@ -10,12 +10,14 @@ from parasym.rules.rule import Rule, Unsupported
 def _embedding(b: Builder, weight: Value, index: Value, *_: object, **__: object) -> Value:
     """Row ``index`` of a table: the tokens are pinned, the features pass."""
     b.pin(index)
+    b.by(index)
     n = len(index.shape)
     return b.fixed(weight, [*index.shape, weight.shape[1]], [(1, n)], averaging=True)
 
 
 def _index_select(b: Builder, x: Value, dim: int, index: Value) -> Value:
     b.pin(index)
+    b.by(index)
     dim = dim % len(x.shape)
     kept = [(k, k) for k in range(len(x.shape)) if k != dim]
     return b.fixed(x, [*x.shape[:dim], index.shape[0], *x.shape[dim + 1 :]], kept, averaging=True)
@@ -30,6 +32,7 @@ def _index(b: Builder, x: Value, indices: Sequence[Value | None]) -> Value:
     if any(_boolean(i) for i in used):
         raise Unsupported("indexing by a mask, whose length is not known")
     b.pin(*used)
+    b.by(*used)
     shape = _broadcast([i.shape for i in used])
     kept = [k for k in range(len(x.shape)) if k not in where]
     adjacent = where == list(range(where[0], where[-1] + 1))
@@ -56,15 +59,18 @@ def _broadcast(shapes: Sequence[tuple[int, ...]]) -> list[int]:
 
 def _gather(b: Builder, x: Value, dim: int, index: Value, **_: object) -> Value:
     b.pin(index, x)
+    b.by(index)
     return b.fixed(x, index.shape, [])
 
 
 def _index_add(b: Builder, x: Value, dim: int, index: Value, source: Value, *, alpha: float = 1) -> Value:
     """Rows of ``source`` summed into rows of ``x``: a fixed map on ``dim``, a batch elsewhere."""
     b.pin(index)
+    b.by(index)
     dim = dim % len(x.shape)
     kept = [(k, k) for k in range(len(x.shape)) if k != dim]
     spread = b.fixed(source, x.shape, kept)
+    spread = spread if alpha == 1 else b.mul(spread, alpha)
     return b.add(b.fixed(x, x.shape, kept, averaging=True), spread)
 
 

@@ -56,8 +56,27 @@ def _vector_product(b: Builder, x: Value, y: Value) -> Value:
     return b.contract(x, y, f"y,{lead}yz->{lead}z")
 
 
-def _addmm(b: Builder, bias: Value, x: Value, y: Value, **_: object) -> Value:
-    return b.add(_matmul(b, x, y), bias)
+def _addmm(b: Builder, bias: Value, x: Value, y: Value, *, beta: float = 1, alpha: float = 1) -> Value:
+    return _weighted(b, bias, _matmul(b, x, y), beta, alpha)
+
+
+def _addbmm(b: Builder, bias: Value, x: Value, y: Value, *, beta: float = 1, alpha: float = 1) -> Value:
+    """The products are summed over the batch."""
+    return _weighted(b, bias, b.contract(x, y, "bxy,byz->xz"), beta, alpha)
+
+
+def _weighted(b: Builder, bias: Value, product: Value, beta: float, alpha: float) -> Value:
+    product = product if alpha == 1 else b.mul(product, alpha)
+    if beta == 0:
+        return product
+    return b.add(product, bias if beta == 1 else b.mul(bias, beta))
+
+
+def _inner(b: Builder, x: Value, y: Value) -> Value:
+    if not x.shape or not y.shape:
+        return b.mul(x, y)
+    left, right = _LETTERS[: len(x.shape) - 1], _LETTERS[len(x.shape) : len(x.shape) + len(y.shape) - 1]
+    return b.contract(x, y, f"{left}z,{right}z->{left}{right}")
 
 
 def _outer(b: Builder, x: Value, y: Value) -> Value:
@@ -108,8 +127,10 @@ def _expand_dots(parts: list[str], out: str, xs: Sequence[Value]) -> tuple[list[
 
 RULES = (
     Rule(("linear",), _linear),
-    Rule(("matmul", "mm", "bmm", "mv", "dot", "vdot", "inner"), _matmul),
-    Rule(("addmm", "addmv", "baddbmm", "addbmm"), _addmm),
+    Rule(("matmul", "mm", "bmm", "mv", "dot", "vdot"), _matmul),
+    Rule(("inner",), _inner),
+    Rule(("addmm", "addmv", "baddbmm"), _addmm),
+    Rule(("addbmm",), _addbmm),
     Rule(("outer", "ger"), _outer),
     Rule(("bilinear",), _bilinear),
     Rule(("einsum",), _einsum),

@@ -82,7 +82,9 @@ def _pow(b: Builder, x: Operand, exponent: Operand) -> Value:
         exponent = float(exponent.data)
     if isinstance(exponent, Value | complex) or not isinstance(x, Value):
         return b.pointwise(Fn.GENERIC, x, exponent)
-    return b.power(x, Fraction(float(exponent)).limit_denominator(1000))
+    degree = Fraction(float(exponent)).limit_denominator(1000)
+    # A degree that is no such fraction, as pi, would be off by what rounding leaves.
+    return b.power(x, degree) if abs(float(degree) - float(exponent)) < 1e-14 else b.pointwise(Fn.GENERIC, x, exponent)
 
 
 def _prelu(b: Builder, x: Value, weight: Value) -> Value:
@@ -137,14 +139,15 @@ def _glu(b: Builder, x: Value, dim: int = -1) -> Value:
 
 
 def _addcmul(b: Builder, x: Value, y: Value, z: Value, *, value: float = 1) -> Value:
-    return b.add(x, b.mul(y, z))
+    product = b.mul(y, z)
+    return b.add(x, product if value == 1 else b.mul(product, value))
 
 
 def _lerp(b: Builder, x: Value, y: Value, weight: Operand) -> Value:
+    """``(1 - w) x + w y``: the two weights differ, so that the ends may not change places."""
     if isinstance(weight, Value):
-        keep = b.pointwise(Fn.GENERIC, weight)
-        return b.add(b.mul(x, keep), b.mul(y, keep))
-    return b.add(x, y)
+        return b.add(b.mul(x, b.pointwise(Fn.GENERIC, weight)), b.mul(y, b.pointwise(Fn.GENERIC, weight)))
+    return b.add(b.mul(x, 1 - weight), b.mul(y, weight))
 
 
 RULES = (

@@ -23,17 +23,27 @@ def _linear(fn: str) -> Callable[..., Any]:
             return x
         step = b.producers.get(x.index)
         if isinstance(step, Pointwise) and step.fn is Fn.POWER and step.degree == 2:
-            return b.square_sum(step.xs[0], _dims(x, dim), keepdim=keepdim)
+            total = b.square_sum(step.xs[0], _dims(x, dim), keepdim=keepdim)
+            return total if fn == "sum" else _divided(b, total)
         return b.reduce(fn, x, _dims(x, dim), keepdim=keepdim)
 
     return lower
+
+
+def _divided(b: Builder, total: Value) -> Value:
+    """A sum over a number of terms; what tells a mean from a sum is that something was divided."""
+    return b.pointwise(Fn.LINEAR, total, signs=(0,))
 
 
 def _extreme(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False) -> Value:
     return b.reduce("max", x, _dims(x, dim), keepdim=keepdim)
 
 
-def _extreme_with_index(b: Builder, x: Value, dim: int | None = None, keepdim: bool = False) -> Value | tuple[Value, Value]:
+def _extreme_with_index(
+    b: Builder, x: Value, dim: int | Value | None = None, keepdim: bool = False
+) -> Value | tuple[Value, Value]:
+    if isinstance(dim, Value):
+        return b.pointwise(Fn.HOMOGENEOUS, x, dim)
     if dim is None:
         return _extreme(b, x)
     values = b.reduce("max", x, _dims(x, dim), keepdim=keepdim)
@@ -54,6 +64,8 @@ def _arg(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: obj
 
 
 def _norm(b: Builder, x: Value, order: float = 2, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:
+    if order == 0:
+        return b.reduce("generic", x, _dims(x, dim), keepdim=keepdim)
     if order == 2:
         return b.power(b.square_sum(x, _dims(x, dim), keepdim=keepdim), Fraction(1, 2))
     return b.reduce("max", b.pointwise(Fn.ABS, x), _dims(x, dim), keepdim=keepdim)
@@ -67,7 +79,7 @@ def _matrix_norm(b: Builder, x: Value, order: object = "fro", dim: Dims = (-2, -
 def _var(b: Builder, x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, **_: object) -> Value:
     dims = _dims(x, None if isinstance(dim, bool) else dim)
     mean = b.reduce("mean", x, dims, keepdim=True)
-    return b.square_sum(b.add(x, mean, signs=(1, -1)), dims, keepdim=keepdim)
+    return _divided(b, b.square_sum(b.add(x, mean, signs=(1, -1)), dims, keepdim=keepdim))
 
 
 def _std(b: Builder, x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, **_: object) -> Value:
@@ -77,7 +89,8 @@ def _std(b: Builder, x: Value, dim: Dims = None, unbiased: bool = True, keepdim:
 def _var_mean(
     b: Builder, x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, **_: object
 ) -> tuple[Value, Value]:
-    return _var(b, x, dim, unbiased, keepdim), b.reduce("mean", x, _dims(x, dim), keepdim=keepdim)
+    dims = _dims(x, None if isinstance(dim, bool) else dim)
+    return _var(b, x, dim, unbiased, keepdim), b.reduce("mean", x, dims, keepdim=keepdim)
 
 
 def _generic(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:
