@@ -71,6 +71,8 @@ def needs_functionalization(graph: fx.Graph) -> bool:
         graph: A graph of ATen operations.
     """
     for node in graph.nodes:
+        if node.op == "call_function" and _writes_elsewhere(node):
+            return True
         if node.op == "call_function" and _in_place(node):
             target = node.args[0]
             if not isinstance(target, fx.Node):
@@ -80,6 +82,13 @@ def needs_functionalization(graph: fx.Graph) -> bool:
             if written_view or viewed:
                 return True
     return False
+
+
+def _writes_elsewhere(node: fx.Node) -> bool:
+    """Return whether an operation writes into an argument that is not its first, as ``out=`` does; statistics are known."""
+    target = node.target
+    mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
+    return mutable and not _in_place(node) and "batch_norm" not in _name(node)
 
 
 def _is_view(node: fx.Node) -> bool:

@@ -98,6 +98,7 @@ def _core(
     transposed: bool,
     output_padding: Sequence[int],
     groups: int,
+    *_: object,
 ) -> Value:
     if transposed:
         return _transposed(b, x, weight, bias, stride, padding, output_padding, groups, dilation)
