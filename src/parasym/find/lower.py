@@ -31,7 +31,7 @@ _RANDOM = {
     "empty",
     "empty_like",
 }
-_VIEWS = {"_unsafe_view", "as_strided", "split_with_sizes", "view_as_real", "view_as_complex", 
+_VIEWS = {"_unsafe_view", "as_strided", "split_with_sizes", "view_as_real", "view_as_complex",
     "view",
     "reshape",
     "transpose",
