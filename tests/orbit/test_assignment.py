@@ -5,7 +5,9 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from parasym.orbit.assignment import assign, raise_prices
+from parasym.orbit import sparse
+from parasym.orbit.assignment import assign
+from parasym.orbit.sparse import assign_sparsely
 
 
 def best(c):
@@ -33,13 +35,44 @@ def test_warm_after_small_changes():
     assert assign(c, (), prices)[0].tolist() == list(range(n))
 
 
-def test_prices_do_not_prove_a_wrong_identity():
-    n = 130
-    c = torch.eye(n, dtype=torch.float64)[torch.randperm(n, generator=torch.Generator().manual_seed(0))].numpy()
-    _, settled = raise_prices(c, np.arange(n), np.zeros(n), steps=50)
-    assert not settled
-    _, settled = raise_prices(np.eye(n), np.arange(n), np.zeros(n), steps=50)
-    assert settled
+def hard(n, seed):
+    """A matrix of low rank: rows compete for the same columns."""
+    g = torch.Generator().manual_seed(seed)
+    x, y = (torch.randn(n, 3, generator=g, dtype=torch.float64) for _ in range(2))
+    return x @ y.T
+
+
+@pytest.mark.parametrize("make", [hard, lambda n, seed: torch.rand(n, n, generator=torch.Generator().manual_seed(seed)).double()])
+@pytest.mark.parametrize("n", [2, 40, 300])
+def test_sparse_is_exact_and_its_prices_prove_it(make, n):
+    c = make(n, n)
+    found = assign_sparsely(c.numpy())
+    if found is None:  # no proof: `assign` then takes the dense way
+        assert make is hard
+    else:
+        p, v = found
+        rows = np.arange(n)
+        assert c.numpy()[rows, p].sum() == pytest.approx(best(c))
+        assert ((c.numpy() - v) <= (c.numpy()[rows, p] - v[p])[:, None] + 1e-9).all()
+    assert float(c[torch.arange(n), assign(c)[0]].sum()) == pytest.approx(best(c))
+
+
+def test_without_a_proof_the_dense_solver_decides(monkeypatch):
+    c = torch.randn(150, 150, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    monkeypatch.setattr(sparse, "CANDIDATES", 1)
+    monkeypatch.setattr(sparse, "ROUNDS", 1)
+    assert assign_sparsely(c.numpy()) is None
+    assert float(c[torch.arange(150), assign(c)[0]].sum()) == pytest.approx(best(c))
+
+
+def test_no_prices_prove_a_wrong_assignment():
+    n = 30
+    rows, columns = (x.ravel() for x in np.divmod(np.arange(n * n), n))
+    c, identity = np.eye(n), np.arange(n)
+    wrong = np.roll(identity, 1)
+    for p, proved in ((identity, True), (wrong, False)):
+        gain = (c - c[identity, p][:, None]).ravel()
+        assert (sparse._prices(rows, columns, gain, p, np.zeros(n), 1e-12) is not None) == proved
 
 
 def test_ties_and_zeros():

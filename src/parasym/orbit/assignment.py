@@ -6,6 +6,8 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from parasym.orbit.sparse import assign_sparsely
+
 Prices = NDArray[np.floating]
 
 WARM_SIZE = 128
@@ -56,26 +58,11 @@ def _assign(profit: Tensor, prices: Prices | None) -> tuple[Tensor, Prices | Non
     c, n = profit.numpy(), len(profit)
     if n < WARM_SIZE:
         return torch.from_numpy(linear_sum_assignment(c, maximize=True)[1].astype(np.int64)), None
-    same = np.arange(n)
-    if prices is None:
-        p = linear_sum_assignment(c, maximize=True)[1].astype(np.int64)
-        prices = np.zeros(n, c.dtype)
-    else:
-        prices, settled = raise_prices(c, same, prices, steps=8)
-        if settled:
-            return torch.from_numpy(same), prices
-        p = _solve_warm(c, prices)
-    prices, _ = raise_prices(c, p, prices, steps=60)
+    found = assign_sparsely(c, prices)
+    if found is None:
+        return torch.from_numpy(linear_sum_assignment(c, maximize=True)[1].astype(np.int64)), None
+    p, prices = found
     return torch.from_numpy(p), prices[p]
-
-
-def _solve_warm(c: Prices, prices: Prices) -> NDArray[np.int64]:
-    cost = prices - c
-    slack = cost.diagonal() - cost.min(axis=1)
-    order = np.argsort(slack, kind="stable")  # rows that keep their column first, each found in one scan
-    p = np.empty(len(c), dtype=np.int64)
-    p[order] = linear_sum_assignment(cost[order])[1]
-    return p
 
 
 def raise_prices(c: Prices, p: NDArray[np.int64], prices: Prices, *, steps: int) -> tuple[Prices, bool]:
