@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from fractions import Fraction
 
+from torch import broadcast_shapes
+
 from parasym.rules.builder import Builder, Operand
-from parasym.rules.program import Fn, Kind, Value
+from parasym.rules.program import Expand, Fn, Kind, Value
 from parasym.rules.rotary import ComplexValue, rotated
 from parasym.rules.rule import Rule, Unsupported
 
@@ -63,10 +65,11 @@ def _mul(b: Builder, x: Operand | ComplexValue, y: Operand | ComplexValue) -> Va
         number, factor = (x, y) if isinstance(x, ComplexValue) else (y, x)
         if not isinstance(number, ComplexValue) or not isinstance(factor, Value) or factor.index not in b.data_only:
             raise Unsupported("a product of two complex activations")
+        b.by(factor)
         return ComplexValue(b.rotary(number.pair, interleaved=True))
     if isinstance(x, Value) and x is y:
         return b.power(x, 2)
-    return b.mul(x, y)
+    return b.mul(*_narrow(b, x, y))
 
 
 def _div(b: Builder, x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Value:
@@ -74,7 +77,17 @@ def _div(b: Builder, x: Operand, y: Operand, *, rounding_mode: str | None = None
         return b.pointwise(Fn.GENERIC, x, y)
     if not isinstance(y, Value):
         return b.mul(x, 1.0)
-    return b.mul(x, b.power(y, -1))
+    x, y = _narrow(b, x, y)
+    return b.mul(x, b.power(y, -1) if isinstance(y, Value) else 1.0)
+
+
+def _narrow(b: Builder, x: Operand, y: Operand) -> tuple[Operand, Operand]:
+    """Undo an expansion that broadcasting does again: a factor that is the same for all channels may be mixed through."""
+    if isinstance(x, Value) and isinstance(y, Value):
+        step = b.producers.get(y.index)
+        if isinstance(step, Expand) and broadcast_shapes(x.shape, step.x.shape) == broadcast_shapes(x.shape, y.shape):
+            return x, step.x
+    return x, y
 
 
 def _pow(b: Builder, x: Operand, exponent: Operand) -> Value:
@@ -99,7 +112,13 @@ def _clamp(b: Builder, x: Value, low: Operand | None = None, high: Operand | Non
     bounds = [v for v in (low, high) if v is not None]
     if all(isinstance(v, int | float) and v == 0 for v in bounds):
         return b.pointwise(Fn.HOMOGENEOUS, x)
+    if isinstance(low, int | float) and isinstance(high, int | float) and low == -high:
+        return b.pointwise(Fn.ODD, x)
     return b.pointwise(Fn.GENERIC, x, *bounds)
+
+
+def _hardtanh(b: Builder, x: Value, low: float = -1, high: float = 1) -> Value:
+    return _clamp(b, x, low, high)
 
 
 def _extreme(b: Builder, x: Operand, y: Operand) -> Value:
@@ -108,16 +127,28 @@ def _extreme(b: Builder, x: Operand, y: Operand) -> Value:
 
 def _where(b: Builder, condition: Value, x: Operand, y: Operand) -> Value:
     """A choice is linear in both branches; the condition must not change."""
-    if _zero(y) or _zero(x):
-        kept = x if _zero(y) else y
-        return b.mul(b.pointwise(Fn.GENERIC, condition), kept)
+    if _zero(y):
+        return b.mul(b.pointwise(Fn.GENERIC, condition), x)
+    if _zero(x):
+        return b.mul(b.pointwise(Fn.GENERIC, condition, signs=(-1,)), y)  # where it does not hold
+    if _minus_infinity(y) and isinstance(x, Value) and x.real:
+        return b.add(x, b.pointwise(Fn.GENERIC, condition))
     return b.pointwise(Fn.GENERIC, condition, x, y)
 
 
 def _masked_fill(b: Builder, x: Value, mask: Value, fill: Operand) -> Value:
     if _zero(fill):
         return b.mul(x, b.pointwise(Fn.GENERIC, mask))
-    return b.pointwise(Fn.GENERIC, x, mask)
+    if _minus_infinity(fill):
+        return b.add(x, b.pointwise(Fn.GENERIC, mask))
+    return b.pointwise(Fn.GENERIC, x, mask, *([fill] if isinstance(fill, Value) else []))
+
+
+def _minus_infinity(x: Operand) -> bool:
+    """Whether to be replaced by ``x`` is the same as to be added to it."""
+    if isinstance(x, Value):
+        return x.kind is Kind.CONSTANT and x.shape == () and x.data is not None and bool((x.data == -float("inf")).all())
+    return x == -float("inf")
 
 
 def _compare(b: Builder, *xs: Operand, **_: object) -> Value:
@@ -162,7 +193,7 @@ RULES = (
     Rule(("sqrt",), lambda b, x: b.power(x, Fraction(1, 2))),
     Rule(("rsqrt",), lambda b, x: b.power(x, Fraction(-1, 2))),
     Rule(("reciprocal",), lambda b, x: b.power(x, -1)),
-    Rule(("relu", "leaky_relu", "rrelu", "_prelu_kernel_constant"), _leaky),
+    Rule(("relu", "leaky_relu", "rrelu"), _leaky),
     Rule(("prelu", "_prelu_kernel"), _prelu),
     Rule(("abs", "absolute"), _unary(Fn.ABS)),
     Rule(("maximum", "minimum", "fmax", "fmin"), _extreme),
@@ -179,13 +210,9 @@ RULES = (
             "erf",
             "softshrink",
             "hardshrink",
-            "tanhshrink",
-            "softsign",
             "sign",
             "sgn",
             "erfinv",
-            "cbrt",
-            "hardtanh_symmetric",
         ),
         _unary(Fn.ODD),
     ),
@@ -202,7 +229,6 @@ RULES = (
             "selu",
             "hardswish",
             "hardsigmoid",
-            "hardtanh",
             "relu6",
             "log_sigmoid",
             "log_sigmoid_forward",
@@ -229,6 +255,7 @@ RULES = (
         ),
         _unary(Fn.GENERIC),
     ),
+    Rule(("hardtanh",), _hardtanh),
     Rule(("clamp", "clip", "clamp_min", "clamp_max"), _clamp),
     Rule(("where",), _where),
     Rule(("masked_fill",), _masked_fill),

@@ -132,16 +132,12 @@ def _flip(b: Builder, x: Value, dims: Numbers) -> Value:
     return _spread(b, x, 0, dims)
 
 
-def _lrn(b: Builder, x: Value, *_: object) -> Value:
-    b.pin(x)
-    return b.fixed(x, x.shape, [], fn="generic")
-
-
 RULES = (
     *(Rule((f"max_pool{n}d",), _max_pool(n)) for n in (1, 2, 3)),
     *(Rule((f"max_pool{n}d_with_indices",), _max_pool_with_index(n)) for n in (2, 3)),
     *(Rule((f"avg_pool{n}d",), _avg_pool(n)) for n in (1, 2, 3)),
-    *(Rule((f"adaptive_avg_pool{n}d", f"_adaptive_avg_pool{n}d"), _adaptive(n, "linear")) for n in (1, 2, 3)),
+    Rule(("adaptive_avg_pool1d",), _adaptive(1, "linear")),
+    *(Rule((f"adaptive_avg_pool{n}d", f"_adaptive_avg_pool{n}d"), _adaptive(n, "linear")) for n in (2, 3)),
     *(Rule((f"adaptive_max_pool{n}d",), _adaptive_max(n)) for n in (1, 2, 3)),
     Rule(
         (
@@ -160,5 +156,4 @@ RULES = (
     Rule(("constant_pad_nd", "pad"), _pad),
     Rule(("roll",), _spread),
     Rule(("flip",), _flip),
-    Rule(("local_response_norm",), _lrn),
 )

@@ -51,12 +51,10 @@ def _extreme_with_index(
 
 
 def _index(b: Builder, x: Value, dims: list[int], keepdim: bool) -> Value:
-    """A position along a wire is not invariant: the wire is pinned."""
-    b.pin(x)
-    shape = [1 if k in dims else n for k, n in enumerate(x.shape) if keepdim or k not in dims]
-    out = b.value(shape, real=False)
-    b.pin(out)
-    return out
+    """A position along a wire is not invariant: the axes searched are pinned, once somebody reads the position."""
+    where = [k for k in range(len(x.shape)) if keepdim or k not in dims]
+    kept = [(k, j) for j, k in enumerate(where) if k not in dims]
+    return b.fixed(x, [1 if k in dims else x.shape[k] for k in where], kept, fn="max", real=False)
 
 
 def _arg(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:

@@ -231,8 +231,6 @@ RULES = (
             "to",
             "_to_copy",
             "type_as",
-            "float",
-            "double",
             "view_as",
             "_assert_tensor_metadata",
         ),

@@ -1,0 +1,177 @@
+"""Pooling, reductions, look-ups and constants."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from parasym.symmetry import Slot
+from parasym.testing.rule_contract import HIDDEN
+from parasym.zoo.inputs import Inputs, normal, tokens
+from tests.rules.rule_cases import BOTH_WAYS, LINEAR, PERMUTED, SCALED, SIGNED, RuleCase, aten, op_case
+
+
+def _space(name: str, op: Callable[[Tensor], Tensor], expected: tuple[str, ...], n: int, **options: Any) -> RuleCase:
+    """Return a case between two convolutions with kernels of one pixel, in ``n`` dimensions."""
+    kind: Any = {1: nn.Conv1d, 2: nn.Conv2d, 3: nn.Conv3d}[n]
+    options = {"inputs": normal((6, 2, *[4] * n))} | options
+    return op_case(name, op, expected, first=lambda: kind(2, 5, 1), second=lambda: kind(5, 3, 1), **options)
+
+
+# A constant common to a channel passes the maximum and an average; of the latter a linear map has more.
+_MAX, _AVERAGE = (*SCALED, "shift(5)"), LINEAR
+_POOLING = (
+    *(_space(f"max_pool{n}d", lambda x, n=n: getattr(aten, f"max_pool{n}d")(x, [2] * n), _MAX, n) for n in (1, 2, 3)),
+    *(
+        _space(f"max_pool{n}d_with_indices", lambda x, n=n: getattr(aten, f"max_pool{n}d_with_indices")(x, [2] * n)[0], _MAX, n)
+        for n in (2, 3)
+    ),
+    *(
+        _space(f"avg_pool{n}d", lambda x, n=n: getattr(aten, f"avg_pool{n}d")(x, [2] * n), _AVERAGE, n, rest=None)
+        for n in (1, 2, 3)
+    ),
+    *(
+        _space(
+            f"adaptive_avg_pool{n}d", lambda x, n=n: getattr(aten, f"adaptive_avg_pool{n}d")(x, [2] * n), _AVERAGE, n, rest=None
+        )
+        for n in (1, 2, 3)
+    ),
+    *(
+        _space(
+            f"_adaptive_avg_pool{n}d", lambda x, n=n: getattr(aten, f"_adaptive_avg_pool{n}d")(x, [2] * n), _AVERAGE, n, rest=None
+        )
+        for n in (2, 3)
+    ),
+    *(
+        _space(f"adaptive_max_pool{n}d", lambda x, n=n: getattr(aten, f"adaptive_max_pool{n}d")(x, [2] * n)[0], _MAX, n)
+        for n in (1, 2, 3)
+    ),
+    *(
+        _space(name, lambda x, name=name, n=n, more=more: getattr(aten, name)(x, [8] * n, *more).tanh(), SIGNED, n)
+        for name, n, more in (
+            ("upsample_nearest1d", 1, ()),
+            ("upsample_nearest2d", 2, ()),
+            ("upsample_nearest3d", 3, ()),
+            ("_upsample_nearest_exact1d", 1, ()),
+            ("_upsample_nearest_exact2d", 2, ()),
+            ("upsample_linear1d", 1, (False,)),
+            ("upsample_bilinear2d", 2, (False,)),
+            ("upsample_trilinear3d", 3, (False,)),
+            ("upsample_bicubic2d", 2, (False,)),
+        )
+    ),
+    _space("constant_pad_nd", lambda x: aten.constant_pad_nd(x, (1, 1), 0.0).tanh(), SIGNED, 2),
+    _space("pad", lambda x: aten.pad(x, (1, 1, 1, 1), "reflect").tanh(), SIGNED, 2),
+    _space("constant_pad_nd", lambda x: aten.constant_pad_nd(x, (1, 1), 0.5), PERMUTED, 2, label="not with zero", rest=None),
+    # That the difference kills the bias, no rule says.
+    _space("roll", lambda x: (x.roll(1, 2) - x).tanh(), SIGNED, 2, rest=5),
+    _space("flip", lambda x: (x.flip(2) - x).tanh(), SIGNED, 2, rest=5),
+    op_case("roll", lambda x: x.roll(1, 1), ("signs(1)", "scale(1)"), label="of the wire", rest=None),
+)
+
+ROWS = (*HIDDEN[:2], ("second.weight", Slot(1, (0,), (5,), (1,), 0), -1))
+_FRAMES = normal((12, 3, 4))
+
+
+def _over(name: str, op: Callable[[Tensor], Tensor], expected: tuple[str, ...], **options: Any) -> RuleCase:
+    """Return a case of a reduction over three frames, channel by channel."""
+    return op_case(name, op, expected, inputs=_FRAMES, **options)
+
+
+_REDUCTION = (
+    _over("sum", lambda x: x.tanh().sum(1), SIGNED),
+    _over("mean", lambda x: x.tanh().mean(1), SIGNED),
+    _over("nansum", lambda x: x.tanh().nansum(1), PERMUTED, missing=("signs(5)",)),
+    # The constant common to all frames passes the maximum.
+    _over("amax", lambda x: x.amax(1), (*SCALED, "shift(5)")),
+    _over("amin", lambda x: x.amin(1), (*SCALED, "shift(5)")),
+    _over("max", lambda x: x.max(1)[0], (*SCALED, "shift(5)")),
+    _over("min", lambda x: x.min(1)[0], (*SCALED, "shift(5)")),
+    _over("linalg_vector_norm", lambda x: torch.linalg.vector_norm(x, dim=1), BOTH_WAYS),
+    _over("linalg_vector_norm", lambda x: torch.linalg.vector_norm(x, ord=1, dim=1), BOTH_WAYS, label="of order 1"),
+    _over("norm", lambda x: aten.norm(x, 2, [1]), BOTH_WAYS),
+    # That a variance kills the mean, no rule says.
+    _over("var", lambda x: x.var(1), BOTH_WAYS, rest=6),
+    _over("std", lambda x: x.std(1), BOTH_WAYS, rest=5),
+    _over("var_mean", lambda x: torch.var_mean(x, 1)[0], BOTH_WAYS, rest=6),
+    _over("logsumexp", lambda x: x.logsumexp(1), PERMUTED, rest=5),
+    _over("prod", lambda x: x.prod(1), PERMUTED, rest=5, missing=("signs(5)",)),  # three factors
+    _over("any", lambda x: x.tanh().sum(1) * (x > 0.9).any(1), PERMUTED),
+    _over("all", lambda x: x.tanh().sum(1) * (x > -0.9).all(1), PERMUTED),
+    _over("argmax", lambda x: x.tanh().sum(1) * x.argmax(1), PERMUTED, rest=None),
+    _over("argmin", lambda x: x.tanh().sum(1) * x.argmin(1), PERMUTED, rest=None),
+    _over(
+        "linalg_matrix_norm", lambda x: torch.linalg.matrix_norm(x)[:, None] * x.new_ones(12, 5), ("S(5)",), rest=None, wire=()
+    ),
+    _over("cumsum", lambda x: x.cumsum(1).tanh().sum(1), SIGNED),
+    op_case("cumsum", lambda x: x.tanh().cumsum(1), ("signs(1)",), label="over the wire", rest=None),
+    _over("cumprod", lambda x: x.cumprod(1).tanh().sum(1), PERMUTED),
+    _over("logcumsumexp", lambda x: x.logcumsumexp(1).tanh().sum(1), PERMUTED),
+    _over("topk", lambda x: x.topk(2, 1)[0].tanh().sum(1), PERMUTED),
+)
+
+
+class Table(nn.Module):
+    """Rows of a table, and a function of them."""
+
+    def __init__(self, op: Callable[[Tensor, Tensor], Tensor]):
+        super().__init__()
+        self.first, self.second, self.op = nn.Embedding(6, 5), nn.Linear(5, 3), op
+
+    def forward(self, index: Tensor) -> Tensor:
+        return self.second(self.op(self.first.weight, index).tanh())
+
+
+_TABLE = (("first.weight", 1, 1), ("second.weight", 1, -1))
+_TOKENS: Inputs = tokens(6, (12,))
+_ROWS = torch.tensor([0, 2, 2, 1, 0, 1])
+_SKEW = (_ROWS[:, None] + torch.arange(5)) % 3
+_DIAGONAL = ("signs(5)", "scale(5)")
+_EVERY = ("S(5)", "signs(5)", "scale(5)", "O(5)", "GL(5)")
+
+
+# The function of 6 tokens is a table of 18 numbers; P = 48.
+def _table(name: str, op: Callable[[Tensor, Tensor], Tensor], expected: tuple[str, ...] = SIGNED, **options: Any) -> RuleCase:
+    return RuleCase(name, lambda: Table(op), expected, **({"inputs": _TOKENS, "wire": _TABLE, "rest": 30} | options))
+
+
+def _filled(name: str, *args: Any) -> Callable[[Tensor], Tensor]:
+    return lambda x: x.tanh() + getattr(aten, name)(x, *args)
+
+
+_INDEXING = (
+    _table("embedding", lambda w, i: aten.embedding(w, i)),
+    _table("index_select", lambda w, i: w.index_select(0, i)),
+    _table("index", lambda w, i: w[i]),
+    _table("gather", lambda w, i: w.gather(0, (i[:, None] + torch.arange(5)) % 6), (), rest=None, missing=("signs(5)",)),
+    op_case("index_add", lambda x: x.new_zeros(3, 5).index_add(0, _ROWS, x[:6]).tanh(), SIGNED),
+    *(
+        op_case(
+            n,
+            lambda x, n=n, more=more: getattr(aten, n)(x.new_zeros(3, 5), 0, _SKEW, x[:6], *more),
+            (),
+            rest=None,
+            missing=_DIAGONAL,
+        )
+        for n, more in (("scatter", ()), ("scatter_add", ()), ("scatter_reduce", ("sum",)))
+    ),
+    # Rows are written as wholes, which the rule does not use.
+    op_case("index_copy", lambda x: x.new_zeros(3, 5).index_copy(0, _ROWS[[0, 1, 3]], x[:3]), (), rest=None, missing=_EVERY),
+    op_case("index_put", lambda x: x.new_zeros(3, 5).index_put((_ROWS[[0, 1, 3]],), x[:3]), (), rest=None, missing=_EVERY),
+    op_case("masked_scatter", lambda x: x.masked_scatter(torch.arange(60).view(12, 5) % 7 > 2, x), (), rest=None),
+    _table("one_hot", lambda w, i: torch.nn.functional.one_hot(i, 6).double() @ w),
+    op_case("triu", lambda x: aten.triu(x.view(3, 4, 5)).view(12, 5), ("signs(1)", "scale(1)"), rest=None, missing=_DIAGONAL),
+    op_case("tril", lambda x: aten.tril(x.view(3, 4, 5)).view(12, 5), ("signs(1)", "scale(1)"), rest=None, missing=_DIAGONAL),
+    op_case("slice_scatter", lambda x: aten.slice_scatter(x.tanh(), x[:4].sin(), 0, 0, 4), SIGNED),
+    op_case("select_scatter", lambda x: aten.select_scatter(x.tanh(), x[3].sin(), 0, 4), SIGNED),
+    # A constant added to every channel lets permutations through, zero lets everything through.
+    op_case("zeros_like", _filled("zeros_like"), SIGNED),
+    op_case("ones_like", _filled("ones_like"), PERMUTED),
+    op_case("full_like", _filled("full_like", 0.3), PERMUTED),
+    op_case("new_zeros", _filled("new_zeros", (12, 5)), SIGNED),
+    op_case("new_ones", _filled("new_ones", (12, 5)), PERMUTED),
+    op_case("new_full", _filled("new_full", (12, 5), 0.3), PERMUTED),
+)
+
+INDEX: tuple[RuleCase, ...] = (*_POOLING, *_REDUCTION, *_INDEXING)
