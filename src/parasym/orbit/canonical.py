@@ -7,11 +7,12 @@ from torch import Tensor
 
 from parasym.core import BadInputError, Params, child_generator
 from parasym.groups import GeneralLinear, Orthogonal, Permutation, PlaneRotation, SignFlip
+from parasym.orbit.exchange import sorting_moves
 from parasym.orbit.gauge import balance, grams, is_regular
 from parasym.orbit.inputs import check_models
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.orbit.translation import settle
-from parasym.symmetry import Binding, Factor, Symmetry
+from parasym.symmetry import Binding, Element, Factor, Symmetry
 
 CANONICAL_TOLERANCE = 1e-13
 
@@ -47,8 +48,9 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params
     _check_regular(symmetry, x)
     rotated = {n for f in symmetry.factors if isinstance(f.group, (GeneralLinear, PlaneRotation)) for n in f.tensors}
+    x = symmetry.act(Element(tuple(sorting_moves(symmetry, x))), x)
     for factor in sorted(symmetry.factors, key=lambda f: len(f.over)):
-        if isinstance(factor.group, Permutation):
+        if isinstance(factor.group, Permutation) and any(_places(factor, x)):
             x = factor.act(_sorting(factor, x, rotated), x)
     waiting = [f for f in symmetry.factors if isinstance(f.group, (SignFlip, GeneralLinear, PlaneRotation))]
     while waiting:

@@ -3,6 +3,7 @@
 import torch
 
 from parasym.core import Params
+from parasym.orbit.exchange import has_exchanges, matching_moves
 from parasym.orbit.fit import fit_continuous
 from parasym.orbit.gauge import balance
 from parasym.orbit.inputs import check_models, working
@@ -47,6 +48,21 @@ def match(
     """
     check_models(symmetry, [a, b])
     a, b = working(a, list(a)), working(b, list(b))
+    element = _aligned(symmetry, a, b, method, generator)
+    if has_exchanges(symmetry):
+        left, right = (balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=100).params for x in (a, b))
+        first = Element(tuple(matching_moves(symmetry, left, right)))
+        then = _aligned(symmetry, a, symmetry.act(first, b), method, generator)
+        other = Element((*first.moves, *then.moves))
+        if gap(a, symmetry.act(other, b)) < gap(a, symmetry.act(element, b)):
+            return other
+    return element
+
+
+def _aligned(
+    symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None
+) -> Element:
+    """Return the element that brings ``b`` closest to ``a`` with whole branches where they are."""
     if not any(f.group.continuous for f in symmetry.factors):
         return normal_form(symmetry, method.align(symmetry, a, b, generator=generator))
     settled_a, settled_b = settle(symmetry, a), settle(symmetry, b)
