@@ -155,7 +155,7 @@ def _images(
     )
 
 
-SHUFFLED = ("S(3)", "S(2)^3", "scale(2)^3")
+SHUFFLED = ("S(2)", "S(3)^2", "scale(3)^2")
 _PIXELS = (
     _images("pixel_shuffle", lambda x: aten.pixel_shuffle(x, 2), (8, 2), ("S(2)", "scale(2)")),
     _images("pixel_unshuffle", lambda x: aten.pixel_unshuffle(x, 2), (3, 12), ("S(3)", "scale(3)")),

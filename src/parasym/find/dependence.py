@@ -58,7 +58,7 @@ def _restrict_by_tensor(deps: Deps, ground: Ground, value: Value) -> None:
             count = outer + Counter(term.wires)
             # A constant or a parameter must bear the base once; in activations the operations decide.
             once = {leaf for leaf, n in count.items() if n == 1 or value.kind is Kind.ACTIVATION}
-            for wire in set(term.wires):
+            for wire in dict.fromkeys(term.wires):
                 _restrict(deps, wire, once)
 
 
@@ -80,7 +80,7 @@ def _restrict_by_letters(deps: Deps, types: Types, spec: Letters, joint: tuple[i
             if other != letter and other not in joint and bearing[letter] <= bearing[other]:
                 outer |= _always(types, *others[0])
         for term in terms:
-            for wire in set(term.wires):
+            for wire in dict.fromkeys(term.wires):
                 _restrict(deps, wire, outer | set(term.wires))
 
 
