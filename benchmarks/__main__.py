@@ -4,6 +4,8 @@ import argparse
 import os
 import subprocess
 import sys
+from ast import literal_eval
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks._table import BENCHMARKS
@@ -19,6 +21,7 @@ def main() -> int:
     )
     parser.add_argument("--tiny", action="store_true", help="the smallest sizes: does it run?")
     parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the JSON lines")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="another value for a field of the task")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     unknown = set(chosen.names) - {b.name for b in BENCHMARKS}
@@ -29,7 +32,7 @@ def main() -> int:
     failed = 0
     for benchmark in BENCHMARKS:
         if not chosen.names or benchmark.name in chosen.names:
-            options = ["--tiny"] * chosen.tiny + ["--out", str(chosen.out)]
+            options = ["--tiny"] * chosen.tiny + ["--out", str(chosen.out), *(f"--set={x}" for x in chosen.set)]
             command = [sys.executable, "-m", "benchmarks", "--inside", benchmark.name, *options]
             threads = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1"}
             failed += subprocess.run(command, env=os.environ | threads, check=False).returncode != 0
@@ -45,9 +48,11 @@ def _inside(chosen: argparse.Namespace) -> int:
     for benchmark in BENCHMARKS:
         if benchmark.name in chosen.names:
             module = benchmark.module
-            rows = module.run(module.TINY if chosen.tiny else module.Task())
+            values = {key: literal_eval(value) for key, _, value in (x.partition("=") for x in chosen.set)}
+            rows = module.run(replace(module.TINY if chosen.tiny else module.Task(), **values))
+            words = ["python -m benchmarks", benchmark.name, *["--tiny"] * chosen.tiny, *(f'--set "{x}"' for x in chosen.set)]
             show(f"{benchmark.name}: {benchmark.target}", rows)
-            save(chosen.out / f"{benchmark.name}.jsonl", rows, f"python -m benchmarks {benchmark.name}" + " --tiny" * chosen.tiny)
+            save(chosen.out / f"{benchmark.name}.jsonl", rows, " ".join(words))
     return 0
 
 

@@ -14,8 +14,9 @@ from torch import nn
 from benchmarks.measure import Row, side_by_side
 from benchmarks.networks import residual_cnn, torchvision_model
 from parasym.find import find
+from parasym.find.trace import trace
 
-OURS, EXPORT, PRUNING = "parasym.find", "torch.export alone", "Torch-Pruning 1.6.1"
+OURS, CAPTURE, EXPORT, PRUNING = "parasym.find", "of which capture", "torch.export alone", "Torch-Pruning 1.6.1"
 GRAPH, KIRIGAMI = "torch-kirigami 0.2.1, graph only", "torch-kirigami 0.2.1, candidates"
 
 
@@ -56,11 +57,14 @@ def run(task: Task) -> list[Row]:
 
 
 def contenders(model: nn.Module, x: torch.Tensor) -> dict[str, Callable[[], object]]:
-    """Return what each contender does with a model; the first is ours, the second the part of it that is torch's."""
+    """Return what each contender does with a model; the first is ours, the second a part of it."""
 
     def export() -> object:
         with torch.no_grad():
             return torch.export.export(model, (x,), strict=False)
+
+    def capture() -> object:
+        return trace(model, (x,), None)
 
     def pruning() -> object:
         from torch_pruning import DependencyGraph
@@ -78,24 +82,20 @@ def contenders(model: nn.Module, x: torch.Tensor) -> dict[str, Callable[[], obje
 
         return Pruner(model, graph=graph()).discover_candidates()
 
-    return {OURS: lambda: find(model, (x,)), EXPORT: export, PRUNING: pruning, GRAPH: graph, KIRIGAMI: kirigami}
+    return {OURS: lambda: find(model, (x,)), CAPTURE: capture, EXPORT: export, PRUNING: pruning, GRAPH: graph, KIRIGAMI: kirigami}
 
 
 def _compare(case: str, model: nn.Module, x: torch.Tensor, task: Task, beaten: set[str]) -> list[Row]:
     runs = contenders(model, x)
-    rows = side_by_side(case, {k: v for k, v in runs.items() if k not in beaten}, n=task.n, limit=task.limit)
+    rows = side_by_side(case, {k: v for k, v in runs.items() if k not in beaten}, n=task.n, limit=task.limit, patience=5.0)
     rows += [Row(case, name, "CPU seconds", (), note="not run: not done in time at a smaller depth") for name in beaten]
-    ours, export = rows[0], rows[1]
-    if export.values:
-        rest = tuple(a - b for a, b in zip(ours.values, export.values, strict=False))
-        rows.insert(2, Row(case, "parasym.find less torch.export", "CPU seconds", rest, sum(rest) / sum(ours.values)))
     return rows
 
 
 def _exponents(rows: list[Row], depths: tuple[int, ...]) -> list[Row]:
     """Return the slope of log time against log depth, over the deeper half where constant costs count less."""
     out = []
-    for name in (OURS, EXPORT, PRUNING, GRAPH, KIRIGAMI):
+    for name in (OURS, CAPTURE, EXPORT, PRUNING, GRAPH, KIRIGAMI):
         found = {
             d: r.median
             for d in depths

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -27,8 +27,8 @@ class Task:
     """What to measure.
 
     Attributes:
-        cases: ``mlp`` (two networks trained on digits), ``resnet18`` (two random initial states), ``planted`` (ResNet-18: the same
-            weights under a random permutation, with noise as large as the weights on each side).
+        cases: ``mlp`` (two networks trained on digits), ``resnet18`` (two random initial states), ``planted`` (ResNet-18: the
+            same weights under a random permutation, with noise as large as the weights on each side).
         width: Of the three hidden layers of the MLP.
         steps: Of training it.
         n: Repetitions.
@@ -39,7 +39,7 @@ class Task:
     width: int = 2048
     steps: int = 60
     n: int = 3
-    rebasin_limit: float = 240.0
+    rebasin_limit: float = 90.0
 
 
 TINY = Task(cases=("mlp",), width=24, steps=5, n=1, rebasin_limit=20.0)
@@ -96,9 +96,10 @@ def _compare(title: str, case: str, task: Task) -> list[Row]:
         generator = torch.Generator().manual_seed(0)
         reached[PLAIN] = gap(a, plain.act(descend_plainly(plain, a, b, generator=generator), b))
 
-    rows = side_by_side(
-        title, {OURS: lambda: ours(OURS, plain), PLAIN: scipy, FULL: lambda: ours(FULL, whole)}, n=task.n, patience=40.0
-    )
+    runs = {OURS: lambda: ours(OURS, plain), PLAIN: scipy}
+    if case == "mlp":  # on residual networks the scales of BatchNorm are slow to balance
+        runs[FULL] = lambda: ours(FULL, whole)
+    rows = side_by_side(title, runs, n=task.n)
     rows.append(_rebasin(title, case, task, a, b, rows[0].median, reached))
     distances = [Row(title, "as they are", "distance", (gap(a, b),), gap(a, b) / reached[OURS])]
     distances += [Row(title, name, "distance", (value,), value / reached[OURS]) for name, value in reached.items()]
@@ -130,8 +131,6 @@ def _rebasin(title: str, case: str, task: Task, a: Params, b: Params, ours: floa
 
 
 def _noted(row: Row, note: str) -> Row:
-    from dataclasses import replace
-
     return replace(row, note=note)
 
 

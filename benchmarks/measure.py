@@ -132,16 +132,17 @@ def surroundings() -> dict[str, object]:
 
 
 def save(path: Path, rows: Sequence[Row], command: str) -> None:
-    """Write rows as JSON lines.
+    """Write rows as JSON lines; rows of other cases that the file has already stay.
 
     Args:
-        path: The file; replaced.
+        path: The file.
         rows: The rows.
         command: What made them.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     around = surroundings()
-    lines = []
+    old = path.read_text().splitlines() if path.exists() else []
+    lines = [line for line in old if json.loads(line)["case"] not in {row.case for row in rows}]
     for row in rows:
         spread = {"n": len(row.values)}
         if row.values:

@@ -1,6 +1,7 @@
 """The networks that are measured."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ def torchvision_model(name: str) -> nn.Module:
 def mlp(sizes: Sequence[int]) -> nn.Sequential:
     """Return a ReLU network of linear layers."""
     layers: list[nn.Module] = []
-    for n, m in zip(sizes[:-1], sizes[1:], strict=True):
+    for n, m in pairwise(sizes):
         layers += [nn.Linear(n, m), nn.ReLU()]
     return nn.Sequential(*layers[:-1])
 

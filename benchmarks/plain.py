@@ -4,6 +4,7 @@ The textbook method of Ainsworth, Hayase, Srinivasa, Git Re-Basin, ICLR 2023, ht
 """
 
 from collections import defaultdict
+from dataclasses import replace
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -17,8 +18,6 @@ from parasym.symmetry import Binding, Element, Move, Symmetry
 
 def permutations_only(symmetry: Symmetry) -> Symmetry:
     """Return the symmetry with its permutations alone, which is all that the peers know."""
-    from dataclasses import replace
-
     return replace(symmetry, factors=tuple(f for f in symmetry.factors if isinstance(f.group, Permutation)))
 
 

@@ -1,8 +1,8 @@
 """torchani's eight independently trained ANI-1x networks: how well does the average of two, or of all, predict energies?
 
-Each member is four networks, one per element, ``Linear - CELU(0.1)``, so the group is permutations only. Conformers are molecules of
-ase's G2 set, each atom displaced at random. The error is that of the total energy against the mean of the eight members, after
-their common shift per conformer is left in: a wrong constant counts.
+Each member is four networks, one per element, ``Linear - CELU(0.1)``, so the group is permutations only. Conformers are
+molecules of ase's G2 set, each atom displaced at random. The error is that of the total energy against the mean of the
+eight members; no shift is taken out.
 """
 
 import warnings
