@@ -44,6 +44,21 @@ def match_many(
     Raises:
         BadInputError: If the models do not fit the symmetry or each other.
 
+    Example:
+        Three copies of one network with their units exchanged and rescaled come back to one place.
+
+        >>> from torch import nn
+        >>> from parasym.core import model_params
+        >>> from parasym.find import find
+        >>> generator = torch.manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+        >>> symmetry = find(net, (torch.zeros(1, 4).double(),))
+        >>> models = [symmetry.act(symmetry.sample(generator=generator), model_params(net)) for _ in range(3)]
+        >>> elements = match_many(symmetry, models)
+        >>> moved = [symmetry.act(g, model)["0.bias"] for g, model in zip(elements, models)]
+        >>> print(f"{(models[0]['0.bias'] - models[1]['0.bias']).norm():.2f} {(moved[0] - moved[1]).norm():.2f}")
+        0.63 0.00
+
     References:
         Crisostomi et al. C2M3: cycle-consistent multi-model merging. NeurIPS 2024, https://arxiv.org/abs/2405.17897
     """
