@@ -49,7 +49,7 @@ class TimeLimitError(Exception):
 
 @contextmanager
 def time_limit(seconds: float | None) -> Iterator[None]:
-    """Raise `TimeLimitError` inside the block after so many seconds; in the main thread only.
+    """Raise `TimeLimitError` inside the block after so many seconds of processor time; in the main thread only.
 
     Args:
         seconds: The limit; ``None`` for none.
@@ -61,13 +61,13 @@ def time_limit(seconds: float | None) -> Iterator[None]:
     def stop(_signal: int, _frame: FrameType | None) -> None:
         raise TimeLimitError
 
-    previous = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    previous = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, previous)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, previous)
 
 
 def cpu_seconds(run: Callable[[], object]) -> float:
@@ -90,7 +90,7 @@ def side_by_side(
         case: What they work on.
         contenders: By name; the ratios are relative to the first.
         n: Repetitions of each.
-        limit: Seconds of wall-clock time after which a run is cut off.
+        limit: Seconds of processor time after which a run is cut off.
         patience: A contender that needed more than this to warm up is not run again: that run counts.
     """
     taken: dict[str, list[float]] = {}

@@ -50,7 +50,8 @@ def test_contenders_that_fail_are_noted_and_ours_is_the_measure():
 
 def test_time_limit_cuts_off():
     with pytest.raises(TimeLimitError), time_limit(0.05):
-        time.sleep(5)
+        while time.process_time() < 1e6:
+            pass
 
 
 def test_slope_of_a_power_law():
