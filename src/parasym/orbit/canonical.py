@@ -40,6 +40,18 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
         BadInputError: If ``params`` does not fit the symmetry, holds NaN or infinite values, or if a ``GL(n)`` wire is wider
             than the rank of the weights on both its sides, so that its orbit has no balanced point.
 
+    Example:
+        >>> from torch import nn
+        >>> from parasym.core import model_params
+        >>> from parasym.find import find
+        >>> generator = torch.manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+        >>> symmetry, a = find(net, (torch.zeros(1, 4).double(),)), model_params(net)
+        >>> b = symmetry.act(symmetry.sample(generator=generator), a)  # the same function elsewhere
+        >>> there = [canonicalize(symmetry, p)["0.bias"] for p in (a, b)]
+        >>> print(f"{(a['0.bias'] - b['0.bias']).norm():.2f} {(there[0] - there[1]).norm():.2f}")
+        1.09 0.00
+
     References:
         Kempf, Ness. The length of vectors in representation spaces. 1979.
     """

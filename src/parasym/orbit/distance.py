@@ -29,6 +29,17 @@ def distance(
 
     Raises:
         BadInputError: If the two do not fit the symmetry or each other.
+
+    Example:
+        >>> from torch import nn
+        >>> from parasym.core import model_params
+        >>> from parasym.find import find
+        >>> generator = torch.manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+        >>> symmetry, a = find(net, (torch.zeros(1, 4).double(),)), model_params(net)
+        >>> b = symmetry.act(symmetry.sample(generator=generator), a)  # the same function elsewhere
+        >>> print(f"{(a['0.weight'] - b['0.weight']).norm():.2f} {distance(symmetry, a, b):.2f}")
+        1.45 0.00
     """
     element = match(symmetry, a, b, method=method, generator=generator)
     return gap(a, symmetry.act(element, b))

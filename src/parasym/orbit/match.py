@@ -45,6 +45,18 @@ def match(
 
     Raises:
         BadInputError: If the two do not fit the symmetry or each other, or hold NaN or infinite values.
+
+    Example:
+        >>> from torch import nn
+        >>> from parasym.core import model_params
+        >>> from parasym.find import find
+        >>> generator = torch.manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+        >>> symmetry, a = find(net, (torch.zeros(1, 4).double(),)), model_params(net)
+        >>> b = symmetry.act(symmetry.sample(generator=generator), a)  # the same function elsewhere
+        >>> moved = symmetry.act(match(symmetry, a, b), b)
+        >>> print(f"{(a['0.weight'] - b['0.weight']).norm():.2f} {(a['0.weight'] - moved['0.weight']).norm():.2f}")
+        1.45 0.00
     """
     check_models(symmetry, [a, b])
     a, b = working(a, list(a)), working(b, list(b))
@@ -59,9 +71,7 @@ def match(
     return element
 
 
-def _aligned(
-    symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None
-) -> Element:
+def _aligned(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None) -> Element:
     """Return the element that brings ``b`` closest to ``a`` with whole branches where they are."""
     if not any(f.group.continuous for f in symmetry.factors):
         return normal_form(symmetry, method.align(symmetry, a, b, generator=generator))

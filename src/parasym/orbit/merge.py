@@ -51,6 +51,19 @@ def merge(
     Raises:
         BadInputError: If the models do not fit, if only one of ``model`` and ``data`` is given, or if ``data`` is empty.
 
+    Example:
+        >>> from torch import nn
+        >>> from parasym.core import model_params
+        >>> from parasym.find import find
+        >>> generator = torch.manual_seed(0)
+        >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
+        >>> symmetry, a = find(net, (torch.zeros(1, 4).double(),)), model_params(net)
+        >>> b = symmetry.act(symmetry.sample(generator=generator), a)  # the same function elsewhere
+        >>> x = torch.randn(2, 4, generator=generator).double()
+        >>> outputs = [torch.func.functional_call(net, p, (x,))[0, 0] for p in (a, b, merge(symmetry, [a, b]))]
+        >>> print(" ".join(f"{y:.4f}" for y in outputs))
+        0.0560 0.0560 0.0560
+
     References:
         Ainsworth, Hayase, Srinivasa. Git Re-Basin. ICLR 2023, https://arxiv.org/abs/2209.04836
         Jordan et al. REPAIR. ICLR 2023, https://arxiv.org/abs/2211.08403
