@@ -100,7 +100,9 @@ def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
     first, tied = aliases(named)
     out = Capture(
         program.graph_module.graph,
-        shapes={name: tuple(t.shape) for name, t in (program.state_dict | named).items() if name not in program.constants or owner},
+        shapes={
+            name: tuple(t.shape) for name, t in (program.state_dict | named).items() if name not in program.constants or owner
+        },
         tied=tied,
         updates=frozenset(spec.arg.name for spec in program.graph_signature.output_specs if spec.target is not None),
         program=program,
@@ -134,7 +136,7 @@ def numbers(x: Tensor | None) -> Tensor | None:
     Args:
         x: A tensor, which may be on the meta device.
     """
-    if x is None or x.is_meta or type(x).__name__ == "FakeTensor":
+    if x is None or x.is_meta or type(x).__name__ == "FakeTensor" or x.layout is not torch.strided:
         return None
     return x.detach()
 

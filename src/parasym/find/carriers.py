@@ -248,6 +248,9 @@ class Carriers:
         step, operand, link = use.step, use.operand, use.link
         assert link is not None
         moved = None
+        out = result(step)
+        if out is not None and not out.real:
+            return None  # a position or a choice does not shift along
         if all(place in link.places for place in c.at):
             moved = replace(c, at=tuple(link.places[place] for place in c.at))
         if isinstance(step, Reshape | Permute | Expand | Slice | Cat):

@@ -133,7 +133,7 @@ class Fingerprints:
             return ("normalize", tag, step.dims), True, [((step.x.index, cell), "own"), *rest]
         if isinstance(step, Rotary):
             turned = [c for c in self.ground.cells(step.x) if c[:-2] == cell[:-2] and (step.interleaved or c[:-1] == cell[:-1])]
-            return ("rotary", step.interleaved, cell[-2:]), False, [((step.x.index, c), k) for k, c in enumerate(turned)]
+            return ("rotary", tag, step.interleaved, cell[-2:]), False, [((step.x.index, c), k) for k, c in enumerate(turned)]
         if isinstance(step, Fixed):
             kept = {out_axis for _, out_axis in step.kept}
             where = tuple(t for a, t in enumerate(cell) if a not in kept)

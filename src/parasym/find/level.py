@@ -17,7 +17,8 @@ def channelwise_wires(types: Types) -> set[Leaf]:
     """
     found: set[Leaf] = set()
     for value in types.program.values:
-        if value.kind is Kind.CONSTANT or not value.real:
+        zero = value.kind is Kind.CONSTANT and value.data is not None and not bool(value.data.any())
+        if (value.kind is Kind.CONSTANT and not zero) or not value.real:
             for axis in types.axes[value.index]:
                 found.update(leaves(axis))
     for step in types.program.code:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, fx
 
 from parasym.core import CaptureError
-from parasym.find.capture import Capture
+from parasym.find.capture import Capture, numbers
 from parasym.rules import BY_NAME, Builder, Program, Unsupported, Value
 from parasym.rules.program import Fn, Kind, Pin, Pointwise, operands, result
 from parasym.rules.rotary import ComplexValue
@@ -31,7 +31,12 @@ _RANDOM = {
     "empty",
     "empty_like",
 }
-_VIEWS = {"_unsafe_view", "as_strided", "split_with_sizes", "view_as_real", "view_as_complex",
+_VIEWS = {
+    "_unsafe_view",
+    "as_strided",
+    "split_with_sizes",
+    "view_as_real",
+    "view_as_complex",
     "view",
     "reshape",
     "transpose",
@@ -96,8 +101,9 @@ def _is_view(node: fx.Node) -> bool:
     if _name(node) in _VIEWS:
         return True
     target = node.target
-    shares = isinstance(target, torch._ops.OpOverload) and not target._schema.is_mutable
-    return shares and any(out.alias_info is not None for out in target._schema.returns)
+    if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
+        return False
+    return any(out.alias_info is not None for out in target._schema.returns)
 
 
 def lower(capture: Capture) -> Lowered:
@@ -157,7 +163,7 @@ class _Lowering:
         return b.value(shape, Kind.INPUT, real=real, name=node.name)
 
     def _constant(self, data: Tensor) -> Value:
-        return self.builder.constant(data.detach(), data.shape, real=_is_real(data))
+        return self.builder.constant(numbers(data), data.shape, real=_is_real(data))
 
     def _call(self, node: fx.Node) -> Any:
         name = _name(node)
@@ -167,6 +173,8 @@ class _Lowering:
         if name == "getitem":
             return args[0][args[1]] if isinstance(args[0], tuple | list) else args[0]
         example = node.meta.get("val")
+        if isinstance(node.target, torch._ops.HigherOrderOperator):  # a loop, a branch, a region without gradients
+            return self._opaque(node, args, kwargs, "no rule covers this operation")
         if not isinstance(node.target, torch._ops.OpOverload):
             return _hint(example)
         folded = self._fold(node, name, args, kwargs)
@@ -183,11 +191,9 @@ class _Lowering:
             out = rule.lower(self.builder, *args, **kwargs)
         except Unsupported as error:
             return self._opaque(node, args, kwargs, f"its rule does not cover {error}")
-        except (TypeError, ValueError, IndexError, AttributeError, ArithmeticError, StopIteration) as error:
+        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, StopIteration, RuntimeError) as error:
             # Operations have overloads without number; one that a rule was not written for is pinned, not guessed.
             return self._opaque(node, args, kwargs, f"its rule does not cover these arguments ({error})")
-        except (TypeError, ValueError, IndexError, AttributeError, StopIteration, RuntimeError) as error:
-            return self._opaque(node, args, kwargs, f"its rule fails: {type(error).__name__}: {error}")
         return self._checked(node, args, kwargs, out, example)
 
     def _checked(self, node: fx.Node, args: Any, kwargs: Any, out: Any, example: Any) -> Any:
@@ -222,7 +228,8 @@ class _Lowering:
             data = node.target(*plain_args, **plain_kwargs)
         except (RuntimeError, TypeError, NotImplementedError):
             return None
-        return self._constant(data) if isinstance(data, Tensor) and tuple(data.shape) == _shape(example) else None
+        known = isinstance(data, Tensor) and numbers(data) is not None and tuple(data.shape) == _shape(example)
+        return self._constant(data) if known else None
 
     def _opaque(self, node: fx.Node, args: Any, kwargs: Any, reason: str) -> Any:
         b = self.builder

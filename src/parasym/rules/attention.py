@@ -1,12 +1,21 @@
 """Softmax and attention: queries meet keys, and the weights over positions sum to one."""
 
 from parasym.rules.builder import Builder
-from parasym.rules.program import Fn, Value
+from parasym.rules.program import Fn, Kind, Pointwise, Value
 from parasym.rules.rule import Rule
 
 
 def _softmax(b: Builder, x: Value, dim: int, *_: object, **__: object) -> Value:
     return b.softmax(x, dim)
+
+
+def _safe_softmax(b: Builder, x: Value, dim: int, *_: object, **__: object) -> Value:
+    """A softmax that is zero where everything is minus infinity."""
+    step = b.producers.get(x.index)
+    out = b.softmax(x, dim)
+    if isinstance(step, Pointwise) and any(v.kind is Kind.CONSTANT and _hides_all(v) for v in step.xs):
+        return b.pointwise(Fn.HOMOGENEOUS, out)
+    return out
 
 
 def _log_softmax(b: Builder, x: Value, dim: int, *_: object, **__: object) -> Value:
@@ -37,7 +46,18 @@ def _attention(
             scores = b.add(scores, mask)
         else:
             scores = b.add(scores, b.pointwise(Fn.GENERIC, mask))
-    return b.contract(b.softmax(scores, -1), v, f"{lead}ts,{lead}sd->{lead}td")
+    weights = b.softmax(scores, -1)
+    if mask is not None and _hides_all(mask):
+        weights = b.pointwise(Fn.HOMOGENEOUS, weights)  # where all is hidden the weights are zero, not a mean
+    return b.contract(weights, v, f"{lead}ts,{lead}sd->{lead}td")
+
+
+def _hides_all(mask: Value) -> bool:
+    """Whether a mask whose numbers are known hides every key of some query."""
+    if mask.data is None:
+        return False
+    seen = mask.data > -float("inf") if mask.real else mask.data
+    return seen.ndim > 0 and not bool(seen.any(-1).all())
 
 
 def _repeat_heads(b: Builder, x: Value, times: int) -> Value:
@@ -56,7 +76,8 @@ def _with_log(b: Builder, q: Value, k: Value, v: Value, *args: object, **kwargs:
 
 
 RULES = (
-    Rule(("softmax", "_softmax", "_safe_softmax"), _softmax),
+    Rule(("softmax", "_softmax"), _softmax),
+    Rule(("_safe_softmax",), _safe_softmax),
     Rule(("log_softmax", "_log_softmax"), _log_softmax),
     Rule(("scaled_dot_product_attention",), _attention),
     Rule(("_scaled_dot_product_flash_attention_for_cpu",), _with_log),
