@@ -18,6 +18,11 @@ from tests.zoo.acting import factor_errors
 class Reading(nn.Module):
     """Two Linear layers ``a`` and ``b`` from 6 to 5, parameters ``p``, ``q``, ``w``, ``v``, and a function of them."""
 
+    few: Tensor
+    much: Tensor
+    none: Tensor
+    order: Tensor
+
     def __init__(self, function: Callable[["Reading", Tensor], Tensor]) -> None:
         super().__init__()
         generator = torch.Generator().manual_seed(0)
@@ -56,12 +61,6 @@ def _rotated(x: Tensor, base: float) -> Tensor:
     angles = torch.arange(4.0, dtype=x.dtype)[:, None] * base ** -torch.arange(2.0, dtype=x.dtype)
     turned = torch.cat((-x[:, 2:], x[:, :2]), -1)
     return x * torch.cat((angles, angles), -1).cos() + turned * torch.cat((angles, angles), -1).sin()
-
-
-def _two_rotary_branches(m: Reading, x: Tensor) -> Tensor:
-    turned = (_rotated(m.a(x)[:, :4], 9.0), _rotated(m.b(x)[:, :4], 3.0))
-    scores = [(t @ t[:1].T).tanh() for t in turned]
-    return scores[0] + scores[1]
 
 
 def _in_place_through_a_view(m: Reading, x: Tensor) -> Tensor:
@@ -109,7 +108,6 @@ CASES: dict[str, tuple[str, Callable[[Reading, Tensor], Tensor]]] = {
         "exchange of branches that are read at different places",
         lambda m, x: torch.where(x[:, :1] > 0, m.a(x).relu(), m.none) + torch.where(x[:, :1] > 0, m.none, m.b(x).relu()),
     ),
-    "two_rotary_branches": ("exchange of branches with other angles", _two_rotary_branches),
     "hidden_rows": ("shift of values where no key is seen", _hidden_rows),
     "whole_numbers": ("mixing through a cast", lambda m, x: m.c(m.a(x).long().to(x.dtype) + m.a(x))),
     "in_place_through_a_view": ("mixing, for a write was overlooked", _in_place_through_a_view),
@@ -175,6 +173,21 @@ def test_tables_read_by_different_tokens_are_not_exchanged():
 
     args = (torch.tensor([0, 3, 2]), torch.tensor([1, 1, 5]))
     assert not _wrong(Tokens().double(), args, exported=False)
+
+
+def test_branches_turned_by_other_angles_are_not_exchanged():
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.queries, self.keys = (nn.ModuleList(nn.Linear(6, 4) for _ in range(2)) for _ in range(2))
+
+        def forward(self, x: Tensor) -> Tensor:
+            branches = zip(self.queries, self.keys, (9.0, 3.0), strict=True)
+            scores = [_rotated(query(x), base) @ _rotated(key(x), base).T for query, key, base in branches]
+            return scores[0].softmax(-1) + scores[1].softmax(-1)
+
+    args = (torch.randn(4, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64),)
+    assert not _wrong(Turned().double(), args, exported=False)
 
 
 def test_a_length_that_depends_on_values_is_refused():
