@@ -75,7 +75,8 @@ class NullDirections:
                 behind = self.of(out, link.out_cell)
                 mine = own_nulls(self.ground, step, link)
                 if mine is None:
-                    mine = None if behind is None else [k for b in behind if (k := pull(self.ground, step, operand, link, b)) is not None]
+                    pulled = (pull(self.ground, step, operand, link, b) for b in behind or ())
+                    mine = None if behind is None else [k for k in pulled if k is not None]
                 self._meet((x.index, link.x_cell), mine)
             if not isinstance(step, Slice):
                 self._block_unreached(x, reached)
@@ -107,9 +108,7 @@ def own_nulls(ground: Ground, step: Instruction, link: Link) -> Nulls | None:
     return [frozenset((a, k) for a in step.dims for k in range(len(ground.wires(step.x, a, link.x_cell[a]))))]
 
 
-def pull(
-    ground: Ground, step: Instruction, operand: int, link: Link, behind: frozenset[Place]
-) -> frozenset[Place] | None:
+def pull(ground: Ground, step: Instruction, operand: int, link: Link, behind: frozenset[Place]) -> frozenset[Place] | None:
     """Return along which places a shift of an operand must be constant to be constant along ``behind`` in the output.
 
     Args:

@@ -92,9 +92,13 @@ def _untouched(model: nn.Module) -> Iterator[None]:
         for module, attributes, parameters, buffers in before:
             module.__dict__.clear()
             module.__dict__.update(attributes)
-            for table, contents in ((module._parameters, parameters), (module._buffers, buffers)):
-                table.clear()
-                table.update(contents)
+            _refill(module._parameters, parameters)
+            _refill(module._buffers, buffers)
+
+
+def _refill(table: dict[str, Any], contents: dict[str, Any]) -> None:
+    table.clear()
+    table.update(contents)
 
 
 class _Recorder(TorchDispatchMode):
@@ -139,7 +143,7 @@ class _Recorder(TorchDispatchMode):
             self._nodes[id(x)] = node
         self._alive.append(x)
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: D105
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         real = pytree.tree_map(lambda x: self.fake(x) if isinstance(x, Tensor) else x, (args, kwargs))
         out = func(*real[0], **real[1])
