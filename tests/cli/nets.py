@@ -23,6 +23,20 @@ def on_meta():
         return build()
 
 
+def diverged():
+    model = build()
+    model[0].weight.data[0, 0] = float("nan")
+    return model
+
+
+def deep_normalized():
+    return nn.Sequential(*(nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.ReLU()) for _ in range(2)), nn.Linear(6, 3))
+
+
+def no_parameters():
+    return nn.ReLU()
+
+
 def other():
     return nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 8), nn.ReLU(), nn.Linear(8, 3))
 
@@ -59,6 +73,6 @@ def weights(seed, name="build"):
     """Weights of a model from a seed, with statistics that are not the default ones."""
     torch.manual_seed(seed)
     model = globals()[name]()
-    if name == "normalized":
+    if "normalized" in name:
         model.train()(torch.randn(64, 6))
     return {k: v.clone() for k, v in model.state_dict().items()}

@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -86,7 +87,9 @@ COMMANDS = [
     (["find", "nets.py:build", "--input", "4x6", "--input", "2"], "does not run on the input 4x6:float32, 2:float32"),
     (["find", "nets.py:Branching", "--input", "4x6"], ""),
     (["find", "nets.py:build", "-o", "none/s.json"], "the folder `none` does not exist"),
-    (["verify", "nets.py:on_meta"], "is on the meta device, where parameters have no values"),
+    (["verify", "nets.py:on_meta"], "is on the meta device, which is enough for `find`"),
+    (["match", "a.safetensors", "b.safetensors", "-m", "nets.py:on_meta"], "let the factory build it on the CPU"),
+    (["merge", "a.safetensors", "b.safetensors", "-m", "nets.py:on_meta", "-o", "out.safetensors"], "let the factory build it"),
     (["verify", "nets.py:build", "--symmetry", "none.json"], "`none.json` must be a file written by `parasym find -o`"),
     (["verify", "nets.py:build", "--symmetry", "nets.py"], "`nets.py` cannot be used"),
     (["match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-i", "4x7"], "does not run on the input 4x7"),
@@ -155,6 +158,21 @@ def test_a_wrong_symmetry_writes_nothing(run: Run, folder: Path) -> None:
         assert result.exit_code == 1
         assert "Not written" in result.output
         assert not Path("out.safetensors").exists()
+
+
+@pytest.mark.parametrize("verb", ["find", "verify"])
+def test_an_exported_program_refuses_other_shapes(run: Run, folder: Path, verb: str) -> None:
+    torch.export.save(torch.export.export(nn.Linear(6, 2), (torch.zeros(4, 6),)), "model.pt2")
+    assert run(verb, "model.pt2").exit_code == 0
+    fails(run(verb, "model.pt2", "--input", "4x7"), "Leave --input out")
+
+
+def test_a_plain_pickle_is_refused_without_advice_to_run_it(run: Run, folder: Path) -> None:
+    Path("bad.pkl").write_bytes(pickle.dumps({"0.weight": Runs()}))
+    result = run("match", "a.safetensors", "bad.pkl", "-m", "nets.py:build")
+    fails(result, "`bad.pkl`")
+    assert "to `False`" not in result.stderr
+    assert not Path("made-by-the-pickle").exists()
 
 
 def fails(result: Result, words: str) -> None:

@@ -147,6 +147,41 @@ def test_merge_measures_statistics_anew_on_data(run: Run, folder: Path, method: 
     assert merged["1.num_batches_tracked"].dtype == torch.int64
 
 
+@pytest.mark.parametrize("verb", ["match", "merge"])
+def test_a_running_variance_stays_positive(run: Run, folder: Path, verb: str) -> None:
+    for seed, name in enumerate("ab"):
+        save_file(weights(seed, "deep_normalized"), folder / f"{name}.safetensors")
+    result = run(verb, "a.safetensors", "b.safetensors", "-m", "nets.py:deep_normalized", "-o", "out.safetensors")
+    assert result.exit_code == 0, result.output
+    assert ("give --data" in result.stderr) == (verb == "merge")
+    out = load_file(folder / "out.safetensors")
+    assert all(bool((out[name] > 0).all()) for name in out if name.endswith("running_var"))
+    if verb == "match":
+        model = nets.deep_normalized().eval()
+        moved, before = (functional_call(model, p, (X,)) for p in (out, load_file(folder / "b.safetensors")))
+        torch.testing.assert_close(moved, before, rtol=1e-4, atol=1e-5)
+
+
+def test_checkpoints_of_different_precision(run: Run, folder: Path) -> None:
+    save_file({name: value.double() for name, value in weights(1).items()}, folder / "wide.safetensors")
+    result = run("merge", "a.safetensors", "wide.safetensors", "-m", "nets.py:build", "-o", "out.safetensors")
+    assert result.exit_code == 0, result.output
+    assert "6 tensors differ in precision" in result.stderr
+    assert {value.dtype for value in load_file(folder / "out.safetensors").values()} == {torch.float32}
+
+
+def test_a_diverged_model_cannot_be_told(run: Run, folder: Path) -> None:
+    result = run("verify", "nets.py:diverged")
+    assert result.exit_code == 2, result.output
+    assert "`0.weight` has NaN" in result.output
+
+
+def test_a_model_without_parameters(run: Run, folder: Path) -> None:
+    result = run("verify", "nets.py:no_parameters")
+    assert result.exit_code == 0, result.output
+    assert "the model has no parameters" in result.output
+
+
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_precision_of_the_files_is_kept(run: Run, folder: Path, dtype: torch.dtype) -> None:
     for seed, name in enumerate("ab"):

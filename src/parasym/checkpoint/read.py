@@ -118,8 +118,9 @@ def _culprit(error: Exception) -> str:
 
 
 def _corrupt(path: Path, error: Exception) -> str:
+    said = _line(error).split(". ")[0]  # what torch says next is about its own options
     return (
-        f"Checkpoint `{path}` cannot be read: {_line(error)}. It is corrupt, cut off, or a pickle of something other than "
+        f"Checkpoint `{path}` cannot be read: {said}. It is corrupt, cut off, or a pickle of something other than "
         "tensors (pickled code is never run): copy it again, or save the model's state_dict() as safetensors."
     )
 

@@ -11,12 +11,13 @@ from parasym.checkpoint.write import ensure_safetensors
 from parasym.cli.matching import DataOption, Method, MethodOption, matching_method, read_data
 from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelOption, SeedOption, SymmetryOption, TrainOption
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.parameters import read_fitted, read_symmetry
+from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import tell, working
 from parasym.cli.soundness import element_sameness
-from parasym.cli.subject import find_symmetry, load_subject
+from parasym.cli.subject import ensure_values, find_symmetry, load_subject
 from parasym.core import Params
 from parasym.orbit import match as find_match
+from parasym.orbit.merge import without_variance_scales
 from parasym.orbit.objective import gap
 from parasym.report import Table, rich_table, sig
 from parasym.symmetry import Element, Move, Symmetry
@@ -62,9 +63,11 @@ def _match(
     if output is not None:
         ensure_writable(ensure_safetensors(output), force=force)
     subject = load_subject(spec, inputs, seed=seed, train=train)
+    ensure_values(subject)
     tell(subject.notes)
-    a, b = read_fitted(path_a, subject.model), read_fitted(path_b, subject.model)
+    a, b = in_one_precision([read_fitted(path, subject.model) for path in (path_a, path_b)])
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
+    symmetry = without_variance_scales(symmetry)
     chosen = matching_method(method, subject, None if data is None else read_data(data, subject))
     with working("Matching"):
         element = find_match(symmetry, a.params, b.params, method=chosen, generator=torch.Generator().manual_seed(seed))
@@ -73,7 +76,7 @@ def _match(
         same = element_sameness(subject, symmetry, element, b.params)
     before, after = gap(a.params, b.params), gap(a.params, moved)
     rows = (("B as it is", sig(before, 6)), ("B matched", sig(after, 6)))
-    note = f"Norm over all weights. The function of B: {same.holds} unchanged, relative error {sig(same.error, 2)} in float64."
+    note = f"Norm over all weights. Function of B unchanged: {same.holds}, relative error {sig(same.error, 2)} in float64."
     shown = [rich_table(Table("Distance to A", (("", "left"), ("distance", "right")), rows, note, strong=(1,)))]
     wrote = output is not None and same.holds == "yes"
     if output is not None and wrote:

@@ -13,14 +13,14 @@ from parasym.cli.match import act_exactly, written
 from parasym.cli.matching import DataOption, Method, MethodOption, matching_method, read_data
 from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelOption, SeedOption, SymmetryOption, TrainOption
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.parameters import read_fitted, read_symmetry
+from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import tell, working
 from parasym.cli.soundness import Sameness, element_sameness
-from parasym.cli.subject import find_symmetry, load_subject
+from parasym.cli.subject import ensure_values, find_symmetry, load_subject
 from parasym.core import BadInputError, Params
 from parasym.orbit import match_many, reestimate
 from parasym.orbit.many import mean
-from parasym.orbit.merge import _without_stored
+from parasym.orbit.merge import _without_stored, without_variance_scales
 from parasym.orbit.objective import gap
 from parasym.orbit.statistics import has_statistics
 from parasym.report import Table, rich_table, sig
@@ -64,12 +64,16 @@ def _merge(
         raise BadInputError(f"Merging needs two checkpoints or more, but got {len(paths)}.")
     ensure_writable(ensure_safetensors(output), force=force)
     subject = load_subject(spec, inputs, seed=seed, train=train)
+    ensure_values(subject)
     tell(subject.notes)
-    fitted = [read_fitted(path, subject.model) for path in paths]
+    fitted = in_one_precision([read_fitted(path, subject.model) for path in paths])
     data = None if data_path is None else read_data(data_path, subject)
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
+    symmetry = without_variance_scales(symmetry)
     models = [each.params for each in fitted]
     chosen = matching_method(method, subject, data)
+    if data is None and has_statistics(subject.model):
+        tell(["running statistics are averaged, which suits no merged network: give --data to measure them anew"])
     if data is not None and has_statistics(subject.model):
         # What holds for stored statistics only would be undone when they are measured anew.
         symmetry = _without_stored(symmetry, subject.model, models[0], data[0])

@@ -1,7 +1,11 @@
 """Checkpoints and symmetries that a command is given as files."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import reduce
 from pathlib import Path
 
+import torch
 from torch import nn
 
 from parasym.checkpoint import Fitted, fit_checkpoint, read_checkpoint
@@ -24,6 +28,26 @@ def read_fitted(path: Path, model: nn.Module) -> Fitted:
         fitted = fit_checkpoint(read_checkpoint(path), model)
     tell([f"{path}: {note}" for note in fitted.notes])
     return fitted
+
+
+def in_one_precision(fitted: Sequence[Fitted]) -> list[Fitted]:
+    """Return checkpoints of different precision in the widest of them, name by name, and tell.
+
+    :meth:`Fitted.as_saved` still goes back to the precision of each file.
+
+    Args:
+        fitted: Checkpoints of one model.
+    """
+    widest = {
+        name: reduce(torch.promote_types, [each.params[name].dtype for each in fitted])
+        for name, value in fitted[0].params.items()
+        if value.is_floating_point()
+    }
+    mixed = [name for name, dtype in widest.items() if any(each.params[name].dtype != dtype for each in fitted)]
+    if not mixed:
+        return list(fitted)
+    tell([f"{len(mixed)} tensors differ in precision between the checkpoints: computed in the widest"])
+    return [replace(each, params=each.params | {name: each.params[name].to(widest[name]) for name in mixed}) for each in fitted]
 
 
 def read_symmetry(path: Path) -> Symmetry:

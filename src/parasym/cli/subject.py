@@ -100,6 +100,8 @@ def find_symmetry(subject: Subject) -> Symmetry:
         CaptureError: If it runs but cannot be captured.
     """
     source = subject.model if subject.program is None else subject.program
+    if subject.program is not None:
+        run_model(subject)  # its graph is read as it is: inputs that it refuses would not be noticed
     with working("Finding the symmetry"), blaming_inputs(subject), quiet_errors():
         return find(source, subject.args, subject.kwargs)
 
@@ -116,7 +118,7 @@ def blaming_inputs(subject: Subject) -> Iterator[None]:
     """  # noqa: DOC501 (errors of the body pass through)
     try:
         yield
-    except (CaptureError, RuntimeError, TypeError, IndexError, AttributeError):
+    except (CaptureError, RuntimeError, TypeError, IndexError, AttributeError, AssertionError):
         run_model(subject)
         raise
 
@@ -135,10 +137,31 @@ def run_model(subject: Subject) -> Any:
             return subject.model(*subject.args, **subject.kwargs)
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
+        remedy = (
+            "Give the shapes, and dtypes such as `1x16:int64<1000` for tokens, that its forward expects with --input."
+            if subject.program is None
+            else "Leave --input out (the file has inputs of its own), or export it for these shapes."
+        )
         raise BadInputError(
             f"Model `{subject.spec}` does not run on the input {describe_arguments(subject.arguments)}: "
-            f"{type(error).__name__}: {lines[0].rstrip('.')}. Give the shapes that its forward expects with --input."
+            f"{type(error).__name__}: {lines[0].rstrip('.')}. {remedy}"
         ) from error
+
+
+def ensure_values(subject: Subject) -> None:
+    """Check that the model can be run.
+
+    Args:
+        subject: The model.
+
+    Raises:
+        BadInputError: If it is on the meta device.
+    """
+    if subject.device.type == "meta":
+        raise BadInputError(
+            f"Model `{subject.spec}` is on the meta device, which is enough for `find`, but here it is run: "
+            "let the factory build it on the CPU."
+        )
 
 
 def _device(model: nn.Module) -> torch.device:

@@ -1,7 +1,6 @@
 """`parasym verify`: whether a symmetry is true, and all of it."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Literal
 
 import torch
@@ -11,8 +10,8 @@ from parasym.cli.options import InputOption, JsonOption, ModelArgument, ParamsOp
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.parameters import read_fitted, read_symmetry
 from parasym.cli.progress import tell, working
-from parasym.cli.subject import Subject, blaming_inputs, find_symmetry, load_subject
-from parasym.core import BadInputError, Params
+from parasym.cli.subject import Subject, blaming_inputs, ensure_values, find_symmetry, load_subject
+from parasym.core import Params
 from parasym.report import report_tables
 from parasym.symmetry import Symmetry
 from parasym.verify import verify as prove
@@ -37,7 +36,7 @@ def verify(
     def job() -> Outcome:
         subject = load_subject(model, inputs or [], seed=seed, train=train)
         tell(subject.notes)
-        _needs_values(subject, params)
+        ensure_values(subject)
         found = find_symmetry(subject) if symmetry is None else read_symmetry(symmetry)
         given = None if params is None else read_fitted(params, subject.model).params
         return _verify(subject, found, given, samples, getattr(torch, dtype), complete, seed)
@@ -68,11 +67,3 @@ def _verify(
             complete=complete,
         )
     return Outcome(report.holds, json.loads(report.to_json()), report_tables(report))
-
-
-def _needs_values(subject: Subject, params: Path | None) -> None:
-    if subject.device.type == "meta" and params is None:
-        raise BadInputError(
-            f"Model `{subject.spec}` is on the meta device, where parameters have no values: "
-            "give them with --params, or let the factory build the model on the CPU."
-        )

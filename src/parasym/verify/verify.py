@@ -114,6 +114,11 @@ def _completeness(
         return None, [f"completeness not computed: it needs float64, but dtype is {run.dtype}"]
     if size > MOST_PARAMETERS:
         return None, [f"completeness not computed: P={size} is more than {MOST_PARAMETERS}"]
+    if not any(name in params for name in run.trainable):
+        return None, ["completeness not computed: the model has no parameters"]
+    diverged = [name for name, value in params.items() if value.is_floating_point() and not bool(torch.isfinite(value).all())]
+    if diverged:
+        return None, [f"completeness not computed: `{diverged[0]}` has NaN or infinite values"]
     return completeness(run, symmetry, params, inputs, generator), []
 
 
