@@ -23,8 +23,8 @@ PYTEST_FLAGS ?= -n 2
 
 export MPLBACKEND := Agg
 # One thread per test process: two processes with two threads each fight over two cores.
-test test-slow: export OMP_NUM_THREADS = 1
-test test-slow: export MKL_NUM_THREADS = 1
+demo test test-slow: export OMP_NUM_THREADS = 1
+demo test test-slow: export MKL_NUM_THREADS = 1
 
 demo: $(VENV)/.demo
 	$(BIN)/parasym demo --out parasym-demo

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 
 from parasym.checkpoint import atomic_write
@@ -34,6 +35,8 @@ def demo(
 
 def _demo(out: Path, seeds: int, fast: bool) -> Outcome:
     start = time.perf_counter()
+    # The products here are small: with more threads they wait for each other, and on a busy machine for a long time.
+    torch.set_num_threads(1)
     _make_folder(out)
     found = [_run(_task(architecture, seeds, fast)) for architecture in ARCHITECTURES]
     seconds = time.perf_counter() - start
