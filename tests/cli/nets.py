@@ -25,7 +25,7 @@ def on_meta():
 
 def diverged():
     model = build()
-    model[0].weight.data[0, 0] = float("nan")
+    model.get_parameter("0.weight").data[0, 0] = float("nan")
     return model
 
 
