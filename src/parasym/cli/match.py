@@ -17,8 +17,8 @@ from parasym.cli.soundness import element_sameness
 from parasym.cli.subject import ensure_values, find_symmetry, load_subject
 from parasym.core import Params
 from parasym.orbit import match as find_match
-from parasym.orbit.merge import without_variance_scales
 from parasym.orbit.objective import gap
+from parasym.orbit.one_sided import without_variance_scales
 from parasym.report import Table, rich_table, sig
 from parasym.symmetry import Element, Move, Symmetry
 

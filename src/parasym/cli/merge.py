@@ -20,8 +20,9 @@ from parasym.cli.subject import ensure_values, find_symmetry, load_subject
 from parasym.core import BadInputError, Params
 from parasym.orbit import match_many, reestimate
 from parasym.orbit.many import mean
-from parasym.orbit.merge import _without_stored, without_variance_scales
+from parasym.orbit.merge import without_stored
 from parasym.orbit.objective import gap
+from parasym.orbit.one_sided import without_variance_scales
 from parasym.orbit.statistics import has_statistics
 from parasym.report import Table, rich_table, sig
 from parasym.verify.report import worst
@@ -76,7 +77,7 @@ def _merge(
         tell(["running statistics are averaged, which suits no merged network: give --data to measure them anew"])
     if data is not None and has_statistics(subject.model):
         # What holds for stored statistics only would be undone when they are measured anew.
-        symmetry = _without_stored(symmetry, subject.model, models[0], data[0])
+        symmetry = without_stored(symmetry, subject.model, models[0], data[0])
     with working("Matching"):
         elements = match_many(symmetry, models, method=chosen, generator=torch.Generator().manual_seed(seed))
     moved = [act_exactly(symmetry, element, params) for element, params in zip(elements, models, strict=True)]

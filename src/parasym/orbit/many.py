@@ -11,6 +11,7 @@ from parasym.orbit.match import MATCH_TOLERANCE
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import STATISTICS, counted, gap
+from parasym.orbit.one_sided import COPY, back, norm, without_variance_scales
 from parasym.orbit.translation import settle, settling_moves
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
@@ -64,6 +65,18 @@ def match_many(
     """
     check_models(symmetry, models)
     full = [working(x, list(x)) for x in models]
+    elements = _together(symmetry, full, method, generator, max_rounds)
+    smaller = without_variance_scales(symmetry)
+    moved = [symmetry.act(g, x) for g, x in zip(elements, full, strict=True)]
+    if len(smaller.factors) < len(symmetry.factors) and _spread(moved) > (COPY * norm(moved[0])) ** 2:
+        elements = [back(symmetry, g) for g in _together(smaller, full, method, generator, max_rounds)]
+    return elements
+
+
+def _together(
+    symmetry: Symmetry, full: list[Params], method: AbstractMethod, generator: torch.Generator | None, max_rounds: int
+) -> list[Element]:
+    """Return the elements, whatever the symmetry does to running variances."""
     balanced = [balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=100) for x in full]
     points = [x.params for x in balanced]
     elements = [Element() for _ in points]

@@ -10,6 +10,7 @@ from parasym.orbit.inputs import check_models, working
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import gap
+from parasym.orbit.one_sided import COPY, back, norm, without_variance_scales
 from parasym.orbit.translation import fit_translations, settle
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
@@ -31,7 +32,8 @@ def match(
     Both models are taken to the balanced gauge, where the rest of the group is isometric and the ``method`` aligns it; then
     scales, invertible maps and translations are fitted to ``a`` as it is. The minimum is a local one, but with
     :class:`WeightMatching` never farther from ``a`` than ``b`` was. The norm counts every floating-point tensor
-    but the running statistics of normalization layers.
+    but the running statistics of normalization layers. Scales that only a stored running variance absorbs are
+    used to recognize copies of one network; between different networks they are left alone.
 
     Args:
         symmetry: The symmetry of their architecture.
@@ -60,6 +62,15 @@ def match(
     """
     check_models(symmetry, [a, b])
     a, b = working(a, list(a)), working(b, list(b))
+    element = _matched(symmetry, a, b, method, generator)
+    smaller = without_variance_scales(symmetry)
+    if len(smaller.factors) < len(symmetry.factors) and gap(a, symmetry.act(element, b)) > COPY * norm(a):
+        return back(symmetry, _matched(smaller, a, b, method, generator))
+    return element
+
+
+def _matched(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None) -> Element:
+    """Return the better of two elements: with whole branches where they are, and with branches matched first."""
     element = _aligned(symmetry, a, b, method, generator)
     if has_exchanges(symmetry):
         left, right = (balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=100).params for x in (a, b))

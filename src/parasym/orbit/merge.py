@@ -7,13 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
-from parasym.groups import PositiveScaling
 from parasym.orbit.inputs import check_models, working
 from parasym.orbit.many import match_many, mean
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.statistics import has_statistics, reestimate
 from parasym.orbit.weight import WeightMatching
-from parasym.symmetry import Element, Factor, Move, Symmetry
+from parasym.symmetry import Element, Move, Symmetry
 
 STORED_BOUND = 1e-2
 """A factor that changes outputs by more than this part, under renewed statistics, holds for stored ones only. What the
@@ -78,7 +77,7 @@ def merge(
     batches = None if data is None else list(data)
     renew = model is not None and batches is not None and has_statistics(model)
     if renew and model is not None and batches:
-        symmetry = _without_stored(symmetry, model, models[0], batches[0])
+        symmetry = without_stored(symmetry, model, models[0], batches[0])
     elements = match_many(symmetry, models, method=method, generator=generator)
     moved = [symmetry.act(g, working(x, list(x))) for g, x in zip(elements, models, strict=True)]
     average = mean(moved)
@@ -87,23 +86,7 @@ def merge(
     return {n: v.to(models[0][n].dtype) for n, v in average.items()}
 
 
-def without_variance_scales(symmetry: Symmetry) -> Symmetry:
-    """Return the symmetry without the scales that a stored running variance absorbs.
-
-    Between networks that are not copies of each other, such a scale has no best value: the distance of the weights falls as they
-    shrink to nothing, and the variance, which is not counted, follows them below zero.
-
-    Args:
-        symmetry: Any symmetry.
-    """
-    return replace(symmetry, factors=tuple(f for f in symmetry.factors if not _scales_variance(f)))
-
-
-def _scales_variance(factor: Factor) -> bool:
-    return isinstance(factor.group, PositiveScaling) and any(name.endswith("running_var") for name in factor.tensors)
-
-
-def _without_stored(symmetry: Symmetry, model: nn.Module, params: Params, batch: Tensor | tuple[Tensor, ...]) -> Symmetry:
+def without_stored(symmetry: Symmetry, model: nn.Module, params: Params, batch: Tensor | tuple[Tensor, ...]) -> Symmetry:
     """Return the symmetry without the factors that do not keep the function under the statistics of a batch."""
     x = batch[0] if isinstance(batch, (tuple, list)) else batch
     params = working(params, list(params))

@@ -15,7 +15,7 @@ from parasym.core import BadInputError, Params, child_generator
 from parasym.find import find
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import match, merge
-from parasym.orbit.merge import _without_stored
+from parasym.orbit.merge import without_stored
 from parasym.orbit.objective import gap
 from parasym.orbit.statistics import has_statistics
 from parasym.population import train_population
@@ -255,7 +255,7 @@ def _pairs(
     data = [digits.train_images[:DATA]] if has_statistics(model) else None
     if data is not None:
         # What holds for stored statistics only would be undone when they are measured anew.
-        symmetry = _without_stored(symmetry, model, networks[0], data[0])
+        symmetry = without_stored(symmetry, model, networks[0], data[0])
     chosen = list(itertools.combinations(range(len(networks)), 2))
     found, kept = [], networks[1]
     for done, (i, j) in enumerate(chosen, start=1):
