@@ -7,7 +7,7 @@ from parasym.groups import PositiveScaling
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.symmetry import Element, Factor, Move, Symmetry
 
-COPY = 0.5
+COPY = 0.25
 """Two models count as (noisy) copies of each other if matching brings them this close, relative to their norm."""
 
 
