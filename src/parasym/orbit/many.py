@@ -68,7 +68,7 @@ def match_many(
     elements = _together(symmetry, full, method, generator, max_rounds)
     smaller = without_variance_scales(symmetry)
     moved = [symmetry.act(g, x) for g, x in zip(elements, full, strict=True)]
-    if len(smaller.factors) < len(symmetry.factors) and _spread(moved) > (COPY * norm(moved[0])) ** 2:
+    if len(smaller.factors) < len(symmetry.factors) and not _spread(moved) <= (COPY * norm(models[0])) ** 2:
         elements = [back(symmetry, g) for g in _together(smaller, full, method, generator, max_rounds)]
     return elements
 

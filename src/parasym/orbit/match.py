@@ -61,10 +61,12 @@ def match(
         1.45 0.00
     """
     check_models(symmetry, [a, b])
+    near = COPY * norm(a)
     a, b = working(a, list(a)), working(b, list(b))
     element = _matched(symmetry, a, b, method, generator)
     smaller = without_variance_scales(symmetry)
-    if len(smaller.factors) < len(symmetry.factors) and gap(a, symmetry.act(element, b)) > COPY * norm(a):
+    # Written so that a gap that is not a number counts as far.
+    if len(smaller.factors) < len(symmetry.factors) and not gap(a, symmetry.act(element, b)) <= near:
         return back(symmetry, _matched(smaller, a, b, method, generator))
     return element
 

@@ -35,12 +35,13 @@ def back(symmetry: Symmetry, element: Element) -> Element:
 
 
 def norm(params: Params) -> float:
-    """Return the norm of all counted tensors.
+    """Return the norm of all counted tensors; integers, such as a count of batches, have no size.
 
     Args:
-        params: Parameters by name.
+        params: Parameters by name, as the user gave them.
     """
-    return sum(float(params[name].double().square().sum()) for name in counted(params, STATISTICS)) ** 0.5
+    real = [params[name].double() for name in counted(params, STATISTICS) if params[name].is_floating_point()]
+    return sum(float(x.square().sum()) for x in real) ** 0.5
 
 
 def _scales_variance(factor: Factor) -> bool:
