@@ -10,7 +10,7 @@ from parasym.orbit.inputs import check_models, working
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import gap
-from parasym.orbit.one_sided import COPY, back, norm, without_variance_scales
+from parasym.orbit.one_sided import COPY, LARGE, alike, back, norm, without_variance_scales
 from parasym.orbit.translation import fit_translations, settle
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
@@ -63,12 +63,18 @@ def match(
     check_models(symmetry, [a, b])
     near = COPY * norm(a)
     a, b = working(a, list(a)), working(b, list(b))
-    element = _matched(symmetry, a, b, method, generator)
     smaller = without_variance_scales(symmetry)
-    # Written so that a gap that is not a number counts as far.
-    if len(smaller.factors) < len(symmetry.factors) and not gap(a, symmetry.act(element, b)) <= near:
-        return back(symmetry, _matched(smaller, a, b, method, generator))
-    return element
+    if len(smaller.factors) == len(symmetry.factors):
+        return _matched(symmetry, a, b, method, generator)
+    plain = None
+    if sum(x.numel() for x in a.values()) > LARGE:
+        plain = back(symmetry, _matched(smaller, a, b, method, generator))
+        if not alike(symmetry, a, symmetry.act(plain, b)):
+            return plain
+    element = _matched(symmetry, a, b, method, generator)
+    if gap(a, symmetry.act(element, b)) <= near:
+        return element
+    return plain or back(symmetry, _matched(smaller, a, b, method, generator))
 
 
 def _matched(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None) -> Element:

@@ -2,13 +2,21 @@
 
 from dataclasses import replace
 
+import torch
+
 from parasym.core import Params
 from parasym.groups import PositiveScaling
 from parasym.orbit.objective import STATISTICS, counted
-from parasym.symmetry import Element, Factor, Move, Symmetry
+from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
 
 COPY = 0.25
 """Two models count as (noisy) copies of each other if matching brings them this close, relative to their norm."""
+
+SAME_WAY = 0.7
+"""Cosine from which on two channels count as the same up to a scale."""
+
+LARGE = 1_000_000
+"""Number of parameters from which on the fit of these scales is only tried on models that look like copies."""
 
 
 def without_variance_scales(symmetry: Symmetry) -> Symmetry:
@@ -32,6 +40,29 @@ def back(symmetry: Symmetry, element: Element) -> Element:
     """
     kept = [k for k, factor in enumerate(symmetry.factors) if not _scales_variance(factor)]
     return Element(tuple(Move(kept[move.factor], move.value) for move in element.moves))
+
+
+def alike(symmetry: Symmetry, a: Params, b: Params) -> bool:
+    """Return whether most channels that a running variance could rescale point the same way in two models.
+
+    Copies that differ by such scales agree in direction once their other freedoms are matched; different networks do not.
+
+    Args:
+        symmetry: The whole symmetry.
+        a: One model.
+        b: The other, matched without these scales.
+    """
+    names = set(counted(a, STATISTICS))
+    cosines = []
+    for factor in symmetry.factors:
+        bindings = [x for x in factor.bindings if isinstance(x, Binding) and x.tensor in names and x.slot is not None]
+        if not _scales_variance(factor) or not any(a[x.tensor].ndim > 1 for x in bindings):
+            continue
+        for x in bindings:
+            if a[x.tensor].ndim > 1:
+                one, two = (x.gather(p[x.tensor]).double().flatten(0, -2) for p in (a, b))
+                cosines.append(torch.nn.functional.cosine_similarity(one, two, dim=0).flatten())
+    return not cosines or float(torch.cat(cosines).median()) > SAME_WAY
 
 
 def norm(params: Params) -> float:
