@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from parasym.rules.builder import Builder
-from parasym.rules.program import Fn, Value
+from parasym.rules.program import Value
 from parasym.rules.rotary import rotated
 from parasym.rules.rule import Rule, Unsupported
 
@@ -167,7 +167,9 @@ def _same(b: Builder, x: Value, *_: object, **__: object) -> Value:
 
 def _dropout(b: Builder, x: Value, p: float = 0.5, train: bool = False) -> Value:
     """Dropout keeps a law, not a value: single channels may be scaled and exchanged, but not mixed."""
-    return b.pointwise(Fn.HOMOGENEOUS, x) if train and p > 0 else x
+    if not train or p <= 0:
+        return x
+    return b.mul(x, b.value(x.shape, real=False))  # a mask of its own, about which nothing is known
 
 
 def _native_dropout(b: Builder, x: Value, p: float, train: bool | None) -> tuple[Value, Value]:
