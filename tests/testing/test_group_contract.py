@@ -164,5 +164,5 @@ def test_require_close_raises(found: Tensor, expected: Tensor):
 
 
 def test_require_close_passes():
-    require_close(torch.ones(2), torch.ones(2) + 1e-9, "the law", tolerance=1e-6)
-    require_close(torch.ones(0), torch.ones(0), "the law", tolerance=0.0)
+    assert require_close(torch.ones(2), torch.ones(2) + 1e-9, "the law", tolerance=1e-6) is None
+    assert require_close(torch.ones(0), torch.ones(0), "the law", tolerance=0.0) is None

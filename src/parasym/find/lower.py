@@ -219,10 +219,12 @@ class _Lowering:
         example = node.meta.get("val")
         if any(v.kind is not Kind.CONSTANT or v.data is None for v in values) or name in _RANDOM:
             return None
-        if not isinstance(example, Tensor) or example.numel() > _FOLD_LIMIT or _in_place(node):
+        if not isinstance(example, Tensor) or example.numel() > _FOLD_LIMIT:
             return None
         to_data = lambda x: x.data if isinstance(x, Value) else torch.device("cpu") if isinstance(x, torch.device) else x  # noqa: E731
         plain_args, plain_kwargs = _map((args, kwargs), to_data)
+        if _in_place(node) and isinstance(plain_args[0], Tensor):
+            plain_args = (plain_args[0].clone(), *plain_args[1:])  # the model's own buffer stays as it is
         assert isinstance(node.target, Callable)
         try:
             data = node.target(*plain_args, **plain_kwargs)

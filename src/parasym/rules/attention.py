@@ -1,7 +1,7 @@
 """Softmax and attention: queries meet keys, and the weights over positions sum to one."""
 
 from parasym.rules.builder import Builder
-from parasym.rules.program import Fn, Kind, Pointwise, Value
+from parasym.rules.program import Expand, Fn, Pointwise, Reshape, Value
 from parasym.rules.rule import Rule
 
 
@@ -13,7 +13,7 @@ def _safe_softmax(b: Builder, x: Value, dim: int, *_: object, **__: object) -> V
     """A softmax that is zero where everything is minus infinity."""
     step = b.producers.get(x.index)
     out = b.softmax(x, dim)
-    if isinstance(step, Pointwise) and any(v.kind is Kind.CONSTANT and _hides_all(v) for v in step.xs):
+    if isinstance(step, Pointwise) and any(v.index in b.data_only and _may_hide_all(b, v) for v in step.xs):
         return b.pointwise(Fn.HOMOGENEOUS, out)
     return out
 
@@ -47,15 +47,17 @@ def _attention(
         else:
             scores = b.add(scores, b.pointwise(Fn.GENERIC, mask))
     weights = b.softmax(scores, -1)
-    if mask is not None and _hides_all(mask):
+    if mask is not None and _may_hide_all(b, mask):
         weights = b.pointwise(Fn.HOMOGENEOUS, weights)  # where all is hidden the weights are zero, not a mean
     return b.contract(weights, v, f"{lead}ts,{lead}sd->{lead}td")
 
 
-def _hides_all(mask: Value) -> bool:
-    """Whether a mask whose numbers are known hides every key of some query."""
+def _may_hide_all(b: Builder, mask: Value) -> bool:
+    """Whether a mask may hide every key of some query; one whose numbers are not known may."""
+    while isinstance(step := b.producers.get(mask.index), Expand | Reshape):
+        mask = step.x
     if mask.data is None:
-        return False
+        return True
     seen = mask.data > -float("inf") if mask.real else mask.data
     return seen.ndim > 0 and not bool(seen.any(-1).all())
 
