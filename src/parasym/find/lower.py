@@ -82,7 +82,7 @@ def needs_functionalization(graph: fx.Graph) -> bool:
             target = node.args[0]
             if not isinstance(target, fx.Node):
                 return True
-            written_view = target.op == "call_function" and (_is_view(target) or _name(target) == "getitem")
+            written_view = target.op == "call_function" and _is_view(target)
             viewed = any(user is not node and user.op == "call_function" and _is_view(user) for user in target.users)
             if written_view or viewed:
                 return True
@@ -98,6 +98,9 @@ def _writes_elsewhere(node: fx.Node) -> bool:
 
 def _is_view(node: fx.Node) -> bool:
     """Return whether the result of an operation may share memory with its operand."""
+    if _name(node) == "getitem":
+        many = node.args[0]
+        return not isinstance(many, fx.Node) or _is_view(many)
     if _name(node) in _VIEWS:
         return True
     target = node.target

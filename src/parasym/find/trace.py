@@ -6,17 +6,17 @@ model is exported, and what export says holds.
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
-from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from parasym.find.capture import Capture, aliases, is_state, named_tensors, numbers
+from parasym.find.numberless import Numberless, results, without_numbers
 
 
 class Untraceable(Exception):
@@ -24,7 +24,7 @@ class Untraceable(Exception):
 
 
 def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> Capture:
-    """Return a model as a graph, from one pass on fake tensors; the model is left as it was.
+    """Return a model as a graph, from one pass on tensors without numbers; the model is left as it was.
 
     Args:
         model: Any module.
@@ -43,12 +43,12 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
     try:
         with _untouched(model), warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            fakes = {name: recorder.fake(named[name]) for name in dict.fromkeys(first.values())}
-            for name, fake in fakes.items():
-                _name_placeholder(out, recorder.placeholder(fake), name, named[name])
-            inputs = pytree.tree_map(lambda x: recorder.input(x) if isinstance(x, Tensor) else x, (args, dict(kwargs or {})))
-            every = {name: fakes[one] for name, one in first.items()}
-            with recorder.mode, recorder:
+            bare = {name: recorder.placeholder(named[name]) for name in dict.fromkeys(first.values())}
+            for name, x in bare.items():
+                _name_placeholder(out, recorder.node(x), name, named[name])
+            inputs = pytree.tree_map(lambda x: recorder.placeholder(x) if isinstance(x, Tensor) else x, (args, dict(kwargs or {})))
+            every = {name: bare[one] for name, one in first.items()}
+            with recorder:
                 result = torch.func.functional_call(model, every, *inputs, tie_weights=False)
     except Exception as error:
         raise Untraceable from error
@@ -107,26 +107,15 @@ class _Recorder(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()
         self.graph = fx.Graph()
-        self.mode = FakeTensorMode()
         self.constants: dict[str, Tensor | None] = {}
         self._nodes: dict[int, fx.Node] = {}
         self._alive: list[Any] = []
 
-    def fake(self, x: Tensor) -> Tensor:
-        """Return ``x`` without its numbers."""
-        return x if isinstance(x, FakeTensor) else self.mode.from_tensor(x)
-
-    def input(self, x: Tensor) -> Tensor:
-        """Return a model input without its numbers, known to the graph."""
-        fake = self.fake(x)
-        self.placeholder(fake)
-        return fake
-
-    def placeholder(self, fake: Tensor) -> fx.Node:
-        """Return a new placeholder for a tensor."""
-        node = self.graph.placeholder(f"input_{len(self._alive)}")
-        self._remember(node, fake)
-        return node
+    def placeholder(self, x: Tensor) -> Numberless:
+        """Return ``x`` without its numbers, known to the graph."""
+        bare = without_numbers(x)
+        self._remember(self.graph.placeholder(f"input_{len(self._alive)}"), bare)
+        return bare
 
     def node(self, x: Tensor) -> fx.Node:
         """Return the node of a tensor; one that no operation has made is a constant."""
@@ -145,22 +134,24 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
-        real = pytree.tree_map(lambda x: self.fake(x) if isinstance(x, Tensor) else x, (args, kwargs))
-        out = func(*real[0], **real[1])
-        if not any(isinstance(x, Tensor) for x in pytree.tree_leaves(out)):
+        out = results(func, args, kwargs)
+        if not isinstance(out, Tensor) and not any(isinstance(x, Tensor) for x in pytree.tree_leaves(out)):
             return out
-        nodes = pytree.tree_map(lambda x: self.node(x) if isinstance(x, Tensor) else x, (args, kwargs))
-        node = self.graph.call_function(func, tuple(nodes[0]), dict(nodes[1]))
-        written = next((x for x in pytree.tree_leaves(args) if x is out), None)
+        as_node = lambda x: self.node(x) if isinstance(x, Tensor) else x  # noqa: E731
+        node = self.graph.call_function(func, _map(as_node, args), {k: _map(as_node, v) for k, v in kwargs.items()})
+        if isinstance(out, Tensor):
+            self._remember(node, out)
+            return out
         node.meta["val"] = out
         self._alive.append(out)
-        if written is not None or isinstance(out, Tensor):
-            self._nodes[id(out)] = node
-            return out
         for k, part in enumerate(out):
             if isinstance(part, Tensor):
                 self._remember(self.graph.call_function(_getitem, (node, k)), part)
         return out
+
+
+def _map(fn: Callable[[Any], Any], x: Any) -> Any:
+    return type(x)([_map(fn, part) for part in x]) if isinstance(x, tuple | list) else fn(x)
 
 
 def _getitem(values: Any, index: int) -> Any:
