@@ -33,10 +33,9 @@ class Assembly:
 
     def __post_init__(self) -> None:
         types = self.ground.types
-        self.channelwise = channelwise_wires(types)
+        self.channelwise = channelwise_wires(self.ground)
         self.mixed = {w for v in types.program.values for a in range(len(v.shape)) for t in types.terms(v, a) for w in t.wires}
         self.mixed -= self.channelwise | types.pinned | types.planes
-        self.deps: Deps = dependences(self.ground, self.mixed | (types.planes - self.channelwise))
         self.cells = cells(types)
         self.scales = Exponents(self.ground, 0)
         self.signs = Exponents(self.ground, 2)
@@ -44,8 +43,10 @@ class Assembly:
         used |= types.program.loops | {v.index for v in types.program.outputs}
         self.leaves = [v for v in types.program.values if v.leaf and v.index in used]
         self.where = self._where()
+        self.deps: Deps = dependences(self.ground, self.mixed | (types.planes - self.channelwise), self.where.keys())
         self.order = {wire: k for k, wire in enumerate(self.where)}
         self.names = {wire: self._name(wire) for wire in self.where}
+        self.positions = {wire: k for k, wire in reversed(list(enumerate(self.names.values())))}
 
     def _where(self) -> dict[Leaf, list[Where]]:
         out: dict[Leaf, list[Where]] = {}
@@ -91,7 +92,7 @@ class Assembly:
         return continuous, discrete
 
     def _position(self, factor: Factor) -> int:
-        return next(k for k, wire in enumerate(self.names.values()) if wire == factor.wire)
+        return self.positions[factor.wire]
 
     def _wire_factors(self, wire: Leaf, spans: tuple[Span, Span]) -> tuple[list[Factor], list[Factor]]:
         types = self.ground.types

@@ -8,7 +8,7 @@ another parameter that is added to the same sum and to nothing else.
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from parasym.find.links import Cell, Ground, Link, Place, TooManyCells, letters_of
+from parasym.find.links import Cell, Ground, Link, Place, TooManyCells
 from parasym.find.nulls import NullDirections
 from parasym.find.slots import slot_of
 from parasym.rules.program import (
@@ -102,7 +102,8 @@ class Carriers:
         self._outputs = {v.index for v in program.outputs}
         self._sums: set[tuple[int, int]] = set()
         self._made = {out.index: step for step in program.code if (out := result(step)) is not None}
-        self._uses: dict[tuple[int, Cell], list[_Use]] = defaultdict(list)
+        self._readers: dict[int, list[tuple[Instruction, int]]] = defaultdict(list)
+        self._uses: dict[tuple[int, Cell], list[_Use]] = {}
         self._lost: set[int] = set(program.loops)
         self._direct: dict[tuple[int, Cell], list[Carrier]] = {}
         for step in program.code:
@@ -110,8 +111,10 @@ class Carriers:
         leaves = [v for v in self._values if v.leaf and v.offset == 0 and v.index not in self._lost]
         for value in leaves:
             self._start(value)
+        carrying = {index for index, _ in self._direct}
         for step in program.code:
-            self._advance(step)
+            if any(x.index in carrying for x in operands(step)):
+                carrying.update(self._advance(step))
         for value in leaves:
             for cell in self._cells(value):
                 for carrier in self._runs(value, cell):
@@ -128,16 +131,33 @@ class Carriers:
         if isinstance(step, Normalize) and step.sums_to_one and out is not None:
             self._sums.update((out.index, a) for a in step.dims)
         for operand, x in enumerate(operands(step)):
-            try:
-                links = self.ground.links(step, operand)
-            except TooManyCells:
-                links = []
-            if isinstance(step, Pin) or out is None or not links:
+            if out is None or isinstance(step, Pin) or not self._continues(step, operand, (x, out)):
                 self._lost.add(x.index)
                 continue
-            self._pass_sums(step, x, out, links)
-            for link in links:
-                self._uses[x.index, link.x_cell].append(_Use(step, operand, link))
+            if any(index == x.index for index, _ in self._sums):
+                self._pass_sums(step, x, out, self.ground.links(step, operand))
+            self._readers[x.index].append((step, operand))
+
+    def _continues(self, step: Instruction, operand: int, ends: tuple[Value, Value]) -> bool:
+        """Whether any cell of an operand continues in the output."""
+        if self.ground.letters(step) is not None and all(self.ground.single(value) for value in ends):
+            return True
+        try:
+            return bool(self.ground.links(step, operand))
+        except TooManyCells:
+            return False
+
+    def _uses_of(self, index: int, cell: Cell) -> list[_Use]:
+        """Return what reads a cell; an operand that cannot be followed is lost, and asked for no more."""
+        known = self._uses.get((index, cell))
+        if known is None:
+            known = self._uses[index, cell] = [
+                _Use(step, operand, link)
+                for step, operand in self._readers[index]
+                for link in self.ground.links(step, operand)
+                if link.x_cell == cell
+            ]
+        return known
 
     def _pass_sums(self, step: Instruction, x: Value, out: Value, links: list[Link]) -> None:
         if not isinstance(step, Reshape | Permute | Expand) or len(links) != 1:
@@ -163,22 +183,24 @@ class Carriers:
             self._direct[value.index, cell] = self._runs(value, cell)
 
     def _alone(self, x: Value, cell: Cell) -> bool:
-        return len(self._uses[x.index, cell]) == 1 and x.index not in self._outputs | self._lost
+        return len(self._uses_of(x.index, cell)) == 1 and x.index not in self._outputs | self._lost
 
-    def _advance(self, step: Instruction) -> None:
+    def _advance(self, step: Instruction) -> set[int]:
+        """Take shifts through an instruction; return the value they arrive in."""
         out = result(step)
         if out is None or out.index in self._lost:
-            return
+            return set()
         for operand, x in enumerate(operands(step)):
             for cell in self._cells(x):
                 if not self._direct.get((x.index, cell)) or not self._alone(x, cell):
                     continue
-                use = self._uses[x.index, cell][0]
+                use = self._uses_of(x.index, cell)[0]
                 if use.step is not step or use.operand != operand or use.link is None:
                     continue
                 moved = [self._carry(use, old) for old in self._direct[x.index, cell]]
                 here = self._direct.setdefault((out.index, use.link.out_cell), [])
                 here += [c for c in moved if c is not None and not c.through]
+        return {out.index}
 
     # -- sources: depth first, until every path is absorbed -------------------------------------------
 
@@ -198,7 +220,7 @@ class Carriers:
         if not depth or value.index in self._outputs | self._lost or again or len(search.sinks) > _PATHS:
             raise _Blocked
         search.seen.add((value.index, cell))
-        for use in self._uses[value.index, cell]:
+        for use in self._uses_of(value.index, cell):
             out = result(use.step)
             moved = self._carry(use, c)
             if moved is None or out is None or use.link is None:
@@ -221,7 +243,7 @@ class Carriers:
             if (
                 not moved.through
                 and not search.sinks
-                and len(self._uses[moved.source, moved.cell]) == 1
+                and len(self._uses_of(moved.source, moved.cell)) == 1
                 and sink.source < moved.source
             ):
                 continue
@@ -310,7 +332,7 @@ class Carriers:
         return Along(source.name, power, source.offset)
 
     def _contract(self, step: Contract, operand: int, link: Link, c: Carrier, moved: Carrier | None) -> Carrier | None:
-        spec = letters_of(step)
+        spec = self.ground.letters(step)
         assert spec is not None
         mine, theirs = spec.letters[operand], spec.letters[1 - operand]
         x, y = (step.x, step.y) if operand == 0 else (step.y, step.x)

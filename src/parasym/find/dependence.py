@@ -1,17 +1,16 @@
 """Which wires may take a different element in every slice of which other wires."""
 
 from collections import Counter
-from functools import reduce
+from collections.abc import Collection
 
-from parasym.find.axis import Leaf
-from parasym.find.links import Ground, Letters, letters_of
-from parasym.find.typing import Types
-from parasym.rules.program import Kind, Normalize, Permute, Rotary, Value
+from parasym.find.axis import Leaf, Term
+from parasym.find.links import Ground, Letters
+from parasym.rules.program import Kind, Normalize, Permute, Reshape, Rotary, Value
 
 Deps = dict[Leaf, set[Leaf]]
 
 
-def dependences(ground: Ground, mixed: set[Leaf]) -> Deps:
+def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf]) -> Deps:
     """Return for every wire the outer wires in whose slices it may take different elements.
 
     Wire ``w`` may depend on wire ``b`` if every tensor that bears ``w`` bears ``b`` exactly once, and every
@@ -20,68 +19,74 @@ def dependences(ground: Ground, mixed: set[Leaf]) -> Deps:
     Args:
         ground: Types and places.
         mixed: Wires that are mixed linearly; nothing may depend on those.
+        borne: Wires that parameters or buffers bear; the others are left out.
     """
-    types = ground.types
-    deps: Deps = {}
-    for value in types.program.values:
-        _restrict_by_tensor(deps, ground, value)
-    for step in types.program.code:
-        spec = letters_of(step)
-        if spec is not None and not isinstance(step, Permute | Rotary):
-            _restrict_by_letters(deps, types, spec, step.dims if isinstance(step, Normalize) else ())
-    for wire, bases in deps.items():
+    run = _Dependences(ground, borne)
+    for value in ground.types.program.values:
+        run.tensor(value)
+    for step in ground.types.program.code:
+        spec = ground.letters(step)
+        if spec is not None and not isinstance(step, Permute | Reshape | Rotary):
+            run.instruction(spec, step.dims if isinstance(step, Normalize) else ())
+    for bases in run.deps.values():
         bases -= mixed
-        bases.discard(wire)
-    return _acyclic(deps)
+    return _acyclic(run.deps)
 
 
-def _restrict(deps: Deps, wire: Leaf, allowed: set[Leaf]) -> None:
-    if wire in deps:
-        deps[wire] &= allowed
-    else:
-        deps[wire] = set(allowed)
+class _Dependences:
+    """The dependences so far; once nothing is left for a wire, it is not looked at again."""
 
+    def __init__(self, ground: Ground, borne: Collection[Leaf]) -> None:
+        self.deps: Deps = {}
+        self._ground = ground
+        self._borne = borne
 
-def _always(types: Types, value: Value, axis: int) -> set[Leaf]:
-    """Return the wires that every term of an axis bears."""
-    return reduce(
-        set.__and__, (set(term.wires) for term in types.terms(value, axis)), None or set(types.terms(value, axis)[0].wires)
-    )
+    def tensor(self, value: Value) -> None:
+        """Keep the bases that a tensor bears once wherever it bears a wire."""
+        rows = self._ground.terms(value)
+        if not self._live(rows):
+            return
+        always = [self._always(terms) for terms in rows]
+        for a, terms in enumerate(rows):
+            outer = Counter(leaf for k, leaves in enumerate(always) if k != a for leaf in leaves)
+            for term in terms:
+                count = outer + Counter(self._known(term))
+                # A constant or a parameter must bear the base once; in activations the operations decide.
+                once = {leaf for leaf, n in count.items() if n == 1 or value.kind is Kind.ACTIVATION}
+                self._restrict(term, once)
 
+    def instruction(self, spec: Letters, joint: tuple[int, ...]) -> None:
+        """Keep the bases that an instruction treats as an aligned batch; ``joint`` letters it takes statistics over."""
+        terms: dict[int, tuple[Term, ...]] = {}
+        bearing: dict[int, set[int]] = {}
+        for k, (value, letters) in enumerate(zip(spec.values, spec.letters, strict=True)):
+            for row, letter in zip(self._ground.terms(value), letters, strict=True):
+                if letter is not None:
+                    terms.setdefault(letter, row)
+                    bearing.setdefault(letter, set()).add(k)
+        for letter, row in terms.items():
+            if not self._live((row,)):
+                continue
+            others = (c for c in terms if c != letter and c not in joint and bearing[letter] <= bearing[c])
+            outer = {leaf for other in others for leaf in self._always(terms[other])}
+            for term in row:
+                self._restrict(term, outer | set(term.wires))
 
-def _restrict_by_tensor(deps: Deps, ground: Ground, value: Value) -> None:
-    types = ground.types
-    always = [_always(types, value, a) for a in range(len(value.shape))]
-    for a in range(len(value.shape)):
-        outer = Counter(leaf for k, leaves in enumerate(always) if k != a for leaf in leaves)
-        for term in types.terms(value, a):
-            count = outer + Counter(term.wires)
-            # A constant or a parameter must bear the base once; in activations the operations decide.
-            once = {leaf for leaf, n in count.items() if n == 1 or value.kind is Kind.ACTIVATION}
-            for wire in dict.fromkeys(term.wires):
-                _restrict(deps, wire, once)
+    def _known(self, term: Term) -> list[Leaf]:
+        return [wire for wire in term.wires if wire in self._borne]
 
+    def _live(self, rows: tuple[tuple[Term, ...], ...]) -> bool:
+        """Whether there is a wire of which something is still to be found out."""
+        deps, borne = self.deps, self._borne
+        return any(wire in borne and deps.get(wire, True) for terms in rows for term in terms for wire in term.wires)
 
-def _restrict_by_letters(deps: Deps, types: Types, spec: Letters, joint: tuple[int, ...]) -> None:
-    """Keep the bases that an instruction treats as an aligned batch; ``joint`` letters it takes statistics over."""
-    axes: dict[int, list[tuple[Value, int]]] = {}
-    for value, letters in zip(spec.values, spec.letters, strict=True):
-        for axis, letter in enumerate(letters):
-            if letter is not None:
-                axes.setdefault(letter, []).append((value, axis))
-    bearing = {letter: {k for k, mine in enumerate(spec.letters) if letter in mine} for letter in axes}
-    for letter, places in axes.items():
-        value, axis = places[0]
-        terms = types.terms(value, axis)
-        if not any(term.wires for term in terms):
-            continue
-        outer: set[Leaf] = set()
-        for other, others in axes.items():
-            if other != letter and other not in joint and bearing[letter] <= bearing[other]:
-                outer |= _always(types, *others[0])
-        for term in terms:
-            for wire in dict.fromkeys(term.wires):
-                _restrict(deps, wire, outer | set(term.wires))
+    def _always(self, terms: tuple[Term, ...]) -> set[Leaf]:
+        """Return the wires that every term of an axis bears."""
+        return set.intersection(*(set(self._known(term)) for term in terms))
+
+    def _restrict(self, term: Term, allowed: set[Leaf]) -> None:
+        for wire in self._known(term):
+            self.deps[wire] = (self.deps[wire] & allowed if wire in self.deps else set(allowed)) - {wire}
 
 
 def _acyclic(deps: Deps) -> Deps:

@@ -9,7 +9,8 @@ one set into the other leaves the fingerprint of every output as it was.
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
-from parasym.find.links import Cell, Ground, TooManyCells, letters_of
+from parasym.find.form import may_have_equal_branches
+from parasym.find.links import Cell, Ground, TooManyCells
 from parasym.find.slots import slot_of
 from parasym.groups import Permutation
 from parasym.rules.program import (
@@ -99,7 +100,7 @@ class Fingerprints:
                 raise TooManyCells
             rearranged = (type(step).__name__, out.shape if isinstance(step, Reshape) else getattr(step, "order", ""))
             return rearranged, False, found
-        spec = letters_of(step)
+        spec = self.ground.letters(step)
         if spec is None:
             raise TooManyCells
         want = {c: t for c, t in zip(spec.out, cell, strict=True) if c is not None}
@@ -229,7 +230,8 @@ def exchanges(ground: Ground) -> list[Factor]:
         ground: Types and places.
     """
     program = ground.types.program
-    if program.loops:  # recurrences, and statistics that a branch updates, are no trees
+    # Recurrences, and statistics that a branch updates, are no trees.
+    if program.loops or not may_have_equal_branches(ground):
         return []
     try:
         tree = Fingerprints(ground)

@@ -1,10 +1,10 @@
 """Scales and signs as dimensional analysis: one homogeneous linear system over the whole program."""
 
+from collections.abc import Iterable
 from fractions import Fraction
 
-from parasym.find.axis import Leaf
-from parasym.find.links import Cell, Ground, Letters, Place, TooManyCells, letters_of
-from parasym.find.system import Expression, LinearSystem
+from parasym.find.links import Bearing, Cell, Ground, Letters, Place, TooManyCells
+from parasym.find.system import ZERO, Expression, LinearSystem
 from parasym.rules.program import (
     Cat,
     Contract,
@@ -26,7 +26,6 @@ from parasym.rules.program import (
 )
 
 Slot = tuple[int, int, int, int]  # value, axis, term, place within the term
-ZERO: Expression = {}
 
 
 class Exponents:
@@ -46,9 +45,6 @@ class Exponents:
         self.system = LinearSystem(modulus)
         self.slots: dict[Slot, int] = {}
         self.wholes: dict[tuple[int, Cell], int] = {}
-        # A pinned wire that no parameter bears cannot be scaled by anything: leave it out.
-        borne = {w for v in ground.types.program.values if v.leaf for a in range(len(v.shape)) for w in _wires(ground, v, a)}
-        self._still_wires = ground.types.pinned - borne
         for value in ground.types.program.values:
             self._start(value)
         for step in ground.types.program.code:
@@ -58,69 +54,65 @@ class Exponents:
 
     # -- unknowns ---------------------------------------------------------------------------------
 
-    def slot(self, value: Value, place: Place, cell: Cell) -> Expression:
+    def slot(self, value: Value, place: Place, cell: Cell) -> int:
         """Return the exponent of the wire at a place of a cell."""
         axis, k = place
         return self._slot(value, axis, cell[axis], k)
 
-    def _slot(self, value: Value, axis: int, term: int, k: int) -> Expression:
+    def _slot(self, value: Value, axis: int, term: int, k: int) -> int:
         key = (value.index, axis, term, k)
-        leaf = self.ground.wires(value, axis, term)[k]
-        if not value.real or leaf in self._still_wires:
+        known = self.slots.get(key)
+        if known is not None:
+            return known
+        if not value.real or self.ground.terms(value)[axis][term].wires[k] in self.ground.still:
             return ZERO
-        if key not in self.slots:
-            self.slots[key] = self.system.unknown(_rank(value))
-        return {self.slots[key]: 1}
+        self.slots[key] = self.system.unknown(_rank(value))
+        return self.slots[key]
 
-    def whole(self, value: Value, cell: Cell) -> Expression:
+    def whole(self, value: Value, cell: Cell) -> int:
         """Return the exponent of a cell as a whole."""
+        key = (value.index, cell)
+        known = self.wholes.get(key)
+        if known is not None:
+            return known
         if not value.real:
             return ZERO
-        key = (value.index, cell)
-        if key not in self.wholes:
-            self.wholes[key] = self.system.unknown(_rank(value))
-        return {self.wholes[key]: 1}
-
-    def _everything(self, value: Value) -> list[Expression]:
-        out = [
-            self._slot(value, axis, term, k)
-            for axis in range(len(value.shape))
-            for term in range(self.ground.count(value, axis))
-            for k in range(len(self.ground.wires(value, axis, term)))
-        ]
-        try:
-            return out + [self.whole(value, cell) for cell in self.ground.cells(value)]
-        except TooManyCells:
-            return out
+        self.wholes[key] = self.system.unknown(_rank(value))
+        return self.wholes[key]
 
     def _start(self, value: Value) -> None:
         if value.kind is Kind.INPUT or (value.kind is Kind.CONSTANT and not _is_zero(value)):
             self._still(value)
 
     def _still(self, value: Value) -> None:
-        for expression in self._everything(value):
-            self.system.equate(expression)
+        for axis, terms in enumerate(self.ground.terms(value)):
+            for t, term in enumerate(terms):
+                for k in range(len(term.wires)):
+                    self.system.same(self._slot(value, axis, t, k), ZERO)
+        try:
+            for cell in self.ground.cells(value):
+                self.system.same(self.whole(value, cell), ZERO)
+        except TooManyCells:
+            pass
 
     # -- equations --------------------------------------------------------------------------------
 
     def _impose(self, step: Instruction) -> None:
         try:
-            if isinstance(step, Reshape | Slice | Cat | Permute):
+            spec = self.ground.letters(step)
+            if spec is not None:
+                self._by_letters(step, spec)
+            elif isinstance(step, Reshape | Slice | Cat):
                 self._structural(step)
             else:
-                spec = letters_of(step)
-                if spec is None:
-                    raise TooManyCells
-                self._by_letters(step, spec)
+                raise TooManyCells
         except TooManyCells:
             out = result(step)
             for value in (*operands(step), *(() if out is None else (out,))):
                 self._still(value)
 
-    def _equal(self, a: Expression, b: Expression) -> None:
-        self.system.equate(_combine((a, 1), (b, -1)))
-
-    def _structural(self, step: Reshape | Slice | Cat | Permute) -> None:
+    def _structural(self, step: Reshape | Slice | Cat) -> None:
+        same = self.system.same
         reached: set[Cell] = set()
         xs = operands(step)
         for operand, x in enumerate(xs):
@@ -132,114 +124,125 @@ class Exponents:
             raise TooManyCells
         for operand, x in enumerate(xs):
             for link in self.ground.links(step, operand):
-                self._equal(self.whole(x, link.x_cell), self.whole(step.out, link.out_cell))
+                same(self.whole(x, link.x_cell), self.whole(step.out, link.out_cell))
                 for place, target in link.places.items():
-                    self._equal(self.slot(x, place, link.x_cell), self.slot(step.out, target, link.out_cell))
+                    same(self.slot(x, place, link.x_cell), self.slot(step.out, target, link.out_cell))
 
     def _by_letters(self, step: Instruction, spec: Letters) -> None:
-        for choice in self.ground.letter_cells(spec):
-            cells = [tuple(0 if c is None else choice[c] for c in letters) for letters in spec.letters]
-            *xs, out = (self.whole(value, cell) for value, cell in zip(spec.values, cells, strict=True))
+        for cells in self.ground.cell_rows(spec):
+            *xs, out = [self.whole(value, cell) for value, cell in zip(spec.values, cells, strict=True)]
             self._relate(step, xs, out)
-            self._tie(step, spec, cells)
+            if isinstance(step, Normalize | Rotary):
+                self._tie(step, spec, cells)
         if isinstance(step, Rotary):
             self._tie_planes(step)
-        for letter, count in self.ground.letter_terms(spec).items():
-            axes = [letters.index(letter) if letter in letters else None for letters in spec.letters]
-            value, axis = next((v, a) for v, a in zip(spec.values, axes, strict=True) if a is not None)
-            for term in range(count):
-                for k in range(len(self.ground.wires(value, axis, term))):
-                    *xs, out = (ZERO if a is None else self._slot(v, a, term, k) for v, a in zip(spec.values, axes, strict=True))
-                    self._relate_slot(step, letter, axes, xs, out)
+        for letter, bearing, t, k in self.ground.moving(spec):
+            *xs, out = [ZERO if place is None else self._slot(place[0], place[1], t, k) for place in bearing]
+            self._relate_slot(step, letter, bearing, xs, out)
 
-    def _tie(self, step: Instruction, spec: Letters, cells: list[Cell]) -> None:
+    def _tie(self, step: Normalize | Rotary, spec: Letters, cells: tuple[Cell, ...]) -> None:
         """Give the blocks over which an instruction takes joint statistics, or rotates planes, one exponent."""
-        dims = step.dims if isinstance(step, Normalize) else (len(step.x.shape) - 1,) if isinstance(step, Rotary) else ()
+        dims = step.dims if isinstance(step, Normalize) else (len(step.x.shape) - 1,)
         for value, cell in zip(spec.values, cells, strict=True):
             first = tuple(0 if a in dims else t for a, t in enumerate(cell))
             if first != cell:
-                self._equal(self.whole(value, cell), self.whole(value, first))
+                self.system.same(self.whole(value, cell), self.whole(value, first))
 
     def _tie_planes(self, step: Rotary) -> None:
         axis = len(step.x.shape) - 1
         for first, second in plane_pairs(self.ground.count(step.x, axis), interleaved=step.interleaved):
             for k in range(len(self.ground.wires(step.x, axis, first))):
-                self._equal(self._slot(step.x, axis, first, k), self._slot(step.x, axis, second, k))
+                self.system.same(self._slot(step.x, axis, first, k), self._slot(step.x, axis, second, k))
 
-    def _relate_slot(self, step: Instruction, letter: int, axes: list[int | None], xs: list[Expression], out: Expression) -> None:
-        gone = axes[-1] is None
-        new = all(a is None for a in axes[:-1])
+    def _relate_slot(self, step: Instruction, letter: int, bearing: Bearing, xs: list[int], out: int) -> None:
+        gone = bearing[-1] is None
+        new = all(place is None for place in bearing[:-1])
         if isinstance(step, Contract) and gone:
-            self.system.equate(_combine(*((x, 1) for x in xs)))
+            self._product(xs, ZERO)
         elif gone or new or (isinstance(step, Normalize) and letter in step.dims):
-            for expression in (*xs, out):
-                self.system.equate(expression)
+            self._vanish(*xs, out)
         else:
             self._relate(step, xs, out)
 
-    def _relate(self, step: Instruction, xs: list[Expression], out: Expression) -> None:
+    def _vanish(self, *names: int) -> None:
+        for name in names:
+            self.system.same(name, ZERO)
+
+    def _product(self, xs: Iterable[int], out: int) -> None:
+        """Impose that exponents add up to that of the product."""
+        alive = [x for x in xs if not self.system.is_zero(x)]
+        if not alive:
+            self.system.same(out, ZERO)
+        elif len(alive) == 1 and not (out == ZERO and self.system.modulus):
+            self.system.same(alive[0], out)
+        else:
+            total: Expression = {}
+            for name, factor in (*((x, 1) for x in alive), *(() if out == ZERO else ((out, -1),))):
+                total[name] = total.get(name, 0) + factor
+            self.system.equate(total)
+
+    def _relate(self, step: Instruction, xs: list[int], out: int) -> None:
         if isinstance(step, Pointwise):
             self._pointwise(step, xs, out)
         elif isinstance(step, Contract):
-            self.system.equate(_combine(*((x, 1) for x in xs), (out, -1)))
+            self._product(xs, out)
         elif isinstance(step, Normalize):
             self._normalize(step, xs[0], out)
         elif isinstance(step, Reduce):
             self._maybe(step.fn in ("sum", "mean"), step.fn != "generic", xs[0], out)
         elif isinstance(step, Fixed):
             self._maybe(step.fn == "linear", step.fn != "generic", xs[0], out)
-        elif isinstance(step, Expand | Rotary):
-            self._equal(xs[0], out)
+        elif isinstance(step, Expand | Rotary | Reshape | Permute):
+            self.system.same(xs[0], out)
 
-    def _maybe(self, signs: bool, scales: bool, x: Expression, out: Expression) -> None:
+    def _maybe(self, signs: bool, scales: bool, x: int, out: int) -> None:
         if signs if self.sign else scales:
-            self._equal(x, out)
+            self.system.same(x, out)
         else:
-            self.system.equate(x)
-            self.system.equate(out)
+            self._vanish(x, out)
 
-    def _normalize(self, step: Normalize, x: Expression, out: Expression) -> None:
+    def _normalize(self, step: Normalize, x: int, out: int) -> None:
         if self.sign and step.odd:
-            self._equal(x, out)
+            self.system.same(x, out)
             return
-        self.system.equate(out)
+        self._vanish(out)
         if self.sign or not step.scale_free:
-            self.system.equate(x)
+            self._vanish(x)
 
-    def _pointwise(self, step: Pointwise, xs: list[Expression], out: Expression) -> None:
+    def _pointwise(self, step: Pointwise, xs: list[int], out: int) -> None:
         fn = step.fn
         if fn is Fn.MUL:
-            self.system.equate(_combine(*((x, 1) for x in xs), (out, -1)))
+            self._product(xs, out)
         elif fn is Fn.ADD:
             for value, x in zip(step.xs, xs, strict=True):
                 if not _is_zero(value):
-                    self._equal(x, out)
+                    self.system.same(x, out)
         elif fn is Fn.LINEAR:
-            self._equal(xs[0], out)
+            self.system.same(xs[0], out)
         elif fn is Fn.POWER:
             self._power(step.degree, xs[0], out)
         elif fn is Fn.EVEN or (fn is Fn.ABS and self.sign):
-            self.system.equate(out)
+            self._vanish(out)
             if not self.sign:
-                self.system.equate(xs[0])
+                self._vanish(xs[0])
         else:
             keeps = fn is Fn.ODD if self.sign else fn in (Fn.HOMOGENEOUS, Fn.ABS)
             for value, x in zip(step.xs, xs, strict=True):
                 if keeps and not _is_zero(value):
-                    self._equal(x, out)
+                    self.system.same(x, out)
                 elif not keeps:
-                    self.system.equate(x)
+                    self._vanish(x)
             if not keeps:
-                self.system.equate(out)
+                self._vanish(out)
 
-    def _power(self, degree: Fraction, x: Expression, out: Expression) -> None:
-        if not self.sign:
-            self.system.equate(_combine((x, degree), (out, -1)))
-        elif degree.denominator == 1:
-            self.system.equate(_combine((x, int(degree) % 2), (out, 1)))
+    def _power(self, degree: Fraction, x: int, out: int) -> None:
+        odd = degree.numerator % 2
+        if self.sign and degree.denominator == 1:
+            self.system.same(x if odd else ZERO, out)
+        elif self.sign or ZERO in (x, out):
+            self._vanish(x, out)
         else:
-            self.system.equate(x)
-            self.system.equate(out)
+            self.system.equate({x: degree, out: -1})
 
     # -- solutions --------------------------------------------------------------------------------
 
@@ -267,10 +270,6 @@ class Exponents:
         return [patterns[base] for base in sorted(patterns)]
 
 
-def _wires(ground: Ground, value: Value, axis: int) -> list[Leaf]:
-    return [wire for term in ground.types.terms(value, axis) for wire in term.wires]
-
-
 def plane_pairs(count: int, *, interleaved: bool) -> list[tuple[int, int]]:
     """Return which terms of an axis are the real and imaginary parts of the same planes."""
     if interleaved:
@@ -284,11 +283,3 @@ def _rank(value: Value) -> int:
 
 def _is_zero(value: Value) -> bool:
     return value.kind is Kind.CONSTANT and value.data is not None and not bool(value.data.any())
-
-
-def _combine(*parts: tuple[Expression, int | Fraction]) -> Expression:
-    out: Expression = {}
-    for expression, factor in parts:
-        for name, c in expression.items():
-            out[name] = out.get(name, 0) + c * factor
-    return {name: c for name, c in out.items() if c}

@@ -1,20 +1,20 @@
 """Which wires may be mixed linearly, and which only channel by channel."""
 
 from parasym.find.axis import Leaf, leaves
-from parasym.find.links import letters_of
-from parasym.find.typing import Types
+from parasym.find.links import Ground
 from parasym.rules.program import Contract, Expand, Fixed, Fn, Instruction, Kind, Normalize, Pin, Pointwise, Reduce
 
 
-def channelwise_wires(types: Types) -> set[Leaf]:
+def channelwise_wires(ground: Ground) -> set[Leaf]:
     """Return the wires on which only channel-by-channel groups (permutations, scales, signs) may act.
 
     A wire is left out, and may be mixed linearly, if it is touched only by linear maps, additions of
     tensors that bear it, and contractions with its dual.
 
     Args:
-        types: The types of a program.
+        ground: Types and places.
     """
+    types = ground.types
     found: set[Leaf] = set()
     for value in types.program.values:
         zero = value.kind is Kind.CONSTANT and value.data is not None and not bool(value.data.any())
@@ -22,13 +22,13 @@ def channelwise_wires(types: Types) -> set[Leaf]:
             for axis in types.axes[value.index]:
                 found.update(leaves(axis))
     for step in types.program.code:
-        found.update(leaf for value, axis in _touched(step) for leaf in leaves(types.axes[value.index][axis]))
+        found.update(leaf for value, axis in _touched(ground, step) for leaf in leaves(types.axes[value.index][axis]))
     return found
 
 
-def _touched(step: Instruction) -> list[tuple]:
+def _touched(ground: Ground, step: Instruction) -> list[tuple]:
     """Return the axes ``(value, axis)`` whose wires an instruction keeps from being mixed."""
-    spec = letters_of(step)
+    spec = ground.letters(step)
     if spec is None or isinstance(step, Pin):
         return []
     everywhere = [(step.out, a) for a in range(len(step.out.shape))] if not isinstance(step, Contract) else []

@@ -32,6 +32,8 @@ from parasym.rules.program import (
 
 Cell = tuple[int, ...]
 Place = tuple[int, int]
+Bearing = list[tuple[Value, int] | None]
+Moving = tuple[int, Bearing, int, int]
 Pairing = tuple[dict[int, int], dict[int, int], dict[Place, Place]]
 CELL_LIMIT = 2048
 
@@ -48,9 +50,24 @@ class Letters:
     letters: tuple[tuple[int | None, ...], ...]
 
     @cached_property
+    def first(self) -> tuple[Cell, ...]:
+        """The first cell of every operand and of the output."""
+        return tuple((0,) * len(letters) for letters in self.letters)
+
+    @cached_property
     def out(self) -> tuple[int | None, ...]:
         """Letters of the output."""
         return self.letters[-1]
+
+    @cached_property
+    def bearing(self) -> dict[int, Bearing]:
+        """For every letter and operand, and for the output last, the axis that bears it."""
+        out: dict[int, Bearing] = {}
+        for k, (value, letters) in enumerate(zip(self.values, self.letters, strict=True)):
+            for axis, letter in enumerate(letters):
+                if letter is not None:
+                    out.setdefault(letter, [None] * len(self.values))[k] = (value, axis)
+        return out
 
 
 @dataclass(frozen=True)
@@ -63,11 +80,13 @@ class Link:
 
 
 def letters_of(step: Instruction) -> Letters | None:
-    """Return the letters of an instruction, or ``None`` for reshapes, slices, concatenations and pins.
+    """Return the letters of an instruction, or ``None`` for slices, concatenations, pins and reshapes that split or merge axes.
 
     Args:
         step: Any instruction.
     """
+    if isinstance(step, Reshape):
+        return _unit_letters(step)
     if isinstance(step, Pointwise):
         n = len(step.out.shape)
         spec = []
@@ -98,6 +117,16 @@ def letters_of(step: Instruction) -> Letters | None:
     return None
 
 
+def _unit_letters(step: Reshape) -> Letters | None:
+    """Return the letters of a reshape that only adds or drops axes of length one."""
+    wide = [[(a, n) for a, n in enumerate(value.shape) if n > 1] for value in (step.x, step.out)]
+    if [n for _, n in wide[0]] != [n for _, n in wide[1]]:
+        return None
+    names = [{a: k for k, (a, _) in enumerate(axes)} for axes in wide]
+    x, out = (tuple(name.get(a) for a in range(len(v.shape))) for name, v in zip(names, (step.x, step.out), strict=True))
+    return Letters((step.x, step.out), (x, out))
+
+
 class Ground:
     """Types of a program, with cells, places and links.
 
@@ -108,14 +137,42 @@ class Ground:
     def __init__(self, types: Types) -> None:
         self.types = types
         self._links: dict[tuple[int, int], list[Link]] = {}
+        self._letters: dict[int, Letters | None] = {}
+        self._terms: dict[int, tuple[tuple[Term, ...], ...]] = {}
+        self._cells: dict[int, list[Cell]] = {}
+        self._single: dict[int, bool] = {}
+        self._moving: dict[int, list[Moving]] = {}
+
+    @cached_property
+    def still(self) -> set[Leaf]:
+        """Pinned wires that no parameter bears: nothing can act on them."""
+        borne = {w for v in self.types.program.values if v.leaf for terms in self.terms(v) for t in terms for w in t.wires}
+        return self.types.pinned - borne
 
     def whole(self, value: Value, axis: int) -> bool:
         """Whether an axis is taken as one block, whatever it is made of."""
         return False
 
+    def terms(self, value: Value) -> tuple[tuple[Term, ...], ...]:
+        """Return the terms of every axis of a value."""
+        known = self._terms.get(value.index)
+        if known is None:
+            known = self._terms[value.index] = tuple(
+                (_one(n),) if self.whole(value, axis) else tuple(self.types.terms(value, axis))
+                for axis, n in enumerate(value.shape)
+            )
+        return known
+
     def count(self, value: Value, axis: int) -> int:
         """Return the number of terms of an axis."""
-        return 1 if self.whole(value, axis) else len(self.types.terms(value, axis))
+        return len(self.terms(value)[axis])
+
+    def single(self, value: Value) -> bool:
+        """Whether a value has one cell only."""
+        known = self._single.get(value.index)
+        if known is None:
+            known = self._single[value.index] = all(len(terms) == 1 for terms in self.terms(value))
+        return known
 
     def cells(self, value: Value) -> list[Cell]:
         """Return every cell of a value.
@@ -123,32 +180,39 @@ class Ground:
         Raises:
             TooManyCells: If there are more than the limit.
         """
-        counts = [self.count(value, k) for k in range(len(value.shape))]
-        if prod(counts) > CELL_LIMIT:
-            raise TooManyCells
-        return list(cartesian(*(range(n) for n in counts)))
+        known = self._cells.get(value.index)
+        if known is None:
+            counts = [len(terms) for terms in self.terms(value)]
+            if prod(counts) > CELL_LIMIT:
+                raise TooManyCells
+            known = self._cells[value.index] = list(cartesian(*(range(n) for n in counts)))
+        return known
 
     def wires(self, value: Value, axis: int, term: int) -> tuple[Leaf, ...]:
         """Return the wires of a term."""
-        return self.term(value, axis, term).wires
+        return self.terms(value)[axis][term].wires
 
     def term(self, value: Value, axis: int, term: int) -> Term:
         """Return a term of an axis."""
-        if self.whole(value, axis):
-            n = value.shape[axis]
-            return Term(0, (), ()) if n == 1 else Term(0, (Leaf(n),), (1,))
-        return self.types.terms(value, axis)[term]
+        return self.terms(value)[axis][term]
 
     def places(self, value: Value, cell: Cell) -> dict[Place, Leaf]:
         """Return the wire at every place of a cell."""
         return {(a, k): leaf for a, t in enumerate(cell) for k, leaf in enumerate(self.wires(value, a, t))}
 
+    def letters(self, step: Instruction) -> Letters | None:
+        """Return the letters of an instruction; see :func:`letters_of`."""
+        key = id(step)
+        if key not in self._letters:
+            self._letters[key] = letters_of(step)
+        return self._letters[key]
+
     def letter_terms(self, spec: Letters) -> dict[int, int]:
         """Return the number of terms under every letter."""
         return {
-            letter: self.count(value, axis)
+            letter: len(terms)
             for value, letters in zip(spec.values, spec.letters, strict=True)
-            for axis, letter in enumerate(letters)
+            for terms, letter in zip(self.terms(value), letters, strict=True)
             if letter is not None
         }
 
@@ -158,10 +222,37 @@ class Ground:
         Raises:
             TooManyCells: If there are more than the limit.
         """
+        if all(map(self.single, spec.values)):
+            return [dict.fromkeys(spec.bearing, 0)]
         counts = self.letter_terms(spec)
         if prod(counts.values()) > CELL_LIMIT:
             raise TooManyCells
         return [dict(zip(counts, choice, strict=True)) for choice in cartesian(*(range(n) for n in counts.values()))]
+
+    def cell_rows(self, spec: Letters) -> list[tuple[Cell, ...]]:
+        """Return for every choice of one term per letter the cell of every operand and of the output.
+
+        Raises:
+            TooManyCells: If there are more than the limit.
+        """
+        if all(map(self.single, spec.values)):
+            return [spec.first]
+        choices = self.letter_cells(spec)
+        return [tuple(tuple(0 if c is None else choice[c] for c in letters) for letters in spec.letters) for choice in choices]
+
+    def moving(self, spec: Letters) -> list[Moving]:
+        """Return every letter, with what bears it and a place of it, on whose wire something may act."""
+        known = self._moving.get(id(spec))
+        if known is None:
+            known = self._moving[id(spec)] = [
+                (letter, bearing, t, k)
+                for letter, bearing in spec.bearing.items()
+                for value, axis in [next(place for place in bearing if place is not None)]
+                for t, term in enumerate(self.terms(value)[axis])
+                for k, wire in enumerate(term.wires)
+                if wire not in self.still
+            ]
+        return known
 
     def links(self, step: Instruction, operand: int) -> list[Link]:
         """Return how the cells of an operand continue in the output.
@@ -178,22 +269,19 @@ class Ground:
         x, out = operands(step)[operand], result(step)
         if out is None:
             return []
-        if isinstance(step, Reshape):
-            return self._reshape_links(x, out)
         if isinstance(step, Slice | Cat):
             start = -step.start if isinstance(step, Slice) else sum(v.shape[step.dim] for v in step.xs[:operand])
             return self._shifted_links(x, out, step.dim, start)
-        spec = letters_of(step)
+        spec = self.letters(step)
         if spec is None:
-            return []
+            return self._reshape_links(x, out) if isinstance(step, Reshape) else []
         mine = spec.letters[operand]
         seen: dict[tuple[Cell, Cell], Link] = {}
-        for choice in self.letter_cells(spec):
-            x_cell = tuple(0 if c is None else choice[c] for c in mine)
-            out_cell = tuple(0 if c is None else choice[c] for c in spec.out)
+        where = {c: a for a, c in enumerate(spec.out)}
+        for cells in self.cell_rows(spec):
+            x_cell, out_cell = cells[operand], cells[-1]
             if (x_cell, out_cell) in seen:
                 continue
-            where = {c: a for a, c in enumerate(spec.out)}
             places = {
                 (a, k): (where[c], k)
                 for a, c in enumerate(mine)
@@ -275,6 +363,10 @@ class Ground:
             if len(out) > CELL_LIMIT:
                 raise TooManyCells
         return [((start, wires), choice, places) for start, wires, choice, places in out]
+
+
+def _one(n: int) -> Term:
+    return Term(0, (), ()) if n == 1 else Term(0, (Leaf(n),), (1,))
 
 
 class PositionsWhole(Ground):

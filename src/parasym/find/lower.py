@@ -1,9 +1,10 @@
 """From a graph of ATen operations to a program in the small language."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, fx
@@ -92,8 +93,7 @@ def needs_functionalization(graph: fx.Graph) -> bool:
 def _writes_elsewhere(node: fx.Node) -> bool:
     """Return whether an operation writes into an argument that is not its first, as ``out=`` does; statistics are known."""
     target = node.target
-    mutable = isinstance(target, torch._ops.OpOverload) and target._schema.is_mutable
-    return mutable and not _in_place(node) and "batch_norm" not in _name(node)
+    return isinstance(target, torch._ops.OpOverload) and _facts(target).elsewhere
 
 
 def _is_view(node: fx.Node) -> bool:
@@ -104,9 +104,7 @@ def _is_view(node: fx.Node) -> bool:
     if _name(node) in _VIEWS:
         return True
     target = node.target
-    if not isinstance(target, torch._ops.OpOverload) or target._schema.is_mutable:
-        return False
-    return any(out.alias_info is not None for out in target._schema.returns)
+    return isinstance(target, torch._ops.OpOverload) and _facts(target).view
 
 
 def lower(capture: Capture) -> Lowered:
@@ -242,16 +240,17 @@ class _Lowering:
         touched = [v for v in inputs if v.index not in b.data_only]
         if touched:
             self.uncovered.append(_uncovered(node, reason))
-        b.pin(*inputs)
+        if inputs:
+            b.pin(*inputs)
         example = node.meta.get("val")
 
         def fresh(x: Any) -> Any:
             if not isinstance(x, Tensor):
                 return x
-            value = b.value(_shape(x), real=_is_real(x))
-            if not touched:
-                b.data_only.add(value.index)
-            b.pin(value)
+            # What is made of data alone, such as random numbers, is one more input.
+            value = b.value(_shape(x), Kind.ACTIVATION if touched else Kind.INPUT, real=_is_real(x))
+            if touched:
+                b.pin(value)
             return value
 
         return tuple(fresh(x) for x in example) if isinstance(example, tuple | list) else fresh(example)
@@ -307,8 +306,10 @@ def _one_leaf_per_tensor(program: Program) -> Program:
 
 def _arguments(
     node: fx.Node, lower: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[list[Any], dict[str, Any]]:
+) -> tuple[Sequence[Any], dict[str, Any]]:
     """Return positional arguments in the order of the schema, and those keywords that the rule takes."""
+    if not kwargs:
+        return args, kwargs
     assert isinstance(node.target, torch._ops.OpOverload)
     schema = node.target._schema.arguments
     positional = [a for a in schema if not a.kwarg_only]
@@ -322,18 +323,38 @@ def _arguments(
     return out, named
 
 
+class _Facts(NamedTuple):
+    """What the schema of an operation says."""
+
+    name: str
+    in_place: bool
+    """It writes into its first argument."""
+    elsewhere: bool
+    """It writes into another argument, as ``out=`` does; the statistics of a normalization are known."""
+    view: bool
+    """Its result may share memory with its operand."""
+
+
+@lru_cache(maxsize=4096)
+def _facts(target: torch._ops.OpOverload) -> _Facts:
+    schema = target._schema
+    name = schema.name.split("::")[-1]
+    in_place = schema.is_mutable and name.endswith("_") and not name.startswith("_")
+    elsewhere = schema.is_mutable and not in_place and "batch_norm" not in name
+    view = not schema.is_mutable and any(out.alias_info is not None for out in schema.returns)
+    return _Facts(name, in_place, elsewhere, view)
+
+
 def _name(node: fx.Node) -> str:
     target = node.target
     if isinstance(target, torch._ops.OpOverload):
-        return target._schema.name.split("::")[-1]
+        return _facts(target).name
     return getattr(target, "__name__", str(target))
 
 
 def _in_place(node: fx.Node) -> bool:
     target = node.target
-    if not isinstance(target, torch._ops.OpOverload) or not target._schema.is_mutable:
-        return False
-    return _name(node).endswith("_") and not _name(node).startswith("_")
+    return isinstance(target, torch._ops.OpOverload) and _facts(target).in_place
 
 
 def _shape(x: Tensor) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ the sets is invisible. Softmax does not see a constant over its axis, LayerNorm 
 statistics no constant over the batch. The empty set means that every shift is invisible.
 """
 
-from parasym.find.links import Cell, Ground, Link, Place, TooManyCells, letters_of
+from parasym.find.links import Cell, Ground, Link, Place, TooManyCells
 from parasym.rules.program import (
     Cat,
     Contract,
@@ -16,7 +16,6 @@ from parasym.rules.program import (
     Kind,
     Normalize,
     Permute,
-    Pin,
     Pointwise,
     Reduce,
     Reshape,
@@ -53,17 +52,23 @@ class NullDirections:
             return []
         return self._known.get((value.index, cell))
 
+    def _sees_all(self, value: Value) -> bool:
+        """Whether every shift of a value is known to be seen, in its only cell or in all of them."""
+        first = (0,) * len(value.shape)
+        return value.index in self._blocked or (self._known.get((value.index, first)) == [] and self.ground.single(value))
+
     def _step(self, step: Instruction) -> None:
         out = result(step)
         if out is not None and out.kind is Kind.STATE and out.index in self.ground.types.program.loops:
             return  # an update of running statistics; the caller moves those along
+        # A normalization hides shifts of its own, and a slice does not see what it cuts off.
+        if out is None or (not isinstance(step, Normalize | Slice) and self._sees_all(out)):
+            self._blocked.update(x.index for x in operands(step))
+            return
         for operand, x in enumerate(operands(step)):
             try:
                 links = self.ground.links(step, operand)
             except TooManyCells:
-                self._blocked.add(x.index)
-                continue
-            if out is None or isinstance(step, Pin):
                 self._blocked.add(x.index)
                 continue
             if isinstance(step, Slice) and {link.out_cell for link in links} != set(self.ground.cells(step.out)):
@@ -127,7 +132,7 @@ def pull(ground: Ground, step: Instruction, operand: int, link: Link, behind: fr
         return mine | _merged(ground, step, link, {axis for axis, _ in behind - set(link.places.values())})
     if isinstance(step, Slice | Cat):
         return mine if len(mine) == len(behind) else None
-    spec = letters_of(step)
+    spec = ground.letters(step)
     if spec is None:
         return None
     letters = {spec.out[axis] for axis, _ in behind}

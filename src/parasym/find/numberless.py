@@ -21,7 +21,7 @@ class Numberless(Tensor):
     """A tensor of which only the shape, the strides, the type and the device are known."""
 
     spec: "Spec"
-    __torch_function__ = torch._C._disabled_torch_function_impl
+    __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
 
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -62,7 +62,8 @@ def without_numbers(x: Tensor) -> Numberless:
     if type(x) not in _PLAIN or x.layout is not torch.strided or x.is_quantized or not all(type(n) is int for n in shape):
         raise TypeError(f"A {type(x).__name__} of layout {x.layout} and shape {shape} cannot be captured in this way.")
     out = _make(Spec(shape, x.stride(), x.dtype, x.device))
-    return out.requires_grad_(isinstance(x, nn.Parameter) and (x.is_floating_point() or x.is_complex()))
+    out.requires_grad_(isinstance(x, nn.Parameter) and (x.is_floating_point() or x.is_complex()))
+    return out
 
 
 def _make(spec: Spec) -> Numberless:

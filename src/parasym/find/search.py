@@ -1,6 +1,8 @@
 """Finds the parameter symmetry of a model: symmetry inference as type inference."""
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from torch import nn
@@ -50,7 +52,20 @@ def find(model: nn.Module | ExportedProgram, args: tuple[Any, ...] = (), kwargs:
     References:
         Hecht-Nielsen 1990; Chen, Lu, Hecht-Nielsen 1993; Kunin et al. Neural mechanics. ICLR 2021.
     """
-    return solve(*lowered_model(model, args, kwargs))
+    with _no_collection():
+        return solve(*lowered_model(model, args, kwargs))
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from looking through everything that is loaded while many small objects are made."""
+    running = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if running:
+            gc.enable()
 
 
 def lowered_model(

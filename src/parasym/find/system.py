@@ -4,12 +4,17 @@ from fractions import Fraction
 
 Expression = dict[int, int | Fraction]
 
+ZERO = -1
+"""The unknown that is always zero."""
+
 
 class LinearSystem:
     """Unknowns with the equations imposed so far.
 
     Every equation removes the unknown of the highest rank, so that what stays free is what was
-    created with the lowest. Solving is by sparse substitution: the systems that models give are nearly triangular.
+    created with the lowest. Most equations say that two unknowns are the same, or one of them zero: those are kept as
+    sets of equals, in almost constant time each. The others are solved by sparse substitution: the systems that models
+    give are nearly triangular.
 
     Args:
         modulus: 2 for GF(2), 0 for the rationals.
@@ -17,56 +22,87 @@ class LinearSystem:
 
     def __init__(self, modulus: int = 0) -> None:
         self.modulus = modulus
-        self.rank: list[tuple[int, int]] = []
+        self.rank: list[int] = []
+        self._equal: list[int] = []
         self._solved: dict[int, Expression] = {}
 
     def unknown(self, rank: int = 0) -> int:
-        """Return a new unknown; unknowns of high rank are eliminated first."""
-        self.rank.append((rank, len(self.rank)))
-        return len(self.rank) - 1
+        """Return a new unknown; unknowns of high rank are eliminated first, among equals the younger."""
+        name = len(self.rank)
+        self.rank.append((rank << 40) + name)
+        self._equal.append(name)
+        return name
 
-    def reduce(self, expression: Expression) -> Expression:
-        """Return an expression in free unknowns only."""
-        if len(expression) == 1:
-            ((name, factor),) = expression.items()
-            if name not in self._solved and not self.modulus:
-                return expression
-            return self._scale(self._value(name), factor)
-        out: Expression = {}
-        for name, factor in expression.items():
-            self._accumulate(out, self._value(name), factor)
-        return out
+    def same(self, a: int, b: int) -> None:
+        """Impose that two unknowns are equal."""
+        a, b = self._root(a), self._root(b)
+        if a == b:
+            return
+        if a in self._solved or b in self._solved:
+            self._solve(self._difference(a, b))
+        elif ZERO in (a, b):
+            self._solved[max(a, b)] = {}
+        elif self.rank[a] < self.rank[b]:
+            self._equal[b] = a
+        else:
+            self._equal[a] = b
 
     def equate(self, expression: Expression) -> None:
         """Impose that an expression is zero."""
-        rest = self.reduce(expression)
+        self._solve(self.reduce(expression))
+
+    def is_zero(self, name: int) -> bool:
+        """Return whether an unknown is known to be zero."""
+        root = self._root(name)
+        return root == ZERO or (root in self._solved and not self._value(root))
+
+    def reduce(self, expression: Expression) -> Expression:
+        """Return an expression in free unknowns only."""
+        out: Expression = {}
+        for name, factor in expression.items():
+            self._accumulate(out, self._value(self._root(name)), factor)
+        return out
+
+    def _root(self, name: int) -> int:
+        if name == ZERO:
+            return ZERO
+        equal = self._equal
+        while equal[name] != name:
+            equal[name] = equal[equal[name]]
+            name = equal[name]
+        return name
+
+    def _difference(self, a: int, b: int) -> Expression:
+        out = dict(self._value(a))
+        self._accumulate(out, self._value(b), -1)
+        return out
+
+    def _solve(self, rest: Expression) -> None:
         if not rest:
             return
         pivot = max(rest, key=self.rank.__getitem__)
         factor = rest.pop(pivot)
         self._solved[pivot] = {name: self._divide(-c, factor) for name, c in rest.items()}
 
-    def free(self, names: list[int]) -> list[int]:
-        """Return the free unknowns on which the given ones depend, in order of creation."""
-        return sorted({base for name in names for base in self.reduce({name: 1})})
-
-    def _value(self, name: int) -> Expression:
-        chain = []
-        known = self._solved.get(name)
+    def _value(self, root: int) -> Expression:
+        """Return what a set of equals is in free unknowns."""
+        if root == ZERO:
+            return {}
+        known = self._solved.get(root)
         if known is None:
-            return {name: 1}
-        chain.append(name)
-        pending = [n for n in known if n in self._solved]
-        if pending:
-            known = {}
-            for n, c in self._solved[name].items():
-                self._accumulate(known, self._value(n), c)
-            self._solved[name] = known
+            return {root: 1}
+        if any(self._equal[n] != n or n in self._solved for n in known):
+            fresh: Expression = {}
+            for n, c in known.items():
+                self._accumulate(fresh, self._value(self._root(n)), c)
+            known = self._solved[root] = fresh
         return known
 
     def _accumulate(self, out: Expression, other: Expression, factor: int | Fraction) -> None:
         for name, c in other.items():
-            value = out.get(name, 0) + c * factor
+            old = out.get(name)
+            new = c if factor == 1 else c * factor
+            value = new if old is None else old + new
             if self.modulus:
                 value %= self.modulus
             if value:
@@ -74,13 +110,10 @@ class LinearSystem:
             else:
                 out.pop(name, None)
 
-    def _scale(self, expression: Expression, factor: int | Fraction) -> Expression:
-        out: Expression = {}
-        self._accumulate(out, expression, factor)
-        return out
-
     def _divide(self, value: int | Fraction, factor: int | Fraction) -> int | Fraction:
         if self.modulus:
             return value % self.modulus
+        if factor in (1, -1):
+            return value * factor
         out = Fraction(value) / factor
         return int(out) if out.denominator == 1 else out

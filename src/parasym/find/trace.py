@@ -46,8 +46,9 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
             bare = {name: recorder.placeholder(named[name]) for name in dict.fromkeys(first.values())}
             for name, x in bare.items():
                 _name_placeholder(out, recorder.node(x), name, named[name])
-            inputs = pytree.tree_map(lambda x: recorder.placeholder(x) if isinstance(x, Tensor) else x, (args, dict(kwargs or {})))
-            every = {name: bare[one] for name, one in first.items()}
+            bare_input = lambda x: recorder.placeholder(x) if isinstance(x, Tensor) else x  # noqa: E731
+            inputs = pytree.tree_map(bare_input, (args, dict(kwargs or {})))
+            every: dict[str, Tensor] = {name: bare[one] for name, one in first.items()}
             with recorder:
                 result = torch.func.functional_call(model, every, *inputs, tie_weights=False)
     except Exception as error:

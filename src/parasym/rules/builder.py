@@ -35,6 +35,8 @@ from parasym.rules.rule import Unsupported
 # an epsilon of exactly zero in train mode.
 NEGLIGIBLE = 1e-24
 
+_ONE = Fraction(1)
+
 Operand = Value | float | int | bool | complex
 
 
@@ -119,10 +121,10 @@ class Builder:
     ) -> Value:
         """Return ``fn`` of broadcast operands."""
         values = tuple(self.number(x) for x in xs)
-        shape = torch.broadcast_shapes(*(v.shape for v in values))
-        out = self.value(shape, real=real)
+        out = self.value(_broadcast([v.shape for v in values]), real=real)
         signs = tuple(signs) or (1,) * len(values)
-        self.emit(Pointwise(fn, values, out, Fraction(degree).limit_denominator(1000), signs))
+        power = _ONE if degree == 1 else Fraction(degree).limit_denominator(1000)
+        self.emit(Pointwise(fn, values, out, power, signs))
         return out
 
     def add(self, *xs: Operand, signs: Sequence[int] = ()) -> Value:
@@ -306,6 +308,16 @@ class Builder:
     def pin(self, *xs: Value) -> None:
         """Let nothing act on these values."""
         self.emit(Pin(tuple(xs)))
+
+
+def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+    first, n = shapes[0], max(map(len, shapes))
+    if all(shape == first for shape in shapes):
+        return first
+    sizes = [{1, *column} for column in zip(*((1,) * (n - len(shape)) + shape for shape in shapes), strict=True)]
+    if any(len(size) > 2 for size in sizes):
+        raise Unsupported(f"operands of shapes {', '.join(map(str, shapes))}")
+    return tuple(0 if 0 in size else max(size) for size in sizes)
 
 
 def fused_axis(before: tuple[int, ...], after: tuple[int, ...], dim: int) -> tuple[int, int] | None:
