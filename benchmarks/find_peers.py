@@ -27,6 +27,7 @@ class Task:
     Attributes:
         depths: Blocks of the residual CNN.
         width: Its channels.
+        sides: Sides of its square input. Torch-Pruning runs the model on numbers, so for it the size counts.
         models: Models of torchvision, each with the side of its square input.
         n: Repetitions after one run to warm up.
         limit: Seconds that each run may take.
@@ -34,26 +35,33 @@ class Task:
 
     depths: tuple[int, ...] = (4, 8, 16, 32, 64)
     width: int = 64
-    models: tuple[tuple[str, int], ...] = (("resnet50", 64), ("vit_b_16", 224))
+    sides: tuple[int, ...] = (32, 224)
+    models: tuple[tuple[str, int], ...] = (("resnet50", 64), ("resnet50", 224), ("vit_b_16", 224))
     n: int = 3
     limit: float | None = 60.0
 
 
-TINY = Task(depths=(1, 2), width=4, models=(), n=1, limit=None)
+TINY = Task(depths=(1, 2), width=4, sides=(8,), models=(), n=1, limit=None)
 
 
 def run(task: Task) -> list[Row]:
     """Return times, and the exponent of the growth with depth of every contender."""
     rows: list[Row] = []
-    beaten: set[str] = set()
-    for blocks in task.depths:
-        case = f"residual CNN, {blocks} blocks"
-        rows += _compare(case, residual_cnn(blocks, task.width), torch.randn(1, 3, 32, 32), task, beaten)
-        beaten |= {row.contender for row in rows if row.note.startswith("not done")}
-    rows += _exponents(rows, task.depths)
+    for side in task.sides:
+        beaten: set[str] = set()
+        mine: list[Row] = []
+        for blocks in task.depths:
+            case = _case(side, blocks)
+            mine += _compare(case, residual_cnn(blocks, task.width), torch.randn(1, 3, side, side), task, beaten)
+            beaten |= {row.contender for row in mine if row.note.startswith("not done")}
+        rows += [*mine, *_exponents(mine, side, task.depths)]
     for name, side in task.models:
-        rows += _compare(name, torchvision_model(name), torch.randn(1, 3, side, side), task, set())
+        rows += _compare(f"{name}, {side} px", torchvision_model(name), torch.randn(1, 3, side, side), task, set())
     return rows
+
+
+def _case(side: int, blocks: int) -> str:
+    return f"residual CNN, {side} px, {blocks} blocks"
 
 
 def contenders(model: nn.Module, x: torch.Tensor) -> dict[str, Callable[[], object]]:
@@ -92,20 +100,15 @@ def _compare(case: str, model: nn.Module, x: torch.Tensor, task: Task, beaten: s
     return rows
 
 
-def _exponents(rows: list[Row], depths: tuple[int, ...]) -> list[Row]:
+def _exponents(rows: list[Row], side: int, depths: tuple[int, ...]) -> list[Row]:
     """Return the slope of log time against log depth, over the deeper half where constant costs count less."""
     out = []
     for name in (OURS, CAPTURE, EXPORT, PRUNING, GRAPH, KIRIGAMI):
-        found = {
-            d: r.median
-            for d in depths
-            for r in rows
-            if r.case == f"residual CNN, {d} blocks" and r.contender == name and r.values
-        }
-        points = list(found.items())[-3:]
+        medians = {(r.case, r.contender): r.median for r in rows if r.values}
+        points = [(d, medians[_case(side, d), name]) for d in depths if (_case(side, d), name) in medians][-3:]
         if len(points) > 1:
             ends = f"{points[0][0]} to {points[-1][0]} blocks"
-            out.append(Row("residual CNN", name, "exponent of depth", (slope(points),), note=ends))
+            out.append(Row(f"residual CNN, {side} px", name, "exponent of depth", (slope(points),), note=ends))
     return out
 
 

@@ -158,8 +158,7 @@ class Ground:
         known = self._terms.get(value.index)
         if known is None:
             known = self._terms[value.index] = tuple(
-                (_one(n),) if self.whole(value, axis) else tuple(self.types.terms(value, axis))
-                for axis, n in enumerate(value.shape)
+                [(_one(n),) if self.whole(value, k) else self.types.terms(value, k) for k, n in enumerate(value.shape)]
             )
         return known
 

@@ -56,14 +56,15 @@ class Types:
     axes: list[list[Axis]]
     pinned: set[Leaf] = field(default_factory=set)
     planes: set[Leaf] = field(default_factory=set)
-    _terms: dict[tuple[int, int], list[Term]] = field(default_factory=dict)
+    _terms: dict[Axis, tuple[Term, ...]] = field(default_factory=dict)
 
-    def terms(self, value: Value, axis: int) -> list[Term]:
+    def terms(self, value: Value, axis: int) -> tuple[Term, ...]:
         """Return the products of wires that make up an axis of a value."""
-        key = (value.index, axis)
-        if key not in self._terms:
-            self._terms[key] = terms(self.axes[value.index][axis])
-        return self._terms[key]
+        kind = self.axes[value.index][axis]
+        known = self._terms.get(kind)
+        if known is None:
+            known = self._terms[kind] = tuple(terms(kind))
+        return known
 
 
 def infer_types(program: Program) -> Types:
