@@ -99,15 +99,15 @@ def _meets_itself(state: Alignment, k: int) -> bool:
 
 def _improves(state: Alignment, moves: list[Move]) -> bool:
     factors = {m.factor for m in moves}
-    names = {n for f in factors for n in state.symmetry.factors[f].tensors if n in state.b}
+    names = {n for f in factors for n in state.symmetry.factors[f].tensors if n in state.a}
     before = after = 0.0
-    moved = {n: x for n, x in state.b.items()}
+    moved = {n: state.b(n) for n in state.a}
     for move in moves:
         factor = state.symmetry.factors[move.factor]
         for binding in factor.bindings:
             if isinstance(binding, Binding) and binding.tensor in moved:
                 moved[binding.tensor] = binding.apply(factor.group, move.value, moved[binding.tensor])
     for n in names:
-        before += float((state.a[n] * state.b[n]).double().sum())
+        before += float((state.a[n] * state.b(n)).double().sum())
         after += float((state.a[n] * moved[n]).double().sum())
     return after > before
