@@ -10,26 +10,58 @@ from parasym.symmetry import Binding, Move
 RELATIVE_GAIN = 1e-7
 """A block moves only if the objective grows by this part of the norm of its inner products."""
 
+SETTLING = 2
+"""Passes after which a descent that still moves is shaken; most networks with residual connections are done by then."""
 
-def descend(state: Alignment, *, max_sweeps: int) -> int:
+
+def descend(state: Alignment, *, max_sweeps: int, noise: tuple[float, ...] = ()) -> int:
     """Move every block to its best element in turn, until none gains.
 
-    A block is visited only if a block that shares a tensor with it moved since its last visit.
+    A block is visited only if a block that shares a tensor with it moved since its last visit. A descent that is not done
+    after :data:`SETTLING` passes is on rugged ground: the next passes see inner products with falling noise.
 
     Args:
         state: The state, changed in place.
         max_sweeps: Bound on the number of passes over all blocks.
+        noise: Standard deviations of the noise, in those of the inner products, one per pass.
 
     Returns:
         The number of passes made.
     """
+    generator = torch.Generator().manual_seed(0)
+    levels = dict(enumerate(noise, start=SETTLING)) if max_sweeps > SETTLING + len(noise) else {}
     for sweep in range(max_sweeps):
         if not any(state.dirty):
             return sweep
         for k in range(len(state.blocks)):
-            if state.dirty[k]:
+            if sweep in levels and _shakes(state, k):
+                shake(state, k, levels[sweep], generator)
+            elif state.dirty[k]:
                 visit(state, k)
     return max_sweeps
+
+
+def shake(state: Alignment, k: int, level: float, generator: torch.Generator) -> None:
+    """Move one block to the element that is best under noise, whether or not it gains, to be visited again.
+
+    Args:
+        state: The state, changed in place.
+        k: A block of permutations.
+        level: Standard deviation of the noise, in that of the inner products.
+        generator: Source of the noise, on the CPU.
+    """
+    noisy: Costs = {}
+    for parity, cost in state.costs(k).items():
+        noise = torch.rand(cost.shape, generator=generator, dtype=cost.dtype).to(cost.device)
+        noisy[parity] = torch.add(cost, noise, alpha=12**0.5 * level * float(cost.std()))
+    moves, _, changed = solve(state.symmetry, state.blocks[k], noisy, prices=state.prices[k])
+    state.move(k, moves, changed)
+    state.dirty[k] = True
+
+
+def _shakes(state: Alignment, k: int) -> bool:
+    block = state.blocks[k]
+    return block.kind == "permutation" and not block.inner and bool(block.bindings) and not _meets_itself(state, k)
 
 
 def propagate(state: Alignment) -> None:
