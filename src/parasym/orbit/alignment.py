@@ -151,8 +151,10 @@ class Alignment:
             for other, i in resting:
                 self._correct(other, i, part, delta)
         for parity, cost in self._sums[k].items():
-            moved = cost.index_select(1, permuted)
-            self._sums[k][parity] = moved.mul_(signs[parity]) if parity in signs else moved
+            moved = cost.index_select(1, permuted[changed])
+            if parity in signs:
+                moved.mul_(signs[parity][changed])
+            self._sums[k][parity] = moved if len(changed) == len(permuted) else cost.index_copy_(1, changed, moved)
 
     def _correct(self, k: int, j: int, part: Tensor, delta: Tensor) -> None:
         """Add to the inner products of a block what the change of some slices of a tensor adds."""

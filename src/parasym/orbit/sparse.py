@@ -74,24 +74,37 @@ def _candidates(net: Floats, *, cold: bool) -> Integers:
     """Return which entries to start with, as sorted indices into the flat matrix; the diagonal is among them.
 
     Without prices these are the best of every row and of every column. With prices the diagonal is nearly optimal, and they
-    are the entries that come as close to it as the best of a few sampled rows do.
+    are the entries that come close to it; only if it no longer is, the best of every row.
     """
     n = len(net)
-    k, index = min(CANDIDATES, n - 1), np.arange(n)
     if not cold:
-        own = net.diagonal()
-        some = index[:: max(1, n // SAMPLED)]
-        margin = np.median(own[some] - np.partition(net[some], n - k, axis=1)[:, n - k])
-        at = np.flatnonzero(net >= (own - max(margin, 0.0))[:, None])
-        if len(at) <= 2 * n * k:
+        at = np.flatnonzero(_near(net, net.diagonal()))
+        if len(at) <= 2 * n * CANDIDATES:
             return at
-    chosen = np.zeros((n, n), dtype=np.bool_)
-    chosen[index, index] = True
-    chosen[index[:, None], np.argpartition(net, n - k, axis=1)[:, n - k :]] = True
+    chosen = _best(net)
     if cold:
-        transposed = np.ascontiguousarray(net.T)  # sorting along columns in place is several times slower
-        chosen[np.argpartition(transposed, n - k, axis=1)[:, n - k :], index[:, None]] = True
+        chosen |= _best(np.ascontiguousarray(net.T)).T  # along the columns of the matrix itself it is several times slower
+    np.fill_diagonal(chosen, val=True)
     return np.flatnonzero(chosen)
+
+
+def _best(net: Floats) -> NDArray[np.bool_]:
+    """Return where the best entries of every row are: those near its largest, or exactly so many if rows are too different."""
+    n = len(net)
+    chosen = _near(net, net.max(axis=1))
+    if np.count_nonzero(chosen) > 2 * n * CANDIDATES:
+        k = min(CANDIDATES, n - 1)
+        chosen = np.zeros((n, n), dtype=np.bool_)
+        chosen[np.arange(n)[:, None], np.argpartition(net, n - k, axis=1)[:, n - k :]] = True
+    return chosen
+
+
+def _near(net: Floats, top: Floats) -> NDArray[np.bool_]:
+    """Return which entries come as close to one of their row as the best ``CANDIDATES`` of a few sampled rows do."""
+    n = len(net)
+    k, some = min(CANDIDATES, n - 1), slice(None, None, max(1, n // SAMPLED))
+    margin = np.median(top[some] - np.partition(net[some], n - k, axis=1)[:, n - k])
+    return net >= (top - max(margin, 0.0))[:, None]
 
 
 def _solve(rows: Integers, columns: Integers, net: Floats, n: int) -> Integers:
