@@ -12,7 +12,6 @@ from parasym.orbit.condensed import Energies, is_condensable
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
 
-
 FAR = 40.0
 """Logarithm of a scale at which to stop: there is no point of least norm that way, and single precision ends at 88."""
 

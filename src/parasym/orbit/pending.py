@@ -1,6 +1,5 @@
 """A tensor whose permutations and signs pile up until somebody looks at it."""
 
-import torch
 from torch import Tensor
 
 
@@ -52,7 +51,7 @@ class Pending:
         return self._x
 
     def move_some(self, axis: int, changed: Tensor, permutation: Tensor, sign: Tensor | None) -> Tensor:
-        """Permute an axis and flip signs, now, and return by how much the changed channels changed.
+        """Return by how much channels change when an axis is permuted and signs flip, and do so at once.
 
         Args:
             axis: The axis.
