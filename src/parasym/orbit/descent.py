@@ -13,6 +13,10 @@ RELATIVE_GAIN = 1e-7
 SETTLING = 2
 """Passes after which a descent that still moves is shaken; most networks with residual connections are done by then."""
 
+SHAKEN = 256
+"""Channels from which on a wire is shaken. On trained networks of 256 to 2,048 channels the optimum was always better than
+without; on random ones of 60 it was often worse."""
+
 
 def descend(state: Alignment, *, max_sweeps: int, noise: tuple[float, ...] = ()) -> int:
     """Move every block to its best element in turn, until none gains.
@@ -61,7 +65,8 @@ def shake(state: Alignment, k: int, level: float, generator: torch.Generator) ->
 
 def _shakes(state: Alignment, k: int) -> bool:
     block = state.blocks[k]
-    return block.kind == "permutation" and not block.inner and bool(block.bindings) and not _meets_itself(state, k)
+    plain = block.kind == "permutation" and not block.inner and bool(block.bindings)
+    return plain and block.wire.size >= SHAKEN and not _meets_itself(state, k)
 
 
 def propagate(state: Alignment) -> None:

@@ -28,8 +28,8 @@ class WeightMatching(AbstractMethod):
         max_sweeps: Bound on the passes over all wires after the first, which 0 leaves alone: faster, and seldom much worse on
             networks with residual connections.
         restarts: Further descents from random permutations and signs, which need a ``generator``; the best is kept.
-        noise: Standard deviations, in those of the inner products, of noise on the passes after the second: long descents
-            end in better optima, and the noise is the same on every call. Empty for none.
+        noise: Standard deviations, in those of the inner products, of noise on the passes after the second, for
+            wide wires: long descents end in better optima. It is the same on every call; empty for none.
         ignore: Shell patterns of names that do not count.
 
     References:
