@@ -8,6 +8,7 @@ from torch import Tensor
 from parasym.core import Params
 from parasym.orbit.assignment import Prices
 from parasym.orbit.block import Block
+from parasym.orbit.pending import Pending
 from parasym.symmetry import Binding, Element, Move, Symmetry
 
 Costs = dict[tuple[bool, ...], Tensor]
@@ -18,10 +19,11 @@ class Alignment:
 
     For a block of ``n`` channels :math:`C_{ij} = \sum_T \langle a_T[i], b_T[j] \rangle`, summed over the places of
     the wire, so a linear isometry ``g`` of the wire changes the objective to :math:`\sum_{ij} g_{ij} C_{ij}`. ``b`` is
-    always stored as moved, so the present element is the identity and its value is the trace.
+    always as moved, so the present element is the identity and its value is the trace.
 
     Inner products are not computed again when a neighbour moves: if only the channels ``S`` of a neighbour moved,
-    the change is :math:`a_S^\top (b'_S - b_S)`, at ``|S|/n`` of the price.
+    the change is :math:`a_S^\top (b'_S - b_S)`, at ``|S|/n`` of the price. Where no inner product rests on a tensor
+    yet, its permutations only pile up, and are carried out once when it is next needed.
     """
 
     def __init__(self, symmetry: Symmetry, blocks: tuple[Block, ...], a: Params, b: Params) -> None:
@@ -36,7 +38,7 @@ class Alignment:
         names = dict.fromkeys(binding.tensor for block in blocks for binding in block.bindings)
         self.symmetry, self.blocks = symmetry, blocks
         self.a = {name: a[name] for name in names}
-        self.b = {name: b[name].clone() for name in names}
+        self._b = {name: Pending(b[name]) for name in names}
         self.moves: list[Move] = []
         self.dirty = [True] * len(blocks)  # a neighbour moved since the last visit
         self.prices: list[list[Prices | None]] = [[] for _ in blocks]  # of the last assignments
@@ -44,12 +46,21 @@ class Alignment:
         for k, block in enumerate(blocks):
             for j, binding in enumerate(block.bindings):
                 self._bearers[binding.tensor].append((k, j))
+        self._whole = [all(is_whole(x, a[x.tensor]) for x in block.bindings) for block in blocks]
         self._sums: list[Costs] = [{} for _ in blocks]
         self._included: list[set[int]] = [set() for _ in blocks]
 
+    def b(self, name: str) -> Tensor:
+        """Return a tensor of ``b`` as it is now; not to be modified.
+
+        Args:
+            name: Its name.
+        """
+        return self._b[name].tensor()
+
     def value(self) -> float:
         """Return the inner product of ``a`` and the moved ``b``."""
-        return sum(float(torch.dot(self.a[n].flatten(), self.b[n].flatten())) for n in self.b)
+        return sum(float(torch.dot(self.a[n].flatten(), self.b(n).flatten())) for n in self.a)
 
     def bearers(self, tensor: str) -> set[int]:
         """Return the blocks whose wires a tensor bears.
@@ -68,16 +79,28 @@ class Alignment:
         """
         block = self.blocks[k]
         missing = set(range(len(block.bindings)) if wanted is None else wanted) - self._included[k]
+        vectors: dict[tuple[bool, ...], list[str]] = {}
         for j in sorted(missing):
-            binding = block.bindings[j]
-            a, b = (binding.gather(x[binding.tensor]) for x in (self.a, self.b))
-            self._add(k, block.parity[j], a.mT @ b)
-            self._included[k].add(j)
+            binding, parity = block.bindings[j], block.parity[j]
+            a = self.a[binding.tensor]
+            if a.ndim == 1 and is_whole(binding, a):
+                vectors.setdefault(parity, []).append(binding.tensor)
+            else:
+                self._add(k, parity, *(_channels(binding, x) for x in (a, self.b(binding.tensor))))
+        for parity, names in vectors.items():
+            self._add(k, parity, *(torch.stack([x(n) for n in names]) for x in (self.a.__getitem__, self.b)))
+        self._included[k] |= missing
         return self._sums[k]
 
-    def _add(self, k: int, parity: tuple[bool, ...], part: Tensor) -> None:
+    def _add(self, k: int, parity: tuple[bool, ...], a: Tensor, b: Tensor) -> None:
+        """Add the inner products of the last axes of two tensors of shape ``[*over, rest, n]``."""
         old = self._sums[k].get(parity)
-        self._sums[k][parity] = part if old is None else old.add_(part)
+        if old is None:
+            self._sums[k][parity] = a.mT @ b
+        elif a.ndim == 2:
+            old.addmm_(a.mT, b)
+        else:
+            old += a.mT @ b
 
     def move(self, k: int, moves: list[Move], changed: Tensor | None = None) -> None:
         """Move ``b`` by elements of the factors of block ``k`` and keep the inner products true.
@@ -88,8 +111,7 @@ class Alignment:
             changed: Channels that move, if the block is a whole axis everywhere; ``None`` for "all, or unknown".
         """
         self.moves.extend(moves)
-        whole = self._is_whole(k)
-        if changed is None or not whole:
+        if changed is None or not self._whole[k]:
             self._move_all(k, moves)
         else:
             self._move_some(k, moves, changed)
@@ -101,8 +123,8 @@ class Alignment:
         for move in moves:
             factor = self.symmetry.factors[move.factor]
             for binding in factor.bindings:
-                if isinstance(binding, Binding) and binding.tensor in self.b:
-                    self.b[binding.tensor] = binding.apply(factor.group, move.value, self.b[binding.tensor])
+                if isinstance(binding, Binding) and binding.tensor in self._b:
+                    self._b[binding.tensor] = Pending(binding.apply(factor.group, move.value, self.b(binding.tensor)))
         for name in {b.tensor for b in self.blocks[k].bindings}:
             for other in self.bearers(name):
                 self._forget(other)
@@ -110,40 +132,37 @@ class Alignment:
     def _forget(self, k: int) -> None:
         self._sums[k], self._included[k] = {}, set()
 
-    def _is_whole(self, k: int) -> bool:
-        return all(_whole(binding, self.b[binding.tensor]) for binding in self.blocks[k].bindings)
-
     def _move_some(self, k: int, moves: list[Move], changed: Tensor) -> None:
         block = self.blocks[k]
         permuted, signs = _monomial(block, moves)
         for j, binding in enumerate(block.bindings):
-            x, axis = self.b[binding.tensor], binding.slot.axis  # pyright: ignore[reportOptionalMemberAccess]
-            old = x.index_select(axis, changed)
-            new = x.index_select(axis, permuted[changed])
+            axis = binding.slot.axis  # pyright: ignore[reportOptionalMemberAccess]
             sign = signs.get(block.parity[j])
-            if sign is not None:
-                new = new * sign[changed].reshape([-1 if d == axis else 1 for d in range(x.ndim)])
-            x.index_copy_(axis, changed, new)
-            self._correct(k, binding.tensor, axis, changed, new - old)
-        for parity, cost in self._sums[k].items():
-            moved = cost.index_select(1, permuted)
-            self._sums[k][parity] = moved * signs[parity] if parity in signs else moved
-
-    def _correct(self, k: int, name: str, axis: int, changed: Tensor, delta: Tensor) -> None:
-        """Add to the neighbours' inner products what the change of some slices of a tensor adds."""
-        for other, j in self._bearers[name]:
-            if j not in self._included[other]:
+            resting = [(o, i) for o, i in self._bearers[binding.tensor] if i in self._included[o]]
+            if any(o == k and self.blocks[k].bindings[i].slot.axis != axis for o, i in resting):  # pyright: ignore[reportOptionalMemberAccess]
+                self._forget(k)  # the wire meets itself in this tensor
+            resting = [(o, i) for o, i in resting if o != k]
+            if not resting:
+                self._b[binding.tensor].move(axis, permuted, sign)
                 continue
-            binding = self.blocks[other].bindings[j]
-            if other == k:
-                if binding.slot is not None and binding.slot.axis != axis:
-                    self._forget(k)  # the wire meets itself in this tensor
-            elif not _whole(binding, self.b[name]):
-                self._forget(other)
-            else:
-                part = self.a[name].index_select(axis, changed)
-                own = binding.slot.axis  # pyright: ignore[reportOptionalMemberAccess]
-                self._add(other, self.blocks[other].parity[j], _last(part, own).mT @ _last(delta, own))
+            delta = self._b[binding.tensor].move_some(axis, changed, permuted, sign)
+            part = self.a[binding.tensor]
+            part = part if len(changed) == part.shape[axis] else part.index_select(axis, changed)
+            for other, i in resting:
+                self._correct(other, i, part, delta)
+        for parity, cost in self._sums[k].items():
+            moved = cost.index_select(1, permuted[changed])
+            if parity in signs:
+                moved.mul_(signs[parity][changed])
+            self._sums[k][parity] = moved if len(changed) == len(permuted) else cost.index_copy_(1, changed, moved)
+
+    def _correct(self, k: int, j: int, part: Tensor, delta: Tensor) -> None:
+        """Add to the inner products of a block what the change of some slices of a tensor adds."""
+        binding = self.blocks[k].bindings[j]
+        if not is_whole(binding, self.a[binding.tensor]):
+            self._forget(k)
+        else:
+            self._add(k, self.blocks[k].parity[j], _last(part, binding.axis), _last(delta, binding.axis))
 
     def element(self) -> Element:
         """Return the product of all moves so far."""
@@ -164,10 +183,27 @@ def _monomial(block: Block, moves: list[Move]) -> tuple[Tensor, dict[tuple[bool,
     return values[block.factor], flips
 
 
-def _whole(binding: Binding, x: Tensor) -> bool:
+def is_whole(binding: Binding, x: Tensor) -> bool:
+    """Return whether a binding is a lone wire on the whole of an axis.
+
+    Args:
+        binding: The binding.
+        x: Its tensor.
+    """
     slot = binding.slot
     return slot is not None and not binding.over and not binding.region and slot.covers(x.shape[slot.axis])
 
 
-def _last(x: Tensor, axis: int) -> Tensor:
-    return x.movedim(axis, -1).reshape(-1, x.shape[axis])
+def _channels(binding: Binding, x: Tensor) -> Tensor:
+    """Return the channels of a tensor as ``[*over, rest, n]``, for whole axes without laying out positions."""
+    return _last(x, binding.axis) if is_whole(binding, x) else binding.gather(x)
+
+
+def _last(x: Tensor, axis: int | None) -> Tensor:
+    """Return ``[rest, n]`` with the given axis last: a transposed view where that needs no copy."""
+    assert axis is not None
+    if axis == 0:
+        return x.reshape(len(x), -1).mT
+    before, n = x.shape[:axis].numel(), x.shape[axis]
+    # Three axes at most: torch copies a strided tensor of four several times more slowly.
+    return x.reshape(before, n, -1).transpose(0, 1).reshape(n, -1).mT

@@ -52,10 +52,10 @@ def assign(profit: Tensor, cells: tuple[tuple[int, ...], ...] = (), prices: Pric
 
 
 def _assign(profit: Tensor, prices: Prices | None) -> tuple[Tensor, Prices | None]:
-    best = profit.argmax(dim=1)
+    c, n = profit.numpy(), len(profit)
+    best = torch.from_numpy(c.argmax(axis=1))
     if is_permutation(best):
         return best, None if prices is None else prices[best.numpy()]
-    c, n = profit.numpy(), len(profit)
     if n < WARM_SIZE:
         return torch.from_numpy(linear_sum_assignment(c, maximize=True)[1].astype(np.int64)), None
     found = assign_sparsely(c, prices)

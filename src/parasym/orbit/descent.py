@@ -10,26 +10,63 @@ from parasym.symmetry import Binding, Move
 RELATIVE_GAIN = 1e-7
 """A block moves only if the objective grows by this part of the norm of its inner products."""
 
+SETTLING = 2
+"""Passes after which a descent that still moves is shaken; most networks with residual connections are done by then."""
 
-def descend(state: Alignment, *, max_sweeps: int) -> int:
+SHAKEN = 256
+"""Channels from which on a wire is shaken. On trained networks of 256 to 2,048 channels the optimum was always better than
+without; on random ones of 60 it was often worse."""
+
+
+def descend(state: Alignment, *, max_sweeps: int, noise: tuple[float, ...] = ()) -> int:
     """Move every block to its best element in turn, until none gains.
 
-    A block is visited only if a block that shares a tensor with it moved since its last visit.
+    A block is visited only if a block that shares a tensor with it moved since its last visit. A descent that is not done
+    after :data:`SETTLING` passes is on rugged ground: the next passes see inner products with falling noise.
 
     Args:
         state: The state, changed in place.
         max_sweeps: Bound on the number of passes over all blocks.
+        noise: Standard deviations of the noise, in those of the inner products, one per pass.
 
     Returns:
         The number of passes made.
     """
+    generator = torch.Generator().manual_seed(0)
+    levels = dict(enumerate(noise, start=SETTLING)) if max_sweeps > SETTLING + len(noise) else {}
     for sweep in range(max_sweeps):
         if not any(state.dirty):
             return sweep
         for k in range(len(state.blocks)):
-            if state.dirty[k]:
+            if sweep in levels and _shakes(state, k):
+                shake(state, k, levels[sweep], generator)
+            elif state.dirty[k]:
                 visit(state, k)
     return max_sweeps
+
+
+def shake(state: Alignment, k: int, level: float, generator: torch.Generator) -> None:
+    """Move one block to the element that is best under noise, whether or not it gains, to be visited again.
+
+    Args:
+        state: The state, changed in place.
+        k: A block of permutations.
+        level: Standard deviation of the noise, in that of the inner products.
+        generator: Source of the noise, on the CPU.
+    """
+    noisy: Costs = {}
+    for parity, cost in state.costs(k).items():
+        noise = torch.rand(cost.shape, generator=generator, dtype=cost.dtype).to(cost.device)
+        noisy[parity] = torch.add(cost, noise, alpha=12**0.5 * level * float(cost.std()))
+    moves, _, changed = solve(state.symmetry, state.blocks[k], noisy, prices=state.prices[k])
+    state.move(k, moves, changed)
+    state.dirty[k] = True
+
+
+def _shakes(state: Alignment, k: int) -> bool:
+    block = state.blocks[k]
+    plain = block.kind == "permutation" and not block.inner and bool(block.bindings)
+    return plain and block.wire.size >= SHAKEN and not _meets_itself(state, k)
 
 
 def propagate(state: Alignment) -> None:
@@ -99,15 +136,15 @@ def _meets_itself(state: Alignment, k: int) -> bool:
 
 def _improves(state: Alignment, moves: list[Move]) -> bool:
     factors = {m.factor for m in moves}
-    names = {n for f in factors for n in state.symmetry.factors[f].tensors if n in state.b}
+    names = {n for f in factors for n in state.symmetry.factors[f].tensors if n in state.a}
     before = after = 0.0
-    moved = {n: x for n, x in state.b.items()}
+    moved = {n: state.b(n) for n in state.a}
     for move in moves:
         factor = state.symmetry.factors[move.factor]
         for binding in factor.bindings:
             if isinstance(binding, Binding) and binding.tensor in moved:
                 moved[binding.tensor] = binding.apply(factor.group, move.value, moved[binding.tensor])
     for n in names:
-        before += float((state.a[n] * state.b[n]).double().sum())
+        before += float((state.a[n] * state.b(n)).double().sum())
         after += float((state.a[n] * moved[n]).double().sum())
     return after > before

@@ -10,6 +10,9 @@ from parasym.groups import GeneralLinear, Orthogonal, PlaneRotation, PositiveSca
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.symmetry import Binding, Factor, Move, Symmetry
 
+ROUNDING = 32
+"""Multiples of the rounding error below which a distance is none: there is nothing to fit."""
+
 
 def fit_continuous(
     symmetry: Symmetry, a: Params, b: Params, *, max_steps: int = 100, tolerance: float = 1e-4
@@ -30,15 +33,21 @@ def fit_continuous(
     names = set(counted(a, STATISTICS))
     moves: list[Move] = []
     factors = [(k, f) for k, f in enumerate(symmetry.factors) if _is_fitted(f)]
+    squares = {n: float(torch.linalg.vector_norm(a[n], dtype=torch.float64)) ** 2 for n in names} if factors else {}
+    rounding = max(((ROUNDING * torch.finfo(a[n].dtype).eps) ** 2 for n in names), default=0.0)
+    sizes = {k: sum(squares[n] for n in set(f.tensors) & names) for k, f in factors}
     for _ in range(max_steps if factors else 0):
         gained = total = 0.0
         for k, factor in factors:
             bindings = [x for x in factor.bindings if isinstance(x, Binding) and x.tensor in names and x.power != 0]
             if not bindings:
                 continue
-            g, trial = _fitted(factor, bindings, a, b)
             touched = {x.tensor for x in bindings}
-            before, after = _squares(a, b, touched), _squares(a, trial, touched)
+            before = _squares(a, b, touched)
+            if before <= rounding * sizes[k]:
+                continue
+            g, trial = _fitted(factor, bindings, a, b)
+            after = _squares(a, trial, touched)
             total += before
             if after < before:
                 gained, b = gained + before - after, trial

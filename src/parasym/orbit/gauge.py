@@ -8,8 +8,12 @@ from torch import Tensor
 
 from parasym.core import Params
 from parasym.groups import GeneralLinear, Orthogonal, PlaneRotation, PositiveScaling
+from parasym.orbit.condensed import Energies, is_condensable
 from parasym.orbit.objective import STATISTICS, counted
-from parasym.symmetry import Binding, Factor, Move, Symmetry
+from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
+
+FAR = 40.0
+"""Logarithm of a scale at which to stop: there is no point of least norm that way, and single precision ends at 88."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,9 @@ def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: 
     """
     names = set(counted(params, STATISTICS))
     active = [k for k, f in enumerate(symmetry.factors) if _is_noncompact(f)]
+    real = {n: params[n] for n in names}
+    if all(is_condensable(symmetry.factors[k], real) for k in active):
+        return _balanced_scales(symmetry, params, active, real, tolerance=tolerance, max_steps=max_steps)
     values: dict[int, Tensor] = {}
     steps = 0
     while steps < max_steps:
@@ -67,6 +74,34 @@ def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: 
         if largest <= tolerance:
             break
     return Balanced(params, tuple(Move(k, g) for k, g in values.items()), steps)
+
+
+def _balanced_scales(
+    symmetry: Symmetry, params: Params, active: list[int], real: Params, *, tolerance: float, max_steps: int
+) -> Balanced:
+    """Return what :func:`balance` does, where only whole axes are scaled: tensors are read once and moved once."""
+    factors = [symmetry.factors[k] for k in active]
+    energies = Energies(factors, real)
+    logs: dict[int, Tensor] = {}
+    steps = 0
+    while steps < max_steps:
+        steps += 1
+        largest = 0.0
+        for i in range(len(factors)):
+            present = energies.of(i)
+            if not present:
+                continue
+            floor = _floor(present, params[factors[i].tensors[0]])
+            log = balancing_log({p: torch.where(e > floor, e, torch.zeros_like(e)) for p, e in present.items()})
+            size = float(log.abs().max())
+            if size > 0:
+                largest = max(largest, size)
+                energies.scale(i, log)
+                logs[i] = logs[i] + log if i in logs else log
+        if largest <= tolerance or any(float(log.abs().max()) > FAR for log in logs.values()):
+            break
+    moves = tuple(Move(active[i], log.exp().to(params[factors[i].tensors[0]])) for i, log in logs.items())
+    return Balanced(symmetry.act(Element(moves), params), moves, steps)
 
 
 def _is_noncompact(factor: Factor) -> bool:
@@ -86,13 +121,17 @@ def _balancing(factor: Factor, params: Params, names: set[str]) -> tuple[Tensor,
         size = float((g - torch.eye(g.shape[-1], dtype=g.dtype, device=g.device)).abs().max())
         return g.to(like), size
     energies = _energies(factor, bindings, params)
-    # What rounding leaves of a bias that a translation made zero is zero, not a side to balance against.
-    floor = (64 * torch.finfo(like.dtype).eps) ** 2 * max(float(e.max()) for e in energies.values())
+    floor = _floor(energies, like)
     log = balancing_log({p: torch.where(e > floor, e, torch.zeros_like(e)) for p, e in energies.items()})
     scale = log.exp().to(like)
     if isinstance(factor.group, PlaneRotation):
         scale = torch.complex(scale, torch.zeros_like(scale))
     return scale, float(log.abs().max())
+
+
+def _floor(energies: dict[Fraction, Tensor], like: Tensor) -> float:
+    """Return what counts as zero: what rounding leaves of a bias that a translation made zero is no side to balance against."""
+    return (64 * torch.finfo(like.dtype).eps) ** 2 * max(float(e.max()) for e in energies.values())
 
 
 def _energies(factor: Factor, bindings: list[Binding], params: Params) -> dict[Fraction, Tensor]:

@@ -35,7 +35,7 @@ def slice_profits(state: Alignment, k: int) -> Tensor:
         total = part if total is None else total + part
     rest = [b for b in block.bindings if b.tensor not in counted]
     for binding in rest:
-        part = binding.gather(state.a[binding.tensor]).mT @ binding.gather(state.b[binding.tensor])
+        part = binding.gather(state.a[binding.tensor]).mT @ binding.gather(state.b(binding.tensor))
         total = part if total is None else total + part
     assert total is not None
     return total
@@ -45,7 +45,7 @@ def _best_inner(state: Alignment, block: Block, inner: Block, names: set[str]) -
     """Return the attainable inner product of every pair of slices, one row of pairs at a time."""
     at, wire = len(block.over), inner.over
     pairs = [
-        (_slices(b.gather(state.a[b.tensor]), wire, at), _slices(b.gather(state.b[b.tensor]), wire, at), parity)
+        (_slices(b.gather(state.a[b.tensor]), wire, at), _slices(b.gather(state.b(b.tensor)), wire, at), parity)
         for b, parity in zip(inner.bindings, inner.parity, strict=True)
         if b.tensor in names
     ]

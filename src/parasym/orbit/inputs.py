@@ -55,7 +55,8 @@ def _check_values(params: Params, k: int) -> None:
     for name, x in params.items():
         if not isinstance(x, Tensor):
             raise BadInputError(f"`{name}` of model {k} must be a tensor, but is {type(x).__name__}.")
-        if x.is_floating_point() and not torch.isfinite(x.sum(dtype=torch.float64)) and not torch.isfinite(x).all():
+        # A sum is finite only if all entries are; one that overflows is looked at entry by entry.
+        if x.is_floating_point() and not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
             count = int((~torch.isfinite(x)).sum())
             raise BadInputError(
                 f"`{name}` of model {k} has {count} NaN or infinite values of {x.numel()}. "

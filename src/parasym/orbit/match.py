@@ -61,12 +61,12 @@ def match(
         1.45 0.00
     """
     check_models(symmetry, [a, b])
-    near = COPY * norm(a)
+    given = a
     a, b = working(a, list(a)), working(b, list(b))
     smaller = without_variance_scales(symmetry)
     if len(smaller.factors) == len(symmetry.factors):
         return _matched(symmetry, a, b, method, generator)
-    plain = None
+    near, plain = COPY * norm(given), None
     if sum(x.numel() for x in a.values()) > LARGE:
         plain = back(symmetry, _matched(smaller, a, b, method, generator))
         if not alike(symmetry, a, symmetry.act(plain, b)):

@@ -71,8 +71,8 @@ def norm(params: Params) -> float:
     Args:
         params: Parameters by name, as the user gave them.
     """
-    real = [params[name].double() for name in counted(params, STATISTICS) if params[name].is_floating_point()]
-    return sum(float(x.square().sum()) for x in real) ** 0.5
+    real = [params[name] for name in counted(params, STATISTICS)]
+    return sum(float(torch.linalg.vector_norm(x, dtype=torch.float64)) ** 2 for x in real) ** 0.5
 
 
 def _scales_variance(factor: Factor) -> bool:

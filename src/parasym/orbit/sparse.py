@@ -11,6 +11,9 @@ Integers = NDArray[np.int64]
 CANDIDATES = 24
 """Entries per row to start with; columns too where there are no prices yet. Fewer take more rounds, more take longer each."""
 
+SAMPLED = 64
+"""Rows that say how close to its assigned entry the best ``CANDIDATES`` entries of a row come."""
+
 ROUNDS = 6
 """Bound on the rounds; three or four are enough for costs that come from networks."""
 
@@ -43,54 +46,82 @@ def assign_sparsely(profit: Floats, prices: Floats | None = None) -> tuple[Integ
         Dantzig, Wolfe. Decomposition principle for linear programs. 1960 (entries that join where the prices ask for them).
     """
     n = len(profit)
-    chosen = _candidates(profit, prices)
+    net = profit - (0 if prices is None else prices)
+    at = _candidates(net, cold=prices is None)
     v = np.zeros(n) if prices is None else prices.astype(np.float64)
     for _ in range(ROUNDS):
-        rows, columns = np.divmod(np.flatnonzero(chosen), n)  # several times as fast as np.nonzero
-        weights = profit[rows, columns].astype(np.float64)
+        rows, columns = np.divmod(at, n)
+        weights = profit.ravel()[at].astype(np.float64)
         p = _solve(rows, columns, weights - v[columns], n)
         attained = profit[np.arange(n), p].astype(np.float64)
         found = _prices(rows, columns, weights - attained[rows], p, v, 1e-12 * np.abs(attained).mean())
         if found is None:
             return None
         v = found
-        bound = (attained - v[p]).astype(profit.dtype)
-        missed = (profit - v.astype(profit.dtype) > bound[:, None]) & ~chosen
-        count = np.count_nonzero(missed)
-        if not count:
+        np.subtract(profit, v.astype(profit.dtype), out=net)
+        missed = net > (attained - v[p]).astype(profit.dtype)[:, None]
+        missed.ravel()[at] = False
+        more = np.flatnonzero(missed)  # several times as fast as np.nonzero
+        if not len(more):
             return p, v.astype(profit.dtype)
-        if count > n * CANDIDATES:  # many rows compete for the same columns, as in a matrix of low rank
+        if len(more) > n * CANDIDATES:  # many rows compete for the same columns, as in a matrix of low rank
             return None
-        chosen |= missed
+        at = np.sort(np.concatenate([at, more]), kind="stable")
     return None
 
 
-def _candidates(profit: Floats, prices: Floats | None) -> NDArray[np.bool_]:
-    """Return which entries to start with: the best of every row, of every column if there are no prices, and the diagonal."""
-    n = len(profit)
-    k, index = min(CANDIDATES, n - 1), np.arange(n)
-    chosen = np.zeros((n, n), dtype=np.bool_)
-    chosen[index, index] = True
-    net = profit if prices is None else profit - prices
-    chosen[index[:, None], np.argpartition(net, n - k, axis=1)[:, n - k :]] = True
-    if prices is None:
-        chosen[np.argpartition(net, n - k, axis=0)[n - k :], index[None, :]] = True
+def _candidates(net: Floats, *, cold: bool) -> Integers:
+    """Return which entries to start with, as sorted indices into the flat matrix; the diagonal is among them.
+
+    Without prices these are the best of every row and of every column. With prices the diagonal is nearly optimal, and they
+    are the entries that come close to it; only if it no longer is, the best of every row.
+    """
+    n = len(net)
+    if not cold:
+        at = np.flatnonzero(_near(net, net.diagonal()))
+        if len(at) <= 2 * n * CANDIDATES:
+            return at
+    chosen = _best(net)
+    if cold:
+        chosen |= _best(np.ascontiguousarray(net.T)).T  # along the columns of the matrix itself it is several times slower
+    np.fill_diagonal(chosen, val=True)
+    return np.flatnonzero(chosen)
+
+
+def _best(net: Floats) -> NDArray[np.bool_]:
+    """Return where the best entries of every row are: those near its largest, or exactly so many if rows are too different."""
+    n = len(net)
+    chosen = _near(net, net.max(axis=1))
+    if np.count_nonzero(chosen) > 2 * n * CANDIDATES:
+        k = min(CANDIDATES, n - 1)
+        chosen = np.zeros((n, n), dtype=np.bool_)
+        chosen[np.arange(n)[:, None], np.argpartition(net, n - k, axis=1)[:, n - k :]] = True
     return chosen
+
+
+def _near(net: Floats, top: Floats) -> NDArray[np.bool_]:
+    """Return which entries come as close to one of their row as the best ``CANDIDATES`` of a few sampled rows do."""
+    n = len(net)
+    k, some = min(CANDIDATES, n - 1), slice(None, None, max(1, n // SAMPLED))
+    margin = np.median(top[some] - np.partition(net[some], n - k, axis=1)[:, n - k])
+    return net >= (top - max(margin, 0.0))[:, None]
 
 
 def _solve(rows: Integers, columns: Integers, net: Floats, n: int) -> Integers:
     # Costs that are zero on the best entry of each row let the solver start with most rows settled. It refuses zeros: all
     # costs are raised by one, which changes every full assignment alike.
-    best = np.maximum.reduceat(net, np.flatnonzero(np.r_[True, rows[1:] != rows[:-1]]))
-    costs = csr_matrix((best[rows] - net + 1.0, (rows, columns)), shape=(n, n))
+    starts = np.searchsorted(rows, np.arange(n + 1))
+    best = np.maximum.reduceat(net, starts[:-1])
+    costs = csr_matrix((best[rows] - net + 1.0, columns.astype(np.int32), starts.astype(np.int32)), shape=(n, n))
     return min_weight_full_bipartite_matching(costs)[1].astype(np.int64)
 
 
 def _prices(rows: Integers, columns: Integers, gain: Floats, p: Integers, v: Floats, slack: float) -> Floats | None:
     r"""Return prices with :math:`C_{ij} - v_j \le C_{i,p(i)} - v_{p(i)}` on the entries, by Bellman and Ford's shortest paths."""
-    order = np.argsort(columns, kind="stable")
+    narrow = columns.astype(np.uint16) if len(v) <= 1 << 16 else columns  # radix sort
+    order = np.argsort(narrow, kind="stable")
     columns, gain, own = columns[order], gain[order], p[rows[order]]
-    starts = np.flatnonzero(np.r_[True, columns[1:] != columns[:-1]])
+    starts = np.searchsorted(columns, np.arange(len(v)))
     for _ in range(STEPS):
         wanted = np.maximum.reduceat(gain + v[own], starts)
         risen = wanted > v + slack

@@ -8,6 +8,9 @@ from parasym.groups import Translation
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.symmetry import Element, Factor, Move, Shift, Slot, Symmetry
 
+ROUNDING = 16
+"""Multiples of the rounding error below which a translation, or what is left of a residual, is noise."""
+
 
 def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance: float = 1e-12) -> Params:
     r"""Return the parameters with every translation spent on the first tensor it moves.
@@ -97,7 +100,8 @@ def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int
             if size > 0:
                 b = factor.act(t, b)
                 moves.append(Move(k, t))
-            largest = max(largest, size)
+            rounding = ROUNDING * torch.finfo(x.dtype).eps * max(float(a[s.tensor].abs().max()) for s in shifts)
+            largest = max(largest, size if size > rounding else 0.0)
         if largest <= 1e-9:
             break
     return moves, b
@@ -117,7 +121,7 @@ def _least_squares(shifts: list[Shift], zero: Tensor, params: Params, residual: 
     t = zero
     r = pull({n: x.to(zero) for n, x in residual.items()})[0]
     p, rr = r, float((r * r).sum())
-    stop = rr * torch.finfo(zero.dtype).eps ** 2 * 4
+    stop = rr * (ROUNDING * torch.finfo(zero.dtype).eps) ** 2
     for _ in range(2 * zero.numel() + 10):
         if rr <= stop or rr == 0:
             break
