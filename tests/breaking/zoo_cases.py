@@ -10,9 +10,14 @@ LEFT: dict[str, tuple[str, ...]] = {
     # Running statistics move with biases and gains, none of which is frozen.
     "cnn_batchnorm_eval": ("shift(3)", "shift(4)", "shift(3)", "shift(4)", "scale(3)", "scale(4)", "scale(1)"),
     "cnn_batchnorm_train": ("shift(3)", "shift(4)"),
-    "resnet_eval": (),
-    "resnet_train": (),
-    "densenet_batchnorm_eval": (),
+    "resnet_eval": (
+        *("shift(4)", "shift(3)", "shift(2)", "shift(3)", "shift(2)", "shift(4)", "shift(4)", "scale(3)", "scale(3)"),
+        *("scale(2)", "scale(2)", "scale(4)", "scale(4)", "scale(1)", "scale(1)", "scale(1)"),
+    ),
+    "densenet_batchnorm_eval": ("shift(2)", "shift(5)", "scale(2)", "scale(2)", "scale(3)", "scale(1)"),
+    # Two biases that are added: of a block and of its shortcut, of two inputs.
+    "resnet_train": ("shift(4)",),
+    "two_inputs_two_outputs": ("shift(5)",),
     "linear_batchnorm_train": ("shift(5)",),
     "linear_batchnorm_train_eps0": ("shift(5)",),
     # A bias before a normalization: its mean (in every group) is not seen.

@@ -79,7 +79,8 @@ def pivots(symmetry: Symmetry, factors: tuple[Factor, ...], allowed: set[str], s
     out = {}
     for name, directions in rows.items():
         if directions:
-            r, order = qr(torch.stack(directions).numpy(), mode="r", pivoting=True)[-2:]
+            parts: Any = qr(torch.stack(directions).numpy(), mode="r", pivoting=True)
+            r, order = parts
             size = np.abs(np.diag(r))
             out[name] = torch.from_numpy(order[: int((size > _RANK * max(size.max(), 1.0)).sum())].copy()).long()
     return {name: index for name, index in out.items() if len(index)}
