@@ -28,6 +28,7 @@ from parasym.circuits.operation import (
     rotation,
 )
 from parasym.circuits.pauli import Pauli
+from parasym.circuits.search import find_circuit
 from parasym.circuits.state import InitialState, ProductState, StabilizerState, ZeroState
 
 __all__ = [
@@ -59,6 +60,8 @@ __all__ = [
     "PauliSum",
     "StabilizerProjector",
     "StateProjector",
+    # Find
+    "find_circuit",
     # Noise
     "NoiseModel",
     "with_noise",

@@ -5,7 +5,7 @@ from math import prod
 
 from parasym.circuits.observable import Observable, PauliSum, StateProjector
 from parasym.circuits.operation import Channel, Opaque, Operation, Rotation
-from parasym.circuits.state import InitialState, ProductState, StabilizerState, ZeroState, signed_word
+from parasym.circuits.state import InitialState, ProductState, StabilizerState, ZeroState
 from parasym.core import BadInputError
 
 
@@ -52,7 +52,8 @@ class Circuit:
         if any(not 0 <= j < self.num_parameters for j in used):
             raise BadInputError(f"Parameter {max(used)} does not exist: tensors {self.tensors} hold {self.num_parameters}.")
         for k, op in enumerate(self.operations):
-            self._check(op.qubits, f"Operation {k}, {describe(op)},")
+            if not self._fits(op.qubits):
+                self._refuse(op.qubits, f"Operation {k}, {describe(op)},")
         for observable in self.observables:
             self._check_observable(observable)
         self._check_initial()
@@ -108,9 +109,11 @@ class Circuit:
         head = f"Circuit of {self.num_qubits} qubits with {self.num_parameters} parameters"
         return "\n".join([head, *(f"  {describe(op)}" for op in self.operations)])
 
-    def _check(self, qubits: tuple[int, ...], what: str) -> None:
-        if len(set(qubits)) != len(qubits) or any(not 0 <= q < self.num_qubits for q in qubits):
-            raise BadInputError(f"{what} must act on different qubits of 0 to {self.num_qubits - 1}, but acts on {qubits}.")
+    def _fits(self, qubits: tuple[int, ...]) -> bool:
+        return len(set(qubits)) == len(qubits) and all(0 <= q < self.num_qubits for q in qubits)
+
+    def _refuse(self, qubits: tuple[int, ...], what: str) -> None:
+        raise BadInputError(f"{what} must act on different qubits of 0 to {self.num_qubits - 1}, but acts on {qubits}.")
 
     def _check_observable(self, observable: Observable) -> None:
         if isinstance(observable, StateProjector):
@@ -119,14 +122,14 @@ class Circuit:
             return
         pairs = observable.terms if isinstance(observable, PauliSum) else observable.stabilizers
         for _, word in pairs:
-            self._check(word.qubits, "An observable")
+            if not self._fits(word.qubits):
+                self._refuse(word.qubits, "An observable")
 
     def _check_initial(self) -> None:
         if isinstance(self.initial, StabilizerState):
             for label in self.initial.stabilizers:
                 if len(label.lstrip("+-")) != self.num_qubits:
                     raise BadInputError(f"Stabilizer `{label}` must have {self.num_qubits} letters.")
-                self._check(signed_word(label)[1].qubits, f"Stabilizer `{label}`")
         if isinstance(self.initial, ProductState) and len(self.initial.bloch) != self.num_qubits:
             raise BadInputError(
                 f"A product state of {self.num_qubits} qubits cannot have {len(self.initial.bloch)} Bloch vectors."

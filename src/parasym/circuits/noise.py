@@ -135,10 +135,15 @@ def with_noise(circuit: Circuit, model: NoiseModel) -> Circuit:
         model: The noise model.
     """
     operations: list[Operation] = []
+    qubits = range(circuit.num_qubits)
+    placed = {
+        channel: [replace(channel, qubits=(q,)) for q in qubits]
+        for channel in {*model.after_one, *model.after_many, *model.at_end}
+    }
     for op in circuit.operations:
         operations.append(op)
         if not isinstance(op, Channel):
             channels = model.after_one if len(op.qubits) == 1 else model.after_many
-            operations += [replace(channel, qubits=(q,)) for q in op.qubits for channel in channels]
-    operations += [replace(channel, qubits=(q,)) for q in range(circuit.num_qubits) for channel in model.at_end]
+            operations += [placed[channel][q] for q in op.qubits for channel in channels]
+    operations += [placed[channel][q] for q in qubits for channel in model.at_end]
     return replace(circuit, operations=tuple(operations))

@@ -58,7 +58,12 @@ class Pauli:
     @property
     def qubits(self) -> tuple[int, ...]:
         """The qubits on which the word is not the identity, ascending."""
-        return tuple(q for q in range(self.support.bit_length()) if self.support >> q & 1)
+        found, rest = [], self.support
+        while rest:
+            low = rest & -rest
+            found.append(low.bit_length() - 1)
+            rest ^= low
+        return tuple(found)
 
     @property
     def num_y(self) -> int:
