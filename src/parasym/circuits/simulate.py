@@ -149,7 +149,7 @@ def _apply(op: Operation, x: Tensor, theta: tuple[Tensor, ...], n: int) -> Tenso
 
 
 def _sandwich(gate: Callable[[Tensor], Tensor], rho: Tensor) -> Tensor:
-    return gate(gate(rho.mT).mT.conj()).conj()
+    return gate(gate(rho.mT).mT.conj()).conj().resolve_conj()
 
 
 def _matrix(matrix: Tensor, qubits: tuple[int, ...], x: Tensor, *, num_qubits: int) -> Tensor:
