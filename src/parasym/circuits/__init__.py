@@ -28,7 +28,7 @@ from parasym.circuits.operation import (
     rotation,
 )
 from parasym.circuits.pauli import Pauli
-from parasym.circuits.search import find_circuit
+from parasym.circuits.search import angle_group, find_circuit
 from parasym.circuits.state import InitialState, ProductState, StabilizerState, ZeroState
 
 __all__ = [
@@ -62,6 +62,7 @@ __all__ = [
     "StateProjector",
     # Find
     "find_circuit",
+    "angle_group",
     # Noise
     "NoiseModel",
     "with_noise",
