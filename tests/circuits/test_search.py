@@ -201,7 +201,7 @@ def test_frozen_angles_do_not_move(frozen: int):
     circuit = replace(layered(3, 3, observables=(ising_ring(3),)), frozen=(frozen,))
     group = angle_group(find_circuit(circuit))
     assert all(not row >> frozen & 1 and not row >> group.size + frozen & 1 for row in group.rows)
-    assert group.rank < find_circuit(replace(circuit, frozen=())).factors[0].group.rank
+    assert group.rank < angle_group(find_circuit(replace(circuit, frozen=()))).rank
     assert orbit_error(circuit, find_circuit(circuit), 1) < 1e-12
 
 

@@ -29,6 +29,7 @@ from parasym.circuits.operation import (
 )
 from parasym.circuits.pauli import Pauli
 from parasym.circuits.search import angle_group, find_circuit
+from parasym.circuits.spread import Spread, orbit_spread
 from parasym.circuits.state import InitialState, ProductState, StabilizerState, ZeroState
 
 __all__ = [
@@ -63,6 +64,8 @@ __all__ = [
     # Find
     "find_circuit",
     "angle_group",
+    "Spread",
+    "orbit_spread",
     # Noise
     "NoiseModel",
     "with_noise",
