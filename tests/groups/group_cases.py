@@ -9,6 +9,7 @@ from parasym.groups import (
     Permutation,
     PlaneRotation,
     PositiveScaling,
+    SignedShift,
     SignFlip,
     Translation,
 )
@@ -23,6 +24,11 @@ def _alternating_cells(size: int) -> Permutation:
     return Permutation(size, cells=(tuple(range(0, size, 2)), tuple(range(1, size, 2))))
 
 
+def _some_shifts(size: int) -> SignedShift:
+    generators = (hex(1 << size | 1), hex((1 << 2 * size) - (1 << size) + 2))
+    return SignedShift(size, generators, units=tuple(1.0 + k for k in range(size)), centers=tuple(0.3 * k for k in range(size)))
+
+
 BUILDERS: dict[str, Callable[[int], AbstractGroup]] = {
     "permutation": Permutation,
     "permutation-halves": _cells,
@@ -34,4 +40,6 @@ BUILDERS: dict[str, Callable[[int], AbstractGroup]] = {
     "plane": PlaneRotation,
     "plane-rotation-only": lambda size: PlaneRotation(size, scale=False),
     "translation": Translation,
+    "signed-shift": SignedShift,
+    "signed-shift-subgroup": _some_shifts,
 }

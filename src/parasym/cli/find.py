@@ -7,10 +7,13 @@ from typing import Annotated
 import typer
 
 from parasym.checkpoint import atomic_write, ensure_writable
+from parasym.circuits.source import is_circuit
+from parasym.cli.circuit import NoiseOption, circuit_subject, find_in_circuit, parse_noise
 from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelArgument, SeedOption, TrainOption
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.progress import tell
-from parasym.cli.subject import find_symmetry, load_subject
+from parasym.cli.subject import find_symmetry, load, load_subject
+from parasym.core import BadInputError
 from parasym.report import symmetry_tables
 
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write the symmetry to this JSON file.")]
@@ -20,21 +23,28 @@ def find(
     model: ModelArgument,
     inputs: InputOption = None,
     output: OutputOption = None,
+    noise: NoiseOption = None,
     train: TrainOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find the parameter symmetry of a model: which transformations leave its function unchanged."""
-    execute(lambda: _find(model, inputs or [], output, train, seed, force), as_json=as_json)
+    execute(lambda: _find(model, inputs or [], output, noise or [], train, seed, force), as_json=as_json)
 
 
-def _find(spec: str, inputs: list[str], output: Path | None, train: bool, seed: int, force: bool) -> Outcome:
+def _find(spec: str, inputs: list[str], output: Path | None, noise: list[str], train: bool, seed: int, force: bool) -> Outcome:
     if output is not None:
         ensure_writable(output, force=force)
-    subject = load_subject(spec, inputs, seed=seed, train=train)
-    tell(subject.notes)
-    symmetry = find_symmetry(subject)
+    loaded = load(spec)
+    if is_circuit(loaded.model):
+        symmetry = find_in_circuit(circuit_subject(loaded, spec, inputs, noise, seed=seed))
+    else:
+        if parse_noise(noise) is not None:
+            raise BadInputError(f"Option --noise is for circuits, but `{spec}` is a {type(loaded.model).__name__}.")
+        subject = load_subject(spec, inputs, seed=seed, train=train, loaded=loaded)
+        tell(subject.notes)
+        symmetry = find_symmetry(subject)
     text = symmetry.to_json()
     shown = list(symmetry_tables(symmetry))
     if output is not None:

@@ -16,6 +16,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from parasym.checkpoint.names import some_names
+from parasym.circuits.source import is_circuit
 from parasym.core import BadInputError
 
 FORMS = "`package.module:factory`, `file.py:factory` or an exported `file.pt2`"
@@ -26,12 +27,12 @@ class Loaded:
     """A model and what came with it.
 
     Attributes:
-        model: The module.
+        model: The module, or a quantum circuit in any of its descriptions.
         program: The exported program, if the model is one.
         examples: The value of ``example_inputs``, or ``None``.
     """
 
-    model: nn.Module
+    model: Any
     program: ExportedProgram | None
     examples: Any
 
@@ -39,7 +40,7 @@ class Loaded:
 def load_model(spec: str) -> Loaded:
     """Return the model that ``spec`` names.
 
-    A factory is a function without required arguments, a module class, or a module. Its inputs may be
+    A factory is a function without required arguments, a module class, a module, a circuit, or a QNode. Its inputs may be
     given by ``example_inputs`` on the model, on the factory, or at the top of its file: a tensor, a tuple of
     arguments, a dictionary of keyword arguments, or a function that returns one of these.
 
@@ -56,7 +57,7 @@ def load_model(spec: str) -> Loaded:
         raise BadInputError(f"Model `{spec}` must be {FORMS}, but has no `:factory`.")
     module = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
     factory = _attribute(module, name, spec)
-    model = factory if isinstance(factory, nn.Module) else _build(factory, spec)
+    model = factory if isinstance(factory, nn.Module) or is_circuit(factory) else _build(factory, spec)
     holders = (model, factory, module)
     examples = next((h.example_inputs for h in holders if hasattr(h, "example_inputs")), None)
     if callable(examples):
@@ -118,11 +119,11 @@ def _is_factory(value: object, module: ModuleType) -> bool:
     return (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module.__name__
 
 
-def _build(factory: Any, spec: str) -> nn.Module:
+def _build(factory: Any, spec: str) -> Any:
     if not callable(factory):
         raise BadInputError(f"Model `{spec}` must name a function, a class or a module, but names a {type(factory).__name__}.")
     model = _call(factory, f"Model `{spec}`")
-    if not isinstance(model, nn.Module):
+    if not isinstance(model, nn.Module) and not is_circuit(model):
         raise BadInputError(f"Model `{spec}` must return a torch.nn.Module, but returned a {type(model).__name__}.")
     return model
 

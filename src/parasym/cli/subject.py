@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
+from parasym.circuits.source import is_circuit
 from parasym.cli.inputs import Arguments, describe_arguments, example_arguments, parse_inputs
-from parasym.cli.model import load_model
+from parasym.cli.model import Loaded, load_model
 from parasym.cli.progress import quiet_errors, working
 from parasym.core import BadInputError, CaptureError, child_generator
 from parasym.find import find
@@ -51,7 +52,17 @@ class Subject:
         return _device(self.model)
 
 
-def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = False) -> Subject:
+def load(spec: str) -> Loaded:
+    """Return what ``spec`` names, a network or a circuit.
+
+    Args:
+        spec: See :func:`parasym.cli.model.load_model`.
+    """
+    with working("Loading the model"):
+        return load_model(spec)
+
+
+def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = False, loaded: Loaded | None = None) -> Subject:
     """Return the model that ``spec`` names, with inputs.
 
     It is put into evaluation mode unless ``train``; a model in half precision is turned to float32;
@@ -62,12 +73,14 @@ def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = F
         inputs: See :func:`parasym.cli.inputs.parse_inputs`; if empty, the model's ``example_inputs`` are used.
         seed: Seed of random inputs.
         train: Whether to keep batch statistics and the like.
+        loaded: What the name stands for, if it was loaded already.
 
     Raises:
         BadInputError: If the model or its inputs cannot be had.
     """
-    with working("Loading the model"):
-        loaded = load_model(spec)
+    loaded = loaded or load(spec)
+    if is_circuit(loaded.model):
+        raise BadInputError(f"Model `{spec}` is a circuit, but this command is for networks. `find` and `verify` take circuits.")
     model, notes = loaded.model, []
     if loaded.program is None:
         model.train(train)

@@ -6,12 +6,15 @@ from typing import Annotated, Literal
 import torch
 import typer
 
+from parasym.checkpoint import read_checkpoint
+from parasym.circuits.source import is_circuit
+from parasym.cli.circuit import CircuitSubject, NoiseOption, circuit_subject, find_in_circuit, parse_noise
 from parasym.cli.options import InputOption, JsonOption, ModelArgument, ParamsOption, SeedOption, SymmetryOption, TrainOption
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.parameters import read_fitted, read_symmetry
 from parasym.cli.progress import tell, working
-from parasym.cli.subject import Subject, blaming_inputs, ensure_values, find_symmetry, load_subject
-from parasym.core import Params
+from parasym.cli.subject import Subject, blaming_inputs, ensure_values, find_symmetry, load, load_subject
+from parasym.core import BadInputError, Params
 from parasym.report import report_tables
 from parasym.symmetry import Symmetry
 from parasym.verify import verify as prove
@@ -24,6 +27,7 @@ def verify(
     inputs: InputOption = None,
     symmetry: SymmetryOption = None,
     params: ParamsOption = None,
+    noise: NoiseOption = None,
     samples: Annotated[int, typer.Option("--samples", min=1, help="At how many points elements are tried.")] = 3,
     dtype: Annotated[Dtype, typer.Option("--dtype", help="Precision of the proof.")] = "float64",
     complete: Annotated[bool, typer.Option("--complete/--no-complete", help="Count the continuous directions too.")] = True,
@@ -34,7 +38,18 @@ def verify(
     """Verify a symmetry: sample elements, act, compare outputs, and count what is left unexplained."""
 
     def job() -> Outcome:
-        subject = load_subject(model, inputs or [], seed=seed, train=train)
+        loaded = load(model)
+        if is_circuit(loaded.model):
+            circuit = circuit_subject(loaded, model, inputs or [], noise or [], seed=seed)
+            claim = find_in_circuit(circuit) if symmetry is None else read_symmetry(symmetry)
+            if dtype != "float64":
+                raise BadInputError(f"Circuits are verified in float64 only, but --dtype is {dtype}.")
+            return _verify_circuit(
+                circuit, claim, None if params is None else read_checkpoint(params).params, samples, complete, seed
+            )
+        if parse_noise(noise or []) is not None:
+            raise BadInputError(f"Option --noise is for circuits, but `{model}` is a {type(loaded.model).__name__}.")
+        subject = load_subject(model, inputs or [], seed=seed, train=train, loaded=loaded)
         tell(subject.notes)
         ensure_values(subject)
         found = find_symmetry(subject) if symmetry is None else read_symmetry(symmetry)
@@ -42,6 +57,24 @@ def verify(
         return _verify(subject, found, given, samples, getattr(torch, dtype), complete, seed)
 
     execute(job, as_json=as_json)
+
+
+def _verify_circuit(
+    subject: CircuitSubject, symmetry: Symmetry, params: Params | None, samples: int, complete: bool, seed: int
+) -> Outcome:
+    with working("Verifying"):
+        report = prove(
+            subject.model,
+            symmetry,
+            subject.args,
+            subject.kwargs,
+            params=params,
+            samples=samples,
+            generator=torch.Generator().manual_seed(seed),
+            complete=complete,
+            noise=subject.noise,
+        )
+    return Outcome(report.holds, json.loads(report.to_json()), report_tables(report))
 
 
 def _verify(

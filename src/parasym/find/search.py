@@ -8,6 +8,9 @@ from typing import Any
 from torch import nn
 from torch.export import ExportedProgram
 
+from parasym.circuits import NoiseModel, find_circuit
+from parasym.circuits.source import as_circuit, is_circuit
+from parasym.core import BadInputError
 from parasym.find.assemble import Assembly
 from parasym.find.capture import Capture, export
 from parasym.find.exchange import exchanges
@@ -19,8 +22,15 @@ from parasym.find.typing import infer_types
 from parasym.symmetry import Symmetry
 
 
-def find(model: nn.Module | ExportedProgram, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Symmetry:
-    r"""Return the parameter symmetry of a model.
+def find(
+    model: nn.Module | ExportedProgram | Any,
+    args: tuple[Any, ...] | Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    noise: NoiseModel | None = None,
+    antiunitary: bool = False,
+) -> Symmetry:
+    r"""Return the parameter symmetry of a model, or of a quantum circuit.
 
     The model is captured by ``torch.export`` without running it on numbers; every axis of every tensor gets a
     type made of wires; every operation says which group may pass; the positive scalings and the signs are the null
@@ -30,16 +40,23 @@ def find(model: nn.Module | ExportedProgram, args: tuple[Any, ...] = (), kwargs:
 
     The mode of the model counts: in train mode BatchNorm uses batch statistics and does not see the biases before it.
 
+    For circuits see :func:`parasym.circuits.find_circuit`.
+
     Args:
-        model: Any module, on any device (``meta`` too), or an exported program.
-        args: Example inputs; only shapes and types matter. Not used for an exported program.
+        model: Any module, on any device (``meta`` too), or an exported program; a :class:`parasym.circuits.Circuit`, a PennyLane
+            QNode or tape, or a Qiskit circuit.
+        args: Example inputs; only shapes and types matter. Not used for an exported program. For a QNode its arguments, for
+            a Qiskit circuit the observables.
         kwargs: Example keyword inputs.
+        noise: For circuits: channels after the gates; what is returned is the subgroup that survives them.
+        antiunitary: For circuits: whether complex conjugation may take part.
 
     Returns:
         The symmetry: factors, uncovered operations, pinned parameters.
 
     Raises:
         CaptureError: If the model cannot be exported.
+        BadInputError: If a circuit has no parameters or cannot be read, or options for circuits are given for another model.
 
     Example:
         >>> import torch
@@ -52,6 +69,10 @@ def find(model: nn.Module | ExportedProgram, args: tuple[Any, ...] = (), kwargs:
     References:
         Hecht-Nielsen 1990; Chen, Lu, Hecht-Nielsen 1993; Kunin et al. Neural mechanics. ICLR 2021.
     """
+    if is_circuit(model):
+        return find_circuit(as_circuit(model, args, kwargs), noise=noise, antiunitary=antiunitary)
+    if noise is not None or antiunitary:
+        raise BadInputError(f"Arguments `noise` and `antiunitary` are for circuits, but the model is a {type(model).__name__}.")
     with _no_collection():
         return solve(*lowered_model(model, args, kwargs))
 

@@ -7,6 +7,7 @@ from parasym.groups.permutation import Permutation
 from parasym.groups.plane import PlaneRotation
 from parasym.groups.scaling import PositiveScaling
 from parasym.groups.sign import SignFlip
+from parasym.groups.signed_shift import SignedShift
 from parasym.groups.translation import Translation
 
 __all__ = [
@@ -18,5 +19,6 @@ __all__ = [
     "PlaneRotation",
     "PositiveScaling",
     "SignFlip",
+    "SignedShift",
     "Translation",
 ]

@@ -6,6 +6,7 @@ from parasym.groups.permutation import Permutation
 from parasym.groups.plane import PlaneRotation
 from parasym.groups.scaling import PositiveScaling
 from parasym.groups.sign import SignFlip
+from parasym.groups.signed_shift import SignedShift
 from parasym.groups.translation import Translation
 
 GROUPS: tuple[type[AbstractGroup], ...] = (
@@ -16,4 +17,5 @@ GROUPS: tuple[type[AbstractGroup], ...] = (
     GeneralLinear,
     PlaneRotation,
     Translation,
+    SignedShift,
 )

@@ -97,6 +97,15 @@ class AbstractGroup(ABC):
             ShapeError: If the axis has another length.
         """
 
+    def wrap(self, x: Tensor, axis: int) -> Tensor:
+        """Return the representative of ``x``, or of a difference: ``x`` itself unless channels are angles.
+
+        Args:
+            x: A tensor with channels along ``axis``.
+            axis: The axis.
+        """
+        return x
+
     def power(self, g: Tensor, exponent: float) -> Tensor:
         """Return ``g`` to a power. Only scalings have powers other than 1.
 

@@ -3,6 +3,7 @@
 from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor, Wire
+from parasym.symmetry.flat import Flat
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import Symmetry, Uncovered
@@ -13,6 +14,7 @@ __all__ = [
     "Binding",
     "Element",
     "Factor",
+    "Flat",
     "Move",
     "Part",
     "Shift",

@@ -8,6 +8,7 @@ from torch import Tensor
 from parasym.core import Params, ShapeError
 from parasym.groups import AbstractGroup
 from parasym.symmetry.binding import Binding
+from parasym.symmetry.flat import Flat
 from parasym.symmetry.shift import Shift, apply_shifts
 from parasym.symmetry.swap import Swap
 
@@ -34,13 +35,13 @@ class Factor:
         wire: The wire.
         over: The outer wires, outermost first; empty for one element in all.
         bindings: Where the wire sits: :class:`Binding` for linear actions, :class:`Shift` for translations,
-            :class:`Swap` for whole parts of tensors that change places.
+            :class:`Swap` for whole parts of tensors that change places, :class:`Flat` for tensors joined into one axis.
     """
 
     group: AbstractGroup
     wire: Wire
     over: tuple[Wire, ...]
-    bindings: tuple[Binding, ...] | tuple[Shift, ...] | tuple[Swap, ...]
+    bindings: tuple[Binding, ...] | tuple[Shift, ...] | tuple[Swap, ...] | tuple[Flat, ...]
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -82,6 +83,8 @@ class Factor:
         for binding in self.bindings:
             if isinstance(binding, Swap):
                 out = binding.apply(g, out)
+            elif isinstance(binding, Flat):
+                out = binding.apply(self.group, g, out)
             elif isinstance(binding, Binding):
                 out[binding.tensor] = binding.apply(self.group, g, out[binding.tensor])
         return out

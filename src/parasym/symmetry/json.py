@@ -9,6 +9,7 @@ from parasym.core import BadInputError
 from parasym.groups import GROUPS, AbstractGroup
 from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.factor import Factor, Wire
+from parasym.symmetry.flat import Flat
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import Symmetry, Uncovered
@@ -75,7 +76,7 @@ def _symmetry(document: dict[str, Any]) -> Symmetry:
 
 
 def _factor(data: dict[str, Any]) -> Factor:
-    read = {"Shift": _shift, "Swap": _swap, "Binding": _binding}
+    read = {"Shift": _shift, "Swap": _swap, "Binding": _binding, "Flat": _flat}
     bindings = [read[b["kind"]](b) for b in data["bindings"]]
     return Factor(
         group=_group(data["group"]),
@@ -121,6 +122,10 @@ def _swap(data: dict[str, Any]) -> Swap:
     return Swap(
         tuple(tuple(Part(p["tensor"], tuple(_slot(s) for s in p["slots"])) for p in member) for member in data["members"])
     )
+
+
+def _flat(data: dict[str, Any]) -> Flat:
+    return Flat(_tuples(data["parts"]))
 
 
 def _step(data: dict[str, Any]) -> Through | Along:

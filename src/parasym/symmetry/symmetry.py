@@ -1,13 +1,16 @@
 """The parameter symmetry of a model: factors, and how their elements move parameters."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import product
 from math import prod
+from typing import overload
 
 import torch
 from torch import Tensor
 
-from parasym.core import Params, ShapeError
+from parasym.core import BadInputError, Params, ShapeError
+from parasym.groups import SignedShift
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
 
@@ -93,18 +96,29 @@ class Symmetry:
         """
         return Element(tuple(Move(k, f.group.identity(f.batch, dtype=dtype, device=device)) for k, f in enumerate(self.factors)))
 
-    def act(self, element: Element, params: Params) -> Params:
+    @overload
+    def act(self, element: Element, params: Params) -> Params: ...
+
+    @overload
+    def act(self, element: Element, params: Tensor) -> Tensor: ...
+
+    def act(self, element: Element, params: Params | Tensor) -> Params | Tensor:
         """Return the parameters moved by ``element``: a new dictionary, nothing is modified.
 
         Names that no factor moves are passed on unchanged; tied names move together.
 
         Args:
             element: Moves, applied first to last.
-            params: Parameters and buffers by name.
+            params: Parameters and buffers by name; a lone tensor if the symmetry knows only one, as that of a circuit does.
 
         Raises:
             ShapeError: If a parameter that moves is missing or has another shape.
         """
+        if isinstance(params, Tensor):
+            if len(self.shapes) != 1:
+                raise ShapeError(f"The symmetry acts on {len(self.shapes)} tensors: give them by name, not one tensor alone.")
+            name = self.shapes[0][0]
+            return self.act(element, {name: params})[name]
         self.check(params)
         out = dict(params)
         for move in element.moves:
@@ -137,6 +151,45 @@ class Symmetry:
             element: Any element.
         """
         return Element(tuple(Move(m.factor, self.factors[m.factor].group.inverse(m.value)) for m in reversed(element.moves)))
+
+    def elements(self) -> Iterator[Element]:
+        """Yield every element of a symmetry of angles (see :class:`parasym.groups.SignedShift`), the identity first.
+
+        Raises:
+            BadInputError: If the symmetry has another group.
+        """
+        groups = self._angle_groups("elements")
+        for values in product(*(group.elements() for group in groups)):
+            yield Element(tuple(Move(k, value) for k, value in enumerate(values)))
+
+    def cosets(self, subgroup: "Symmetry") -> "Symmetry":
+        """Return a symmetry of angles whose elements represent the cosets of a subgroup, each once.
+
+        With the subgroup that survives noise these are the points worth comparing: elements of one coset
+        have the same noisy cost. The number of cosets is the order of the result; :meth:`elements` lists them.
+
+        Args:
+            subgroup: A symmetry of the same parameters, every element of which is in this one.
+
+        Raises:
+            BadInputError: If it is not a subgroup, or has other groups than those of angles.
+        """
+        mine, theirs = self._angle_groups("cosets"), subgroup._angle_groups("cosets")
+        if self.shapes != subgroup.shapes:
+            raise BadInputError(f"Argument `subgroup` must act on {self.shapes}, but acts on {subgroup.shapes}.")
+        if not theirs:
+            return self
+        if len(mine) != 1 or len(theirs) != 1 or self.factors[0].bindings != subgroup.factors[0].bindings:
+            raise BadInputError("Argument `subgroup` must have one factor on the same tensors.")
+        group = mine[0].cosets(theirs[0])
+        factors = (replace(self.factors[0], group=group),) if group.rank else ()
+        return replace(self, factors=factors)
+
+    def _angle_groups(self, what: str) -> list[SignedShift]:
+        groups = [factor.group for factor in self.factors]
+        if not all(isinstance(group, SignedShift) for group in groups):
+            raise BadInputError(f"`{what}` is there for symmetries of angles; this one has {type(groups[0]).__name__}.")
+        return groups  # pyright: ignore[reportReturnType]
 
     def check(self, params: Params) -> None:
         """Check that ``params`` has every tensor that moves, with the right shape.

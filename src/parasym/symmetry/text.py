@@ -2,7 +2,7 @@
 
 from math import prod
 
-from parasym.groups import Permutation
+from parasym.groups import Permutation, SignedShift
 from parasym.symmetry.factor import Factor
 from parasym.symmetry.symmetry import Symmetry
 
@@ -25,12 +25,14 @@ def describe(symmetry: Symmetry) -> str:
 
 
 def group_name(factor: Factor) -> str:
-    """Return a short name of the factor's group, such as ``S(5)`` or ``GL(3)^2``.
+    """Return a short name of the factor's group, such as ``S(5)``, ``GL(3)^2`` or ``Z2^12``.
 
     Args:
         factor: Any factor.
     """
     group = factor.group
+    if isinstance(group, SignedShift):
+        return f"Z2^{group.rank}"
     symbol = {
         "Permutation": "S",
         "SignFlip": "signs",

@@ -20,10 +20,10 @@ def order_law(case: GroupCase) -> None:
     if group.order > LARGEST_ORDER_LISTED:
         return
     start = [group.sample(generator=case.generator, dtype=torch.float64) for _ in range(24)]
-    found = {tuple(g.tolist()): g for g in start}
+    found = {tuple(g.flatten().tolist()): g for g in start}
     frontier = list(found.values())
     while frontier and len(found) <= LARGEST_ORDER_LISTED:
-        new = {tuple(p.tolist()): p for g in frontier for h in start for p in (group.compose(g, h),)}
+        new = {tuple(p.flatten().tolist()): p for g in frontier for h in start for p in (group.compose(g, h),)}
         frontier = [g for key, g in new.items() if key not in found]
         found |= new
     require(len(found) == group.order, f"{group}: order must be {len(found)}, counted, but is {group.order}.")

@@ -7,8 +7,11 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
+from parasym.circuits import NoiseModel
+from parasym.circuits.source import is_circuit
 from parasym.core import BadInputError, Params, tolerance_for
 from parasym.symmetry import Symmetry
+from parasym.verify.circuit import require_float64, verify_circuit
 from parasym.verify.completeness import completeness
 from parasym.verify.evaluate import Evaluator, Inputs, cast, evaluator
 from parasym.verify.points import inputs_in
@@ -19,9 +22,9 @@ MOST_PARAMETERS = 1500
 
 
 def verify(
-    model: nn.Module | ExportedProgram,
+    model: nn.Module | ExportedProgram | Any,
     symmetry: Symmetry,
-    args: tuple[Any, ...] | torch.Tensor = (),
+    args: tuple[Any, ...] | torch.Tensor | Any = (),
     kwargs: dict[str, Any] | None = None,
     *,
     params: Params | None = None,
@@ -29,6 +32,7 @@ def verify(
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.float64,
     complete: bool = True,
+    noise: NoiseModel | None = None,
 ) -> Report:
     r"""Return whether ``symmetry`` leaves ``model`` unchanged, and how much of the truth it is.
 
@@ -38,7 +42,8 @@ def verify(
     the orbit. A "yes" is a numerical proof at generic points; a fault smaller than the tolerance would escape it.
 
     Args:
-        model: A module or an exported program, in the mode (train or eval) in which it is meant. Not modified.
+        model: A module or an exported program, in the mode (train or eval) in which it is meant, or a circuit as ``find`` takes
+            it (see :func:`parasym.verify.circuit.verify_circuit`). Not modified.
         symmetry: The claim.
         args: Positional inputs; a lone tensor counts as one input.
         kwargs: Keyword inputs.
@@ -47,6 +52,7 @@ def verify(
         generator: Source of randomness; a fixed one if ``None``.
         dtype: Precision of the proof.
         complete: Whether to count null directions (double precision, up to 1,500 parameters).
+        noise: For circuits: channels under which it must hold.
 
     Returns:
         The report. ``report.holds`` is "yes", "no" or "unsure".
@@ -69,6 +75,13 @@ def verify(
     """
     if samples < 1:
         raise BadInputError(f"Argument `samples` must be at least 1, but is {samples}.")
+    if is_circuit(model):
+        require_float64(dtype)
+        return verify_circuit(
+            model, symmetry, args, kwargs, noise=noise, params=params, samples=samples, generator=generator, complete=complete
+        )
+    if noise is not None:
+        raise BadInputError(f"Argument `noise` is for circuits, but the model is a {type(model).__name__}.")
     tolerance = tolerance_for(dtype)
     generator = generator or torch.Generator().manual_seed(0)
     run, own = evaluator(model, dtype, seed=int(torch.randint(2**31, (), generator=generator)))
