@@ -33,7 +33,7 @@ class Task:
     cases: tuple[str, ...] = ("784-16-16-10", "64-32-32-10", "784-64-64-10", "cnn")
     networks: int = 64
     examples: int = 2048
-    epochs: int = 3
+    epochs: int = 5
     batch: int = 32
     cnn_networks: int = 8
     cnn_examples: int = 1024
@@ -91,12 +91,12 @@ def plain(factory, x: Tensor, y: Tensor, *, seeds: range, plan: TrainingPlan) ->
 def _compare(case: str, task: Task) -> list[Row]:
     generator = torch.Generator().manual_seed(0)
     if case == "cnn":
-        factory, networks, title = convolutional, task.cnn_networks, f"{task.cnn_networks} CNNs 3x32x32"
+        factory, networks, title = convolutional, task.cnn_networks, f"{task.cnn_networks} CNNs 3x32x32, batch {task.cnn_batch}"
         x = torch.randn(task.cnn_examples, 3, 32, 32, generator=generator)
         plan = TrainingPlan(epochs=task.epochs, batch=task.cnn_batch)
     else:
         sizes = tuple(map(int, case.split("-")))
-        factory, networks, title = partial(perceptron, sizes), task.networks, f"{task.networks} MLPs {case}"
+        factory, networks, title = partial(perceptron, sizes), task.networks, f"{task.networks} MLPs {case}, batch {task.batch}"
         x = torch.randn(task.examples, sizes[0], generator=generator)
         plan = TrainingPlan(epochs=task.epochs, batch=task.batch)
     y = torch.randint(3, (len(x),), generator=generator)

@@ -189,10 +189,11 @@ def test_diverged_networks_are_counted(way: Literal["vmap", "loop"]) -> None:
     close(found.params[2], alone(perceptron, 2, tame, *data()))
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
 @pytest.mark.parametrize("way", WAYS)
-def test_half_precision(way: Literal["vmap", "loop"]) -> None:
+def test_half_precision(way: Literal["vmap", "loop"], precision: Literal["bfloat16", "float16"]) -> None:
     full = train_population(perceptron, *data(), seeds=(0, 1), plan=PLAN, way=way)
-    half = train_population(perceptron, *data(), seeds=(0, 1), plan=replace(PLAN, precision="bfloat16"), way=way)
+    half = train_population(perceptron, *data(), seeds=(0, 1), plan=replace(PLAN, precision=precision), way=way)
     for a, b in zip(full.params, half.params, strict=True):
         assert b["0.weight"].dtype == torch.float32
         assert 1e-6 < float((a["0.weight"] - b["0.weight"]).abs().max()) < 0.05
