@@ -36,7 +36,7 @@ class Task:
     epochs: int = 5
     batch: int = 32
     cnn_networks: int = 8
-    cnn_examples: int = 1024
+    cnn_examples: int = 512
     cnn_batch: int = 64
     n: int = 3
 
