@@ -19,7 +19,7 @@ SIZES = (8, 64)
 STEPS = 3
 """Steps of each trial: one to warm up, then the fastest of the others counts."""
 HOPELESS = 2.0
-"""A trial whose first step is this many times slower than the loop is not continued."""
+"""A trial whose first step takes this many times as long as the loop, and half of LEAST, is not continued."""
 SHARE, LEAST = 0.03, 0.5
 """A trial that does not look promising is left out if trials would take more than this share of the training, or seconds."""
 
@@ -68,7 +68,7 @@ def _measured(task: Task, state: State, loop: float, first: float) -> Way:
             break
         start = time.perf_counter()
         try:
-            last = _try_together(task, state, size, HOPELESS * loop * size) / size
+            last = _try_together(task, state, size, max(HOPELESS * loop * size, LEAST / 2)) / size
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             break
