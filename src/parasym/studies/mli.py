@@ -196,9 +196,7 @@ def run_mli(task: MliTask, data: Data, device: str) -> Sequence[Record]:
     return records
 
 
-def _measured(
-    model: nn.Module, start: Params, end: Params, train: tuple, test: tuple, plan: TrainingPlan, points: int
-) -> Record:
+def _measured(model: nn.Module, start: Params, end: Params, train: tuple, test: tuple, plan: TrainingPlan, points: int) -> Record:
     """Return what is measured of one network; it counts as diverged if a loss along the way is not finite."""
     loss = partial(cross_entropy, label_smoothing=plan.smoothing)
     statistics = [train[0]] if has_statistics(model) else None
@@ -229,7 +227,11 @@ MLI = Study(
     version=1,
     paper="Lim et al. The empirical impact of neural parameter symmetries, or lack thereof. NeurIPS 2024, section 5.4",
     presets={
-        "tiny": (MliSettings("small-mlp", "digits", 300, 100, VARIANTS, 6, 3, 0.5, 9, Sampling(first_epochs=2, last_epochs=6, batch=100)),),
+        "tiny": (
+            MliSettings(
+                "small-mlp", "digits", 300, 100, VARIANTS, 6, 3, 0.5, 9, Sampling(first_epochs=2, last_epochs=6, batch=100)
+            ),
+        ),
         "small": (MliSettings("small-mlp", "digits", None, None, VARIANTS, 300, 50, 1.0, 25, Sampling(batch=128)),),
         "paper": (MliSettings("resnet8", "cifar10", None, None, VARIANTS, 300, 20, 1.0, 25, Sampling()),),
     },
