@@ -30,7 +30,7 @@ def build() -> nn.Module:
 # %%
 digits = load_digits()
 plan = TrainingPlan(epochs=EPOCHS, rate=3e-3, decay=1.0)
-a, b = train_population(build, digits.train_images, digits.train_labels, seeds=(0, 1), plan=plan)
+a, b = train_population(build, digits.train_images, digits.train_labels, seeds=(0, 1), plan=plan).params
 
 # %% [markdown]
 # ## The symmetry, found from the model alone

@@ -50,7 +50,7 @@ def alone(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
 @pytest.mark.parametrize("factory", [perceptron, normalized])
 def test_together_is_each_alone(factory: Callable[[], nn.Module]) -> None:
     x, y = data()
-    found = train_population(factory, x, y, seeds=(3, 8), plan=PLAN)
+    found = train_population(factory, x, y, seeds=(3, 8), plan=PLAN).params
     for seed, params in zip((3, 8), found, strict=True):
         for name, value in alone(factory, seed).named_parameters():
             torch.testing.assert_close(params[name], value.detach(), rtol=1e-4, atol=1e-5)
@@ -58,7 +58,7 @@ def test_together_is_each_alone(factory: Callable[[], nn.Module]) -> None:
 
 def test_running_statistics_are_those_of_the_training_set() -> None:
     x, y = data()
-    (params,) = train_population(normalized, x, y, seeds=(0,), plan=PLAN)
+    (params,) = train_population(normalized, x, y, seeds=(0,), plan=PLAN).params
     hidden = x @ params["0.weight"].T
     torch.testing.assert_close(params["1.running_mean"], hidden.mean(dim=0))
     torch.testing.assert_close(params["1.running_var"], hidden.var(dim=0))
@@ -66,8 +66,8 @@ def test_running_statistics_are_those_of_the_training_set() -> None:
 
 def test_seeds_differ_and_repeat() -> None:
     x, y = data()
-    a, b = train_population(perceptron, x, y, seeds=(0, 1), plan=PLAN)
-    (again,) = train_population(perceptron, x, y, seeds=(1,), plan=PLAN)
+    a, b = train_population(perceptron, x, y, seeds=(0, 1), plan=PLAN).params
+    (again,) = train_population(perceptron, x, y, seeds=(1,), plan=PLAN).params
     assert not torch.allclose(a["0.weight"], b["0.weight"])
     torch.testing.assert_close(again["0.weight"], b["0.weight"], rtol=1e-4, atol=1e-5)
 

@@ -236,7 +236,7 @@ def _train(task: MergingTask, digits: Images, tell: Tell) -> list[Params]:
         seeds=task.seeds,
         plan=plan,
         advance=lambda _: tell("training", next(done), plan.epochs),
-    )
+    ).params
 
 
 def _narrow_report(task: MergingTask) -> Report:
