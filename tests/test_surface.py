@@ -3,7 +3,7 @@
 import parasym
 
 VERBS = {"find", "verify", "match", "match_many", "merge", "distance", "canonicalize", "barrier", "break_"}
-METHODS = {"WeightMatching", "ActivationMatching", "WAsymmetric"}
+METHODS = {"WeightMatching", "ActivationMatching", "WAsymmetric", "SigmaAsymmetric"}
 VALUES = {"Symmetry", "Element", "Report", "Barrier"}
 REST = {"SymmetryError", "model_params", "__version__"}
 

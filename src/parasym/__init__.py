@@ -1,6 +1,6 @@
 """parasym finds the parameter symmetries of any model, proves them, and puts them to work."""
 
-from parasym.breaking import WAsymmetric, break_
+from parasym.breaking import SigmaAsymmetric, WAsymmetric, break_
 from parasym.core import SymmetryError, model_params
 from parasym.find import find
 from parasym.landscape import Barrier, barrier
@@ -34,6 +34,7 @@ __all__ = [
     "WeightMatching",
     "ActivationMatching",
     "WAsymmetric",
+    "SigmaAsymmetric",
     # Values
     "Symmetry",
     "Element",

@@ -135,7 +135,7 @@ def load_state(path: Path, known: dict[str, Any], device: torch.device) -> tuple
         rows=Rows(**{f.name: tensors[f"rows/{f.name}"].to(device) for f in fields(Rows)}),
         fixed=under("fixed/"),
         own=under("own/"),
-        orders=[torch.Generator().set_state(row) for row in tensors["orders"]],
+        orders=[torch.Generator().set_state(row.clone()) for row in tensors["orders"]],
         history=[Record(*values) for values in about["history"]],
         diverged=about["diverged"],
         epoch=about["epoch"],
