@@ -19,11 +19,11 @@ class HiddenLayer:
 
     Attributes:
         h: What goes in, ``[samples, d]``.
-        weight: Of the first map, ``[n, d]``, frozen entries included.
+        weight: Of the first map, ``[n, d]``, with its frozen entries.
         bias: Of the first map, ``[n]``.
         mask: Which entries of it are trained, ``[n, d]``.
-        between: From the outputs of the first map to the inputs of the second, given the order of the neurons: ``between(z, order)``
-            uses gain and bias of neuron ``order[k]`` for column ``k``, and whatever is fixed stays where it is.
+        between: From outputs of the first map to inputs of the second, given the order of the neurons: ``between(z, order)``
+            uses gain and bias of neuron ``order[k]`` for column ``k``; whatever is fixed stays where it is.
         next_weight: Of the second map, ``[m, n]``.
         next_bias: Of the second map, ``[m]``.
         next_mask: Which entries of it are trained, ``[m, n]``.
@@ -106,7 +106,7 @@ def fitted(x: Tensor, target: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
     """
     fixed = x[:, ~mask] @ weight[~mask]
     free = torch.cat((x[:, mask], torch.ones_like(x[:, :1])), dim=1)
-    return fixed + free @ _solved(free.T @ free, free.T @ (target - fixed))
+    return fixed + (free @ _solved(free.T @ free, free.T @ (target - fixed)[:, None]))[:, 0]
 
 
 def _fitted_map(x: Tensor, target: Tensor, weight: Tensor, mask: Tensor) -> Tensor:
@@ -114,14 +114,17 @@ def _fitted_map(x: Tensor, target: Tensor, weight: Tensor, mask: Tensor) -> Tens
     wide = torch.cat((x, torch.ones_like(x[:, :1])), dim=1)
     gram, right = wide.T @ wide, wide.T @ target
     out = torch.empty_like(target)
-    for row in range(len(weight)):
-        free = torch.cat((mask[row], mask.new_ones(1))).nonzero()[:, 0]
-        frozen = (~mask[row]).nonzero()[:, 0]
-        part = right[free, row] - gram[free][:, frozen] @ weight[row, frozen]
-        out[:, row] = wide[:, free] @ _solved(gram[free][:, free], part) + x[:, frozen] @ weight[row, frozen]
+    kinds, kind = mask.unique(dim=0, return_inverse=True)
+    for k, free_entries in enumerate(kinds):  # rows with the same trainable entries are solved together
+        rows = (kind == k).nonzero()[:, 0]
+        free = torch.cat((free_entries, mask.new_ones(1))).nonzero()[:, 0]
+        frozen = (~free_entries).nonzero()[:, 0]
+        fixed = weight[rows][:, frozen]
+        part = right[free][:, rows] - gram[free][:, frozen] @ fixed.T
+        out[:, rows] = wide[:, free] @ _solved(gram[free][:, free], part) + x[:, frozen] @ fixed.T
     return out
 
 
 def _solved(gram: Tensor, right: Tensor) -> Tensor:
     ridge = RIDGE * gram.diagonal().mean()
-    return torch.cholesky_solve(right[:, None], torch.linalg.cholesky(gram + ridge * torch.eye(len(gram)).to(gram)))[:, 0]
+    return torch.cholesky_solve(right, torch.linalg.cholesky(gram + ridge * torch.eye(len(gram)).to(gram)))

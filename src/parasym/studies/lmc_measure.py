@@ -89,7 +89,9 @@ def _ends(pair: Pair, data: Data, variant: Variant) -> Iterator[tuple[str, Param
     x = examples(data)[0]
     symmetry = find(pair.model, (x[:4],))
     if has_statistics(pair.model):
-        symmetry = without_stored(symmetry, pair.model, pair.a, x)
+        # A graph's edges are integers that the model needs as they are, and constants in any case.
+        moving = {name: value for name, value in pair.a.items() if value.is_floating_point() or value.ndim == 0}
+        symmetry = without_stored(symmetry, pair.model, moving, x)
     sample = x if _batch(x) >= len(x) else x[:ACTIVATIONS]
     methods: tuple[tuple[str, AbstractMethod], ...] = (
         ("weight-matching", WeightMatching()),

@@ -108,9 +108,9 @@ class PaperNetwork:
         return OnGraph(model, data) if isinstance(data, NodeLabels) else model
 
     def _has_the_papers_inputs(self, data: Data) -> bool:
-        if self.name == "mlp":
-            return isinstance(data, Images) and data.train_images[0].numel() == 784
-        return isinstance(data, NodeLabels) or data.train_images.shape[1] == 3 or self.name != "resnet8"
+        if isinstance(data, NodeLabels):
+            return True
+        return data.train_images[0].numel() == 784 if self.name == "mlp" else data.train_images.shape[1] == 3
 
 
 def examples(data: Data) -> tuple[Tensor, Tensor, Tensor, Tensor]:

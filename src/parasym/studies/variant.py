@@ -72,17 +72,20 @@ def width_of_as_many(network: PaperNetwork, data: Data, width: float, *, seed: i
         seed: Of what is frozen.
 
     Returns:
-        A multiple of the width, by bisection to a thousandth.
+        A multiple of the width: of the two integer widths around, the one with the closer count.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         wanted = trainable_count(_w(network, data, width, seed))
-        low, high = 0.0, width
+
+        def count(at: float) -> int:
+            return sum(p.numel() for p in network.build(data, at).parameters())
+
+        low, high = 0.5 * width, width  # counts grow with the width, and nowhere is half of the entries frozen
         while high - low > 1e-3 * width:
             middle = (low + high) / 2
-            count = sum(p.numel() for p in network.build(data, middle).parameters())
-            low, high = (low, middle) if count > wanted else (middle, high)
-    return high
+            low, high = (low, middle) if count(middle) > wanted else (middle, high)
+        return min((low, high), key=lambda at: abs(count(at) - wanted))
 
 
 VARIANTS: tuple[Variant, ...] = (
