@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from parasym.breaking import trainable_count, trainable_masks
 from parasym.core import Params, child_generator
 from parasym.find import find
+from parasym.groups import Permutation
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import ActivationMatching, WeightMatching, match
-from parasym.orbit.merge import without_stored
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.objective import gap
 from parasym.orbit.statistics import has_statistics
@@ -21,6 +21,7 @@ from parasym.studies.identifiability import HiddenLayer, exchange_cost
 from parasym.studies.paper_network import Data, examples
 from parasym.studies.row import Record
 from parasym.studies.variant import Variant
+from parasym.symmetry import Symmetry
 from parasym.zoo.paper import NormedMLP
 
 ACTIVATIONS = 512
@@ -87,18 +88,35 @@ def _ends(pair: Pair, data: Data, variant: Variant) -> Iterator[tuple[str, Param
         yield from (("weight-matching", pair.b), ("activation-matching", pair.b))
         return
     x = examples(data)[0]
-    symmetry = find(pair.model, (x[:4],))
-    if has_statistics(pair.model):
-        # A graph's edges are integers that the model needs as they are, and constants in any case.
-        moving = {name: value for name, value in pair.a.items() if value.is_floating_point() or value.ndim == 0}
-        symmetry = without_stored(symmetry, pair.model, moving, x)
+    symmetry = permutations_of(find(pair.model, (x[:4],)))
+    a, b = without_constants(pair.a), without_constants(pair.b)
     sample = x if _batch(x) >= len(x) else x[:ACTIVATIONS]
     methods: tuple[tuple[str, AbstractMethod], ...] = (
         ("weight-matching", WeightMatching()),
         ("activation-matching", ActivationMatching(pair.model, [sample])),
     )
     for name, method in methods:
-        yield name, symmetry.act(match(symmetry, pair.a, pair.b, method=method), pair.b)
+        yield name, symmetry.act(match(symmetry, a, b, method=method), pair.b)
+
+
+def permutations_of(symmetry: Symmetry) -> Symmetry:
+    """Return the permutations of a symmetry, which is what the paper's baseline matches by.
+
+    Args:
+        symmetry: Any symmetry.
+    """
+    return replace(symmetry, factors=tuple(f for f in symmetry.factors if isinstance(f.group, Permutation)))
+
+
+def without_constants(params: Params) -> Params:
+    """Return parameters without arrays of integers, such as a graph's edges, which the model itself has too.
+
+    Matching works in floating point throughout, and numbers that are indices would not survive that.
+
+    Args:
+        params: Parameters and buffers by name.
+    """
+    return {name: value for name, value in params.items() if value.is_floating_point() or value.ndim == 0}
 
 
 def _record(name: str, pair: Pair, segment: Barrier, distance: float) -> Record:
