@@ -32,8 +32,9 @@ def test_rates_of_an_epoch():
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"epochs": 0}, {"batch": 0}, {"rate": 0.0}, {"rate": float("nan")}, {"decay": -1.0}, {"momentum": 1.0}, 
-        {"nesterov": True}, {"warm_up": 31}, {"start": 0.0}, {"smoothing": 1.0}, {"schedule": "step"}, {"optimizer": "lion"}, {"precision": "int8"},
+        {"epochs": 0}, {"batch": 0}, {"rate": 0.0}, {"rate": float("nan")}, {"decay": -1.0}, {"momentum": 1.0},
+        {"nesterov": True}, {"warm_up": 31}, {"start": 0.0}, {"smoothing": 1.0}, {"schedule": "step"}, {"optimizer": "lion"},
+        {"precision": "int8"},
     ],
     ids=str,
 )  # fmt: skip

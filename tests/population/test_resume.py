@@ -82,7 +82,7 @@ def test_forgotten_memory_would_be_seen(tmp_path, monkeypatch):
     run = partial(train_population, perceptron, *data(), seeds=(0, 1), plan=PLAN, way="vmap")
     with pytest.raises(StoppedError):
         run(checkpoint=tmp_path / "c.safetensors", advance=stop_after(2))
-    from parasym.population import train
+    from parasym.population import here as train
 
     right = train.load_state
 
