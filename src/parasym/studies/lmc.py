@@ -164,7 +164,7 @@ LMC = Study(
             ),
         ),
         "small": (
-            LmcSettings("mlp", "mnist5k", None, None, ALL, 5, 1.0, 11, 10, TrainingPlan(15, 64, 1e-3, 0.03, schedule="constant")),
+            LmcSettings("mlp", "mnist5k", 2000, None, ALL, 5, 1.0, 11, 4, TrainingPlan(15, 64, 1e-3, 0.03, schedule="constant")),
             LmcSettings(
                 "resnet20",
                 "digits",
@@ -175,7 +175,7 @@ LMC = Study(
                 1.0,
                 11,
                 0,
-                TrainingPlan(epochs=15, batch=128, rate=1e-2, decay=0.0, schedule="exponential", warm_up=5),
+                TrainingPlan(epochs=12, batch=128, rate=1e-2, decay=0.0, schedule="exponential", warm_up=4),
                 sigma_rate=1e-3,
             ),
             LmcSettings(
@@ -188,7 +188,7 @@ LMC = Study(
                 1.0,
                 11,
                 0,
-                TrainingPlan(200, 10**6, 1e-3, 0.0, optimizer="adam", schedule="constant", warm_up=25),
+                TrainingPlan(100, 10**6, 1e-3, 0.0, optimizer="adam", schedule="constant", warm_up=25),
             ),
         ),
         "paper": (

@@ -27,7 +27,8 @@ from parasym.zoo.paper import NormedMLP
 ACTIVATIONS = 512
 """Train examples whose activations are compared; all of them for a graph."""
 
-MEASURES = ("barrier", "accuracy_barrier", "maximum", "end_loss", "end_accuracy", "distance", "exchange_cost")
+FITTED = 2048
+"""Train examples on which exchanged neurons are fitted: well more than a layer is wide."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +66,7 @@ def measure_pair(pair: Pair, data: Data, variant: Variant, *, points: int, swaps
         return [_diverged(name, pair) for name, _ in ends]
     x, y, test_x, test_y = examples(data)
     statistics = [x] if has_statistics(pair.model) else None
-    cost = _mean_cost(pair, test_x, test_y, swaps, seed) if swaps and _is_mlp(pair.model) else math.nan
+    cost = _mean_cost(pair, x[:FITTED], y[:FITTED], swaps, seed) if swaps and _is_mlp(pair.model) else math.nan
     found = []
     for name, end in ends:
         # One batch: a graph is evaluated whole, however few of its nodes are asked for.
@@ -152,7 +153,7 @@ def _is_mlp(model: nn.Module) -> bool:
 
 
 def _mean_cost(pair: Pair, x: Tensor, labels: Tensor, swaps: int, seed: int) -> float:
-    """Return the mean cost of exchanging two neurons of the second hidden layer (the last one, if there are but two)."""
+    """Return the mean cost, in loss over these examples, of exchanging two neurons of the second hidden layer."""
     layer = hidden_layer(pair.model, pair.a, x, labels)
     n = len(layer.weight)
     generator = child_generator(seed, "neurons to exchange")

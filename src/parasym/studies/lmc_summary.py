@@ -55,7 +55,7 @@ NOTES = (
     "All networks start from the same distribution of trainable weights, that of torch's layers; the paper's plain ResNets start "
     "from He's normal one, which is here the control `standard, initialized by He's normal`.",
     "What is frozen is drawn anew for every pair, so the intervals cover that draw too.",
-    "The exchange cost is the increase of the test loss when two neurons of the second hidden layer take each other's part and the "
+    "The exchange cost is the increase of the train loss when two neurons of the second hidden layer take each other's part and the "
     "rest is re-fitted linearly: 0 where they can be exchanged by a symmetry. It is measured for MLPs only.",
 )
 

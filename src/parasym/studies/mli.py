@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from functools import partial
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from parasym.core import BadInputError, Params, child_generator, child_seed
-from parasym.landscape import barrier, monotonicity
+from parasym.landscape import Curve, path
 from parasym.orbit.statistics import has_statistics
 from parasym.population import TrainingPlan, train_population
 from parasym.studies.mli_summary import summarize_mli
@@ -187,36 +187,54 @@ def run_mli(task: MliTask, data: Data, device: str) -> Sequence[Record]:
     plans = [task.sampling.plan(seed) for seed in seeds]
     found = train_population(factory, x, y, seeds=seeds, plan=plans, augment=augmentation(network, data))
     model = factory().to(device).eval()
+    curves = path(
+        model,
+        found.initial,
+        found.params,
+        x,
+        y,
+        points=task.points,
+        loss=[partial(cross_entropy, label_smoothing=plan.smoothing) for plan in plans],
+        batch_size=len(x),
+        statistics=[x] if has_statistics(model) else None,
+    )
     records = []
     for k, seed in enumerate(seeds):
-        record: Record = {"method": task.variant, "diverged": bool(found.diverged[k]), "seed": seed, "plan": asdict(plans[k])}
-        if not record["diverged"]:
-            record |= _measured(model, found.initial[k], found.params[k], (x, y), (test_x, test_y), plans[k], task.points)
+        finite = not found.diverged[k] and all(math.isfinite(v) for v in curves[k].loss)
+        record: Record = {"method": task.variant, "diverged": not finite, "seed": seed, "plan": asdict(plans[k])}
+        if finite:
+            record |= _measured(curves[k], accuracy_on(model, found.params[k], test_x, test_y))
         records.append(record)
     return records
 
 
-def _measured(model: nn.Module, start: Params, end: Params, train: tuple, test: tuple, plan: TrainingPlan, points: int) -> Record:
-    """Return what is measured of one network; it counts as diverged if a loss along the way is not finite."""
-    loss = partial(cross_entropy, label_smoothing=plan.smoothing)
-    statistics = [train[0]] if has_statistics(model) else None
-    curve = barrier(model, start, end, *train, points=points, loss=loss, statistics=statistics, batch_size=len(train[0]))
-    if not all(math.isfinite(v) for v in curve.loss):
-        return {"diverged": True}
-    shape = monotonicity(curve.t, curve.loss)
-    with torch.no_grad():
-        out = torch.func.functional_call(model, end, (test[0],))
+def _measured(curve: Curve, accuracy: float) -> Record:
+    shape = curve.monotonicity
     return {
-        "largest_rise": shape.largest_rise,
-        "monotonic": bool(shape.monotonic),
+        "largest_rise": shape.rise,
+        "monotonic": shape.monotonic,
         "local_convexity": shape.local_convexity,
         "global_convexity": shape.global_convexity,
         "first_loss": curve.loss[0],
         "last_loss": curve.loss[-1],
-        "test_accuracy": float((out.argmax(1) == test[1]).double().mean()),
+        "test_accuracy": accuracy,
         "t": list(curve.t),
         "loss": list(curve.loss),
     }
+
+
+def accuracy_on(model: nn.Module, params: Params, x: Tensor, y: Tensor) -> float:
+    """Return the share of test examples that a network gets right.
+
+    Args:
+        model: Its architecture, in eval mode.
+        params: Its parameters and buffers.
+        x: Test inputs.
+        y: Their classes.
+    """
+    with torch.no_grad():
+        out = torch.func.functional_call(model, params, (x,))
+    return float((out.argmax(1) == y).double().mean())
 
 
 VARIANTS = ("standard", "sigma", "w")
