@@ -174,6 +174,9 @@ def run_mli(task: MliTask, data: Data, device: str) -> Sequence[Record]:
         task: The networks.
         data: Their data.
         device: Where to train.
+
+    Returns:
+        The records.
     """
     network, variant = network_named(task.architecture), variant_named(task.variant)
     # As in the paper, all networks share what is frozen.
