@@ -77,15 +77,16 @@ class Ledger:
         path = self.folder / TASKS
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            missing = {"study", "tasks", "data", "preset"} - set(found)
-            if missing:
-                raise KeyError(f"it lacks {', '.join(sorted(missing))}")
         except FileNotFoundError as error:
             raise BadInputError(
                 f"Folder `{self.folder}` holds no study: it has no {TASKS}. Run `parasym study` first."
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise BadInputError(f"`{path}` is not the list of tasks of a study: {error}. Choose another folder.") from error
+        if not isinstance(found, dict) or not {"study", "tasks", "data", "preset"} <= found.keys():
+            raise BadInputError(
+                f"`{path}` is not the list of tasks of a study: it lacks some of its keys. Choose another folder."
+            )
         return found
 
     def rows(self) -> tuple[Row, ...]:
