@@ -27,5 +27,8 @@ BENCHMARKS = (
     Benchmark("find_peers", "find faster than Torch-Pruning and torch-kirigami everywhere; linear in depth (exponent 1)"),
     Benchmark("find_llama", "find within twice the time of torch.export with decompositions, and under 2 GB"),
     Benchmark("match_peers", "match at the same or a smaller distance than rebasin and plain descent, 5 times as fast"),
+    Benchmark(
+        "population_loop", "train_population 8 times as fast as a loop for 64 MLPs 784-16-16-10, never below 0.95 of the loop"
+    ),
     Benchmark("torchani_pairs", "midpoints of pairs below naive 61-86, weight matching 34-45 and activation matching 24-44 mHa"),
 )
