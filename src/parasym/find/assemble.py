@@ -20,6 +20,8 @@ from parasym.symmetry import Binding, Factor, Slot, Wire
 
 Pattern = dict[Where, int | Fraction]
 
+_COST = {"parameter": 1.0, "buffer": 1.5, "variance": 8.0}
+
 
 @dataclass
 class Assembly:
@@ -115,10 +117,14 @@ class Assembly:
         return continuous, discrete
 
     def _sparse(self, patterns: list[Pattern]) -> list[Pattern]:
-        """Return a basis of the same space whose patterns move few tensors, and parameters rather than buffers."""
+        """Return a basis of the same space whose patterns move few tensors, parameters rather than buffers, and variances least.
+
+        A scale that a stored variance absorbs has no best value between two different models, so as few patterns as possible,
+        one per variance, should move any.
+        """
 
         def cost(pattern: Pattern) -> float:
-            return sum(1.0 if self._value(w[0]).kind is Kind.PARAMETER else 1.5 for w in pattern)
+            return sum(_COST[_sort(self._value(w[0]))] for w in pattern)
 
         patterns = list(patterns)
         better = True
@@ -127,8 +133,8 @@ class Assembly:
             for i, p in enumerate(patterns):
                 for q in patterns[:i] + patterns[i + 1 :]:
                     shared = p.keys() & q.keys()
-                    # The difference gains what only q has, so it can only pay if q lies mostly inside p.
-                    if 2 * len(shared) <= len(q):
+                    # The difference gains what only q has, so it can only pay if that costs less than what both have.
+                    if 2 * cost({w: q[w] for w in shared}) <= cost(q):
                         continue
                     ratios = {_ratio(p[w], q[w]) for w in shared}
                     sums = [_minus(p, q, r) for r in ratios]
@@ -251,6 +257,12 @@ class Assembly:
 
     def _bears(self, value: Value, axis: int, wire: Leaf) -> bool:
         return any(wire in t.wires for t in self.ground.types.terms(value, axis))
+
+
+def _sort(value: Value) -> str:
+    if value.kind is Kind.PARAMETER:
+        return "parameter"
+    return "variance" if value.name.endswith("running_var") else "buffer"
 
 
 def _ratio(a: int | Fraction, b: int | Fraction) -> int | Fraction:

@@ -54,10 +54,14 @@ def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: 
         Stock et al. Equi-normalization of neural networks. ICLR 2019, https://arxiv.org/abs/1902.10416
     """
     names = set(counted(params, STATISTICS))
-    active = [k for k, f in enumerate(symmetry.factors) if _is_noncompact(f)]
+    first = unit_variances(symmetry, params)
+    params = symmetry.act(Element(first), params)
+    fixed = {move.factor for move in first}
+    active = [k for k, f in enumerate(symmetry.factors) if _is_noncompact(f) and k not in fixed]
     real = {n: params[n] for n in names}
     if all(is_condensable(symmetry.factors[k], real) for k in active):
-        return _balanced_scales(symmetry, params, active, real, tolerance=tolerance, max_steps=max_steps)
+        rest = _balanced_scales(symmetry, params, active, real, tolerance=tolerance, max_steps=max_steps)
+        return Balanced(rest.params, (*first, *rest.moves), rest.steps)
     values: dict[int, Tensor] = {}
     steps = 0
     while steps < max_steps:
@@ -73,7 +77,29 @@ def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: 
             values[k] = g if k not in values else factor.group.compose(g, values[k])
         if largest <= tolerance:
             break
-    return Balanced(params, tuple(Move(k, g) for k, g in values.items()), steps)
+    return Balanced(params, (*first, *(Move(k, g) for k, g in values.items())), steps)
+
+
+def unit_variances(symmetry: Symmetry, params: Params) -> tuple[Move, ...]:
+    """Return the moves that make stored variances one, where a scale moves them.
+
+    Such a scale leaves behind what the normalization divides out, so the norm of the weights alone has no minimum along it.
+
+    Args:
+        symmetry: Any symmetry.
+        params: Parameters and buffers by name.
+    """
+    moves: list[Move] = []
+    done: set[str] = set()
+    for k, factor in enumerate(symmetry.factors):
+        mine = [b for b in factor.bindings if isinstance(b, Binding) and b.tensor.endswith("running_var") and b.power]
+        if not isinstance(factor.group, PositiveScaling) or not mine or done & {b.tensor for b in mine}:
+            continue
+        value = mine[0].gather(params[mine[0].tensor]) + mine[0].offset
+        if value.shape[-2] == 1 and bool((value > 0).all()):
+            moves.append(Move(k, (value.double().log() / -float(mine[0].power)).exp().to(value)[..., 0, :]))
+            done |= {b.tensor for b in mine}
+    return tuple(moves)
 
 
 def _balanced_scales(
