@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from parasym.core import BadInputError, Params, ShapeError
-from parasym.groups import SignedShift
+from parasym.groups import Drift, SignedShift
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
 
@@ -155,6 +155,8 @@ class Symmetry:
     def elements(self) -> Iterator[Element]:
         """Yield every element of a symmetry of angles (see :class:`parasym.groups.SignedShift`), the identity first.
 
+        Continuous factors keep still.
+
         Raises:
             BadInputError: If the symmetry has another group.
         """
@@ -186,7 +188,7 @@ class Symmetry:
         return replace(self, factors=factors)
 
     def _angle_groups(self, what: str) -> list[SignedShift]:
-        groups = [factor.group for factor in self.factors]
+        groups = [factor.group for factor in self.factors if not isinstance(factor.group, Drift)]
         if not all(isinstance(group, SignedShift) for group in groups):
             raise BadInputError(f"`{what}` is there for symmetries of angles; this one has {type(groups[0]).__name__}.")
         return groups  # pyright: ignore[reportReturnType]
