@@ -2,8 +2,8 @@ r"""Continuous symmetries: directions of the angles along which the cost never c
 
 A rotation is pushed forwards through Clifford gates and rotations that commute with it. If it meets a rotation about the same
 word, only the sum of the two angles counts; if it reaches the end and commutes with what is measured, its angle does not count;
-nor does it if it reaches the start and commutes with the initial state. These are straight lines that single words explain; curved
-directions, as over-parametrized circuits have, are counted by ``verify`` only.
+nor does it if it reaches the start and commutes with the initial state. These straight lines are what single words explain.
+Curved directions, as over-parametrized circuits have, are counted by ``verify`` only.
 """
 
 from functools import cache

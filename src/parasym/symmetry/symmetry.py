@@ -6,6 +6,7 @@ from itertools import product
 from math import prod
 from typing import overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -102,18 +103,27 @@ class Symmetry:
     @overload
     def act(self, element: Element, params: Tensor) -> Tensor: ...
 
-    def act(self, element: Element, params: Params | Tensor) -> Params | Tensor:
+    @overload
+    def act(self, element: Element, params: np.ndarray) -> np.ndarray: ...
+
+    def act(self, element: Element, params: Params | Tensor | np.ndarray) -> Params | Tensor | np.ndarray:
         """Return the parameters moved by ``element``: a new dictionary, nothing is modified.
 
         Names that no factor moves are passed on unchanged; tied names move together.
 
         Args:
             element: Moves, applied first to last.
-            params: Parameters and buffers by name; a lone tensor if the symmetry knows only one, as that of a circuit does.
+            params: Parameters and buffers by name; a lone tensor or array if the symmetry knows only one.
 
         Raises:
             ShapeError: If a parameter that moves is missing or has another shape.
         """
+        if isinstance(params, np.ndarray):
+            if not np.issubdtype(params.dtype, np.floating):
+                raise ShapeError(f"An array of parameters must have floating-point numbers, but has dtype {params.dtype}.")
+            moved = params.copy()  # keeps subclasses, such as PennyLane's tensors
+            moved[...] = self.act(element, torch.from_numpy(np.array(params, subok=False))).numpy()
+            return moved
         if isinstance(params, Tensor):
             if len(self.shapes) != 1:
                 raise ShapeError(f"The symmetry acts on {len(self.shapes)} tensors: give them by name, not one tensor alone.")
