@@ -13,7 +13,7 @@ from parasym.find import find
 from parasym.landscape import barrier
 from parasym.orbit import match, merge
 from parasym.population import TrainingPlan, train_population
-from parasym.zoo.digits import load_digits
+from parasym.data import load_digits
 
 EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
 WIDTH = int(sys.argv[2]) if len(sys.argv) > 2 else 256
@@ -30,7 +30,7 @@ def build() -> nn.Module:
 # %%
 digits = load_digits()
 plan = TrainingPlan(epochs=EPOCHS, rate=3e-3, decay=1.0)
-a, b = train_population(build, digits.train_images, digits.train_labels, seeds=(0, 1), plan=plan)
+a, b = train_population(build, digits.train_images, digits.train_labels, seeds=(0, 1), plan=plan).params
 
 # %% [markdown]
 # ## The symmetry, found from the model alone

@@ -2,8 +2,8 @@
 
 import parasym
 
-VERBS = {"find", "verify", "match", "match_many", "merge", "distance", "canonicalize", "barrier"}
-METHODS = {"WeightMatching", "ActivationMatching"}
+VERBS = {"find", "verify", "match", "match_many", "merge", "distance", "canonicalize", "barrier", "break_"}
+METHODS = {"WeightMatching", "ActivationMatching", "WAsymmetric", "SigmaAsymmetric"}
 VALUES = {"Symmetry", "Element", "Report", "Barrier"}
 REST = {"SymmetryError", "model_params", "__version__"}
 

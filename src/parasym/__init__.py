@@ -1,5 +1,6 @@
 """parasym finds the parameter symmetries of any model, proves them, and puts them to work."""
 
+from parasym.breaking import SigmaAsymmetric, WAsymmetric, break_
 from parasym.core import SymmetryError, model_params
 from parasym.find import find
 from parasym.landscape import Barrier, barrier
@@ -27,9 +28,13 @@ __all__ = [
     "distance",
     "canonicalize",
     "barrier",
+    # Break
+    "break_",
     # Methods
     "WeightMatching",
     "ActivationMatching",
+    "WAsymmetric",
+    "SigmaAsymmetric",
     # Values
     "Symmetry",
     "Element",

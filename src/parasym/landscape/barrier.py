@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
-from parasym.landscape.segment import check_segment, evaluate, interpolate
+from parasym.landscape.evaluate import evaluate
+from parasym.landscape.segment import check_segment, interpolate
 from parasym.orbit import reestimate
 
 Loss = Callable[[Tensor, Tensor], Tensor]
@@ -66,8 +67,9 @@ def barrier(
     r"""Return loss and accuracy along the straight segment from ``a`` to ``b``.
 
     Every floating-point tensor is interpolated, buffers too; integers are those of ``a``. Points are evaluated together by
-    ``torch.vmap`` where the model allows it, and one by one where not (in-place buffers, data-dependent control flow). The
-    model is evaluated in the mode it is in; put it in eval mode for dropout and stored statistics.
+    ``torch.vmap`` where the model allows it and it is not measured to be slower (convolutions on a CPU), and one by one where
+    not (in-place buffers, data-dependent control flow): the same numbers up to rounding. The model is evaluated in the mode it
+    is in; put it in eval mode for dropout and stored statistics.
 
     Args:
         model: The model. Not modified.

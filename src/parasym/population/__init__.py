@@ -1,5 +1,24 @@
 """Many networks at once."""
 
-from parasym.population.train import TrainingPlan, train_population
+from parasym.population.augment import AbstractAugmentation, Chain, RandomCrop, RandomFlip
+from parasym.population.data import FullBatch
+from parasym.population.plan import TrainingPlan
+from parasym.population.train import train_population
+from parasym.population.value import Population, Record, Way
 
-__all__ = ["TrainingPlan", "train_population"]
+__all__ = [
+    # The verb
+    "train_population",
+    # How
+    "TrainingPlan",
+    "FullBatch",
+    "Way",
+    # Augmentation
+    "AbstractAugmentation",
+    "Chain",
+    "RandomCrop",
+    "RandomFlip",
+    # What comes back
+    "Population",
+    "Record",
+]

@@ -1,121 +1,101 @@
-"""Train many networks of one architecture at once, with vmap over the networks."""
+"""Train many networks of one architecture at once."""
 
-import copy
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
 
-import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, stack_module_state, vmap
 from torch.nn.functional import cross_entropy
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from parasym.core import BadInputError, Params, child_generator, child_seed, model_params
-from parasym.orbit import reestimate
-
-Advance = Callable[[int], None]
-
-
-@dataclass(frozen=True)
-class TrainingPlan:
-    """How every network is trained: Adam with decoupled weight decay and a cosine schedule.
-
-    Attributes:
-        epochs: Passes over the data.
-        batch: Examples per step.
-        rate: Peak learning rate.
-        decay: Weight decay.
-    """
-
-    epochs: int = 30
-    batch: int = 128
-    rate: float = 2e-3
-    decay: float = 1e-2
+from parasym.core import BadInputError
+from parasym.population.augment import Augment
+from parasym.population.data import Inputs
+from parasym.population.here import Advance, train_here
+from parasym.population.objective import Loss
+from parasym.population.plan import TrainingPlan, plan_per_seed
+from parasym.population.scale import train_on_ray
+from parasym.population.value import Population, Way
 
 
 def train_population(
     factory: Callable[[], nn.Module],
-    x: Tensor,
+    x: Inputs,
     y: Tensor,
     *,
-    seeds: tuple[int, ...],
-    plan: TrainingPlan = TrainingPlan(),
+    seeds: Sequence[int],
+    plan: TrainingPlan | Sequence[TrainingPlan] = TrainingPlan(),
+    loss: Loss = cross_entropy,
+    augment: Augment | None = None,
+    way: Literal["auto", "vmap", "loop"] | Way = "auto",
+    checkpoint: str | Path | None = None,
+    rows: str | Path | None = None,
+    address: str | None = None,
     advance: Advance | None = None,
-) -> list[Params]:
-    """Return the trained parameters and buffers of one network per seed.
+) -> Population:
+    """Return one trained network per seed.
 
-    A seed decides the initial weights and the order of the examples. All networks take their steps
-    together: one ``vmap`` over their stacked parameters. Batch normalization uses the statistics of the
-    batch while training; its running statistics are the average over the training set afterwards.
+    A seed decides the initial weights, the order of the examples, the augmentation and dropout. It decides them alone: up to
+    rounding, a network does not depend on which others are trained beside it. All networks take their steps together by
+    ``vmap`` over their stacked parameters, unless a loop is measured to be faster, or vmap cannot do it (random numbers in the
+    forward pass, values read by Python, buffers that it changes); ``Population.way`` says which and why. Networks whose plan
+    has fewer epochs, and those that diverge, stand still while the others go on.
+
+    Batch normalization uses the statistics of the batch while training; its running statistics are the average over the
+    training set afterwards. The mean of a batch's losses is the mean of the networks' own; no network sees another's gradient.
 
     Args:
         factory: Builds a network; initial weights come from torch's global generator, which is seeded and restored.
-        x: Training inputs, of shape ``[n, ...]``.
-        y: Labels, of shape ``[n]``.
+        x: Training inputs of shape ``[n, ...]``, several such tensors as a tuple if the model takes several, or a `FullBatch`.
+        y: Labels, of shape ``[n, ...]``, on the same device; the networks are trained there.
         seeds: One per network.
-        plan: Optimizer and schedule.
+        plan: Optimizer and schedule, one for all or one per seed; batch, optimizer, momentum and precision must agree.
+        loss: Mean loss of outputs and labels of one batch.
+        augment: Takes the first input of a batch and a generator on the CPU. See `RandomCrop`, `RandomFlip`, `Chain`.
+        way: ``"auto"`` measures a few steps of each; ``"vmap"`` and ``"loop"`` are followed, and so is a `Way` of an earlier
+            population.
+        checkpoint: File to write after every epoch. If it is there, training goes on where it stopped, and ends with the very
+            numbers it would have had on the same machine.
+        rows: File to append one line of JSON to per network and epoch.
+        address: Of a Ray cluster, ``"auto"`` for the one this machine belongs to, ``"local"`` for one of this machine's own: the
+            seeds are shared out among its workers. Needs the extra ``scale``.
         advance: Called with the number of finished epochs since its last call.
 
+    Returns:
+        The networks, their history, and which of them diverged.
+
     Raises:
-        BadInputError: If ``seeds`` is empty or has repetitions.
+        BadInputError: If ``seeds`` is empty or has repetitions, if plans cannot be trained together, if inputs and labels do not
+            fit, or if ``vmap`` is wanted and impossible.
+        CheckpointError: If the checkpoint is damaged or belongs to another task.
 
     Example:
         >>> x, y = torch.tensor([[1.0], [-1.0]]), torch.tensor([0, 1])
         >>> plan = TrainingPlan(epochs=200, batch=2, rate=0.1, decay=0.0)
-        >>> a, b = train_population(lambda: nn.Linear(1, 2), x, y, seeds=(0, 1), plan=plan)
+        >>> found = train_population(lambda: nn.Linear(1, 2), x, y, seeds=(0, 1), plan=plan)
+        >>> a, b = found.params
         >>> (x @ a["weight"].T + a["bias"]).argmax(dim=1), (x @ b["weight"].T + b["bias"]).argmax(dim=1)
         (tensor([0, 1]), tensor([0, 1]))
         >>> bool((a["weight"] == b["weight"]).any())
         False
+
+        A rate far too high is counted, not hidden:
+
+        >>> wild = TrainingPlan(epochs=3, batch=2, rate=1e30, decay=1.0, optimizer="sgd")
+        >>> tame = TrainingPlan(epochs=3, batch=2, rate=0.1, optimizer="sgd")
+        >>> found = train_population(lambda: nn.Linear(1, 2), x, y, seeds=(0, 1), plan=[tame, wild])
+        >>> found.diverged, [record.epoch for record in found.history if record.seed == 1]
+        ((False, True), [0, 1])
     """
+    seeds = tuple(seeds)
     if not seeds or len(set(seeds)) != len(seeds):
         raise BadInputError(f"Argument `seeds` must be different numbers, at least one, but is {seeds}.")
-    models = [_initial(factory, seed) for seed in seeds]
-    template = _without_running_statistics(models[0])
-    stacked, buffers = stack_module_state([_without_running_statistics(model) for model in models])
-    stacked = {name: value.detach().requires_grad_() for name, value in stacked.items()}
-
-    def loss(params: Params, own: Params, inputs: Tensor, labels: Tensor) -> Tensor:
-        return cross_entropy(functional_call(template, {**params, **own}, (inputs,)), labels)
-
-    gradient = vmap(grad(loss), in_dims=(0, 0, 0, 0), randomness="different")
-    optimizer = torch.optim.AdamW(stacked.values(), lr=plan.rate, weight_decay=plan.decay)
-    generators = [child_generator(seed, "order") for seed in seeds]
-    steps = plan.epochs * math.ceil(len(x) / plan.batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda k: 0.5 * (1 + math.cos(math.pi * k / steps)))
-    for _ in range(plan.epochs):
-        order = torch.stack([torch.randperm(len(x), generator=g) for g in generators]).to(x.device)
-        for index in order.split(plan.batch, dim=1):
-            found = gradient({k: v.detach() for k, v in stacked.items()}, buffers, x[index], y[index])
-            for name, value in stacked.items():
-                value.grad = found[name]
-            optimizer.step()
-            schedule.step()
-        if advance is not None:
-            advance(1)
-    return [
-        _finished(model, {name: value[k].detach() for name, value in stacked.items()}, x, plan.batch)
-        for k, model in enumerate(models)
-    ]
-
-
-def _initial(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(child_seed(seed, "initial weights"))
-        return factory()
-
-
-def _without_running_statistics(model: nn.Module) -> nn.Module:
-    # Under vmap a running mean would be updated in place inside a gradient, which torch.func refuses.
-    model = copy.deepcopy(model).train()
-    for module in model.modules():
-        if isinstance(module, _BatchNorm):
-            module.running_mean = module.running_var = module.num_batches_tracked = None
-            module.track_running_stats = False
-    return model
-
-
-def _finished(model: nn.Module, params: Params, x: Tensor, batch: int) -> Params:
-    state = model_params(model) | params
-    return reestimate(model, {name: value.clone() for name, value in state.items()}, x.split(batch * 4))
+    plans = plan_per_seed(plan, seeds)
+    if address is not None:
+        return train_on_ray(
+            factory, x, y, seeds=seeds, plan=plans, loss=loss, augment=augment, way=way,
+            checkpoint=checkpoint, rows=rows, address=address, advance=advance,
+        )  # fmt: skip
+    return train_here(
+        factory, x, y, seeds=seeds, plan=plans, loss=loss, augment=augment, way=way,
+        checkpoint=checkpoint, rows=rows, advance=advance,
+    )[0]  # fmt: skip

@@ -3,6 +3,7 @@
 from parasym.report.figure import MATCHED, NAIVE, Curve, Figure, correlation_figure, fields_figure, interpolation_figure
 from parasym.report.number import big_integer, mean_spread, percent, sig
 from parasym.report.page import Card, Page, Section, render_page
+from parasym.report.study import claim_table, result_table, study_figure, study_markdown, study_page, write_results
 from parasym.report.symmetry import factor_table, shortened, symmetry_tables, uncovered_table
 from parasym.report.table import Columns, Table, rich_table
 from parasym.report.verification import completeness_table, report_tables, soundness_table
@@ -37,4 +38,11 @@ __all__ = [
     "uncovered_table",
     # the page
     "render_page",
+    # studies
+    "claim_table",
+    "result_table",
+    "study_figure",
+    "study_markdown",
+    "study_page",
+    "write_results",
 ]

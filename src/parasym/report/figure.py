@@ -85,7 +85,7 @@ def interpolation_figure(curves: Sequence[Curve], *, title: str, caption: str = 
         title: Named in the alternative text.
         caption: The sentence below.
     """
-    with _drawing(7.4, 2.9) as (canvas, made):
+    with drawing(7.4, 2.9) as (canvas, made):
         left, right = canvas.subplots(1, 2)
         for curve in curves:
             _band(left, curve, np.asarray(curve.losses))
@@ -116,7 +116,7 @@ def fields_figure(rows: Sequence[tuple[str, np.ndarray]], *, alt: str, caption: 
     """
     limit = max(float(np.quantile(np.abs(images), 0.995)) for _, images in rows)
     count = len(rows[0][1])
-    with _drawing(7.4, 7.4 / (count + 3.2) * len(rows) + 0.1) as (canvas, made):
+    with drawing(7.4, 7.4 / (count + 3.2) * len(rows) + 0.1) as (canvas, made):
         grid = canvas.subplots(len(rows), count, squeeze=False)
         for line, (label, images) in zip(grid, rows, strict=True):
             for axes, image in zip(line, images, strict=True):
@@ -137,7 +137,7 @@ def correlation_figure(panels: Sequence[tuple[str, np.ndarray]], *, alt: str, ca
         alt: What the picture shows.
         caption: The sentence below.
     """
-    with _drawing(7.4, 3.5) as (canvas, made):
+    with drawing(7.4, 3.5) as (canvas, made):
         axes = canvas.subplots(1, len(panels), squeeze=False)[0]
         picture = None
         for ax, (title, matrix) in zip(axes, panels, strict=True):
@@ -164,7 +164,13 @@ def _middle(runs: ArrayLike) -> float:
 
 
 @contextmanager
-def _drawing(width: float, height: float) -> Iterator[tuple[MplFigure, list[str]]]:
+def drawing(width: float, height: float) -> Iterator[tuple[MplFigure, list[str]]]:
+    """Give a canvas in the house style, and a list to which its SVG is added when the body has ended.
+
+    Args:
+        width: In inches.
+        height: In inches.
+    """
     made: list[str] = []
     # No pyplot: it keeps global state and a list of open figures.
     with mpl.rc_context(STYLE):

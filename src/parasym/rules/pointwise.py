@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from fractions import Fraction
 
+import torch
 from torch import broadcast_shapes
 
 from parasym.rules.builder import Builder, Operand
@@ -133,7 +134,23 @@ def _where(b: Builder, condition: Value, x: Operand, y: Operand) -> Value:
         return b.mul(b.pointwise(Fn.GENERIC, condition, signs=(-1,)), y)  # where it does not hold
     if _minus_infinity(y) and isinstance(x, Value) and x.real:
         return b.add(x, b.pointwise(Fn.GENERIC, condition))
-    return b.pointwise(Fn.GENERIC, condition, x, y)
+    return _partly_constant(b, condition, x, y) or b.pointwise(Fn.GENERIC, condition, x, y)
+
+
+def _partly_constant(b: Builder, condition: Value, x: Operand, y: Operand) -> Value | None:
+    """Return ``mask * x + (1 - mask) * y`` where mask and ``y`` (or ``x``) are known numbers; what is hidden does not count."""
+    if not isinstance(x, Value) or not isinstance(y, Value) or not x.real or not y.real or condition.data is None:
+        return None
+    mask = condition.data.bool()
+    if y.kind is not Kind.CONSTANT:
+        x, y, mask = y, x, ~mask
+    if y.kind is not Kind.CONSTANT or y.data is None or condition.kind is not Kind.CONSTANT:
+        return None
+    rest = torch.where(mask, torch.zeros_like(y.data), y.data)
+    if not bool(rest.isfinite().all()):
+        return None
+    kept = b.mul(x, b.constant(mask.to(rest.dtype), mask.shape))
+    return b.add(kept, b.constant(rest, rest.shape)) if bool(rest.any()) else kept
 
 
 def _masked_fill(b: Builder, x: Value, mask: Value, fill: Operand) -> Value:

@@ -1,9 +1,30 @@
 """Studies: one per file, each a frozen task and what it measured."""
 
+from parasym.studies._table import STUDIES
 from parasym.studies.architecture import ARCHITECTURES, Architecture
+from parasym.studies.claim import Claim
+from parasym.studies.harness import checked_device, run_study, run_task
+from parasym.studies.identifiability import HiddenLayer, exchange_cost
+from parasym.studies.interval import (
+    Estimate,
+    difference_interval,
+    mean_interval,
+    paired_interval,
+    share_difference,
+    share_interval,
+)
+from parasym.studies.ledger import Ledger
 from parasym.studies.merging import Merging, MergingTask, Network, Pair, Score, run_merging
+from parasym.studies.row import Row
+from parasym.studies.settings import changed
+from parasym.studies.study import Study
+from parasym.studies.summary import Cell, Line, Part, Runs, Summary, plain
+from parasym.studies.task import AbstractTask, task_id
 
 __all__ = [
+    # the table
+    "STUDIES",
+    # merging, for the demo
     "ARCHITECTURES",
     "Architecture",
     "Merging",
@@ -12,4 +33,31 @@ __all__ = [
     "Pair",
     "Score",
     "run_merging",
+    # how a study runs
+    "AbstractTask",
+    "Ledger",
+    "Row",
+    "Study",
+    "changed",
+    "checked_device",
+    "run_study",
+    "run_task",
+    "task_id",
+    # what its rows say
+    "Cell",
+    "Claim",
+    "Estimate",
+    "Line",
+    "Part",
+    "Runs",
+    "Summary",
+    "difference_interval",
+    "mean_interval",
+    "paired_interval",
+    "plain",
+    "share_difference",
+    "share_interval",
+    # measures
+    "HiddenLayer",
+    "exchange_cost",
 ]

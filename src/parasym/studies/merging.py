@@ -12,6 +12,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from parasym.core import BadInputError, Params, child_generator
+from parasym.data import Images, load_digits
 from parasym.find import find
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import match, merge
@@ -22,7 +23,6 @@ from parasym.population import train_population
 from parasym.studies.architecture import Architecture
 from parasym.symmetry import Symmetry
 from parasym.verify import Report, verify
-from parasym.zoo.digits import Digits, load_digits
 
 DATA = 512
 """Training examples that normalization statistics are measured on, at every point of a segment."""
@@ -225,7 +225,7 @@ def _build(task: MergingTask) -> nn.Module:
     return task.architecture.build(task.width or task.architecture.width)
 
 
-def _train(task: MergingTask, digits: Digits, tell: Tell) -> list[Params]:
+def _train(task: MergingTask, digits: Images, tell: Tell) -> list[Params]:
     plan = task.architecture.plan
     plan = plan if task.epochs is None else replace(plan, epochs=task.epochs)
     done = itertools.count(1)
@@ -236,7 +236,7 @@ def _train(task: MergingTask, digits: Digits, tell: Tell) -> list[Params]:
         seeds=task.seeds,
         plan=plan,
         advance=lambda _: tell("training", next(done), plan.epochs),
-    )
+    ).params
 
 
 def _narrow_report(task: MergingTask) -> Report:
@@ -250,7 +250,7 @@ def _narrow_report(task: MergingTask) -> Report:
 
 
 def _pairs(
-    task: MergingTask, model: nn.Module, symmetry: Symmetry, networks: list[Params], digits: Digits, tell: Tell
+    task: MergingTask, model: nn.Module, symmetry: Symmetry, networks: list[Params], digits: Images, tell: Tell
 ) -> tuple[tuple[Pair, ...], Params]:
     data = [digits.train_images[:DATA]] if has_statistics(model) else None
     if data is not None:

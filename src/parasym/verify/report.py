@@ -59,7 +59,8 @@ class Rest:
     """Null directions that the symmetry does not explain, of one kind.
 
     Attributes:
-        kind: One of "unused parameter", "dead unit", "unreachable input directions", "unexplained".
+        kind: One of "unused parameter", "dead unit", "frozen entry", "unreachable input directions",
+            "unexplained".
         dimension: How many directions.
         tensors: The parameters that bear them, heaviest first.
     """

@@ -16,6 +16,7 @@ def rest_by_kind(jac: Jacobian, explained: Tensor) -> tuple[Rest, ...]:
     * "unused parameter": no output depends on the tensor, or on entries of a vector.
     * "dead unit": no output depends on one whole slice of a matrix, with its bias (a ReLU that never
       fires, a token that never occurs).
+    * "frozen entry": no output depends on a single entry of a matrix, as behind a mask.
     * "unreachable input directions": :math:`\delta W = u v^\top` (and :math:`\delta b = c\,u`) with
       :math:`v \cdot h + c = 0` for every input :math:`h` that the layer gets.
     * "unexplained": the remainder, possibly a symmetry that was not found.
@@ -63,7 +64,7 @@ def _without(columns: Tensor, basis: Tensor) -> Tensor:
 
 
 def _candidates(jac: Jacobian) -> list[tuple[str, tuple[str, ...], Tensor]]:
-    kinds = {kind: [] for kind in ("unused parameter", "dead unit", "unreachable input directions")}
+    kinds = {kind: [] for kind in ("unused parameter", "dead unit", "frozen entry", "unreachable input directions")}
     cut = (jac.rank.above * jac.rank.below) ** 0.5 * float(torch.linalg.matrix_norm(jac.factor, 2))
     blocks = _blocks(jac)
     for name, (start, block) in blocks.items():
@@ -79,6 +80,7 @@ def _candidates(jac: Jacobian) -> list[tuple[str, tuple[str, ...], Tensor]]:
             kinds["dead unit"].append((name, _unit(jac, index[silent & ~alive])))
         else:
             kinds["dead unit"].append((name, _unit(jac, _dead(start, block, cut))))
+            kinds["frozen entry"].append((name, _unit(jac, index[silent])))
             bias = blocks.get(_partner(name, "weight", "bias"))
             kinds["unreachable input directions"].append((name, _unreachable(jac, start, block, bias, cut)))
     return [(kind, (name,), columns) for kind, entries in kinds.items() for name, columns in entries if columns.shape[1]]

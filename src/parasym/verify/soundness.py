@@ -166,7 +166,7 @@ def _is_identity(symmetry: Symmetry, element: Element) -> bool:
 def _change(before: Params, after: Params) -> float:
     changes = [0.0]
     for name, x in before.items():
-        if after[name] is not x and x.numel():
+        if after[name] is not x and x.numel() and x.is_floating_point():
             norm = float(torch.linalg.vector_norm(x)) or 1.0
             changes.append(float(torch.linalg.vector_norm(after[name] - x)) / norm)
     return max(changes)

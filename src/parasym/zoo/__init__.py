@@ -1,8 +1,7 @@
-"""Small models with the symmetry each is known to have, and a data set that needs no download."""
+"""Small models with the symmetry each is known to have."""
 
 from parasym.zoo._table import ZOO
-from parasym.zoo.digits import Digits, load_digits
 from parasym.zoo.entry import Entry, generic_params
 from parasym.zoo.mlp import mlp
 
-__all__ = ["ZOO", "Digits", "Entry", "generic_params", "load_digits", "mlp"]
+__all__ = ["ZOO", "Entry", "generic_params", "mlp"]

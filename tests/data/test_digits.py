@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from parasym.core import BadInputError
-from parasym.zoo import load_digits
+from parasym.data import load_digits
 
 
 def test_split_is_a_partition_decided_by_the_seed() -> None:

@@ -1,31 +1,14 @@
 """Scikit-learn's handwritten digits as tensors: 1,797 images of 8 by 8, without a download."""
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from parasym.core import BadInputError, child_generator
+from parasym.data.images import Images, chosen
 
 
-@dataclass(frozen=True)
-class Digits:
-    """A split of the digits into train and test.
-
-    Attributes:
-        train_images: Standardised images, ``[n, 64]`` or ``[n, 1, 8, 8]``.
-        train_labels: Labels, ``[n]``.
-        test_images: Images standardised with the mean and deviation of the train images.
-        test_labels: Labels.
-    """
-
-    train_images: Tensor
-    train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
-
-
-def load_digits(*, seed: int = 0, test_share: float = 0.2, images: bool = False, dtype: torch.dtype = torch.float32) -> Digits:
+def load_digits(*, seed: int = 0, test_share: float = 0.2, images: bool = False, dtype: torch.dtype = torch.float32) -> Images:
     """Return the digits, standardised and split by a seed.
 
     All pixels share one mean and one deviation, those of the train images: border pixels are constant, so
@@ -69,4 +52,33 @@ def load_digits(*, seed: int = 0, test_share: float = 0.2, images: bool = False,
     mean, deviation = pixels[train].mean(), pixels[train].std()
     shape = (-1, 1, 8, 8) if images else (-1, 64)
     standard = ((pixels - mean) / deviation).reshape(shape).to(dtype)
-    return Digits(standard[train], labels[train], standard[test], labels[test])
+    numbers = (float(mean),), (float(deviation),)
+    return Images("digits", standard[train], labels[train], standard[test], labels[test], *numbers)
+
+
+def digits_source(path: Path | None, *, train: int | None, test: int | None, seed: int) -> Images:
+    """Return the digits as a source of the table: images, or a part of them.
+
+    Args:
+        path: Must be ``None``: the digits ship with scikit-learn.
+        train: How many train images; ``None`` for all.
+        test: How many test images; ``None`` for all.
+        seed: Seed of split and choice.
+
+    Raises:
+        BadInputError: If a path is given, or more images are wanted than there are.
+    """
+    if path is not None:
+        raise BadInputError(f"Data `digits` comes with scikit-learn and takes no path, but got `{path}`.")
+    all_of_them = load_digits(seed=seed, images=True)
+    a = chosen(len(all_of_them.train_labels), train, name="digits", part="train", seed=seed)
+    b = chosen(len(all_of_them.test_labels), test, name="digits", part="test", seed=seed)
+    return Images(
+        "digits",
+        all_of_them.train_images[a],
+        all_of_them.train_labels[a],
+        all_of_them.test_images[b],
+        all_of_them.test_labels[b],
+        all_of_them.mean,
+        all_of_them.deviation,
+    )

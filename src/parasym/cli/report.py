@@ -1,0 +1,36 @@
+"""`parasym report`: page, tables and figures of a study, from its rows alone."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from parasym.cli.options import JsonOption
+from parasym.cli.outcome import Outcome, execute
+from parasym.cli.study import outcome_of, study_named
+from parasym.core import BadInputError
+from parasym.report import write_results
+from parasym.studies import Ledger
+
+
+def report(
+    folder: Annotated[Path, typer.Argument(help="Folder of a study, as `parasym study` made it.")],
+    as_json: JsonOption = False,
+) -> None:
+    """Write report.html, results.md and figures of a study into its folder, from its rows and nothing else."""
+    execute(lambda: _report(folder), as_json=as_json)
+
+
+def _report(folder: Path) -> Outcome:
+    ledger = Ledger(folder)
+    begun = ledger.tasks()
+    study = study_named(begun["study"])
+    rows = ledger.rows()
+    if not rows:
+        raise BadInputError(f"Folder `{folder}` has no rows yet. Run `parasym study {study.name}` first.")
+    summary = study.summarize(rows)
+    command = f"parasym study {study.name} --preset {begun['preset']}"
+    missing = len(begun["tasks"]) - len(rows)
+    page = write_results(folder, summary, rows, command=command)[0]
+    last = f"Page: {page}" + (f" ({missing} of {len(begun['tasks'])} tasks are not done yet)" if missing else "")
+    return outcome_of(summary, last, folder)

@@ -1,0 +1,133 @@
+"""`parasym study`: run the tasks of a study that are not done yet, and say which claims hold."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from parasym.cli.options import JsonOption
+from parasym.cli.outcome import Outcome, execute
+from parasym.cli.progress import steps_bar
+from parasym.core import BadInputError
+from parasym.data import SOURCES
+from parasym.report import Table, claim_table, result_table, rich_table
+from parasym.studies import STUDIES, AbstractTask, Ledger, Study, Summary, changed, checked_device, plain, run_study, task_id
+
+NAMES = ", ".join(study.name for study in STUDIES)
+
+
+def study(
+    name: Annotated[str, typer.Argument(help=f"Which study: {NAMES}.")],
+    preset: Annotated[
+        str, typer.Option("--preset", "-p", help="tiny (seconds), small (two processors) or paper (a GPU).")
+    ] = "tiny",
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", help="Folder of its rows; parasym-STUDY-PRESET if left out. A run goes on there."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("--set", "-s", help="Change a setting, as in pairs=2, only=mlp or plan.epochs=5. Repeatable."),
+    ] = None,
+    data: Annotated[list[str] | None, typer.Option("--data", help="Where data is, as in cifar10=FOLDER. Repeatable.")] = None,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes, each with one thread.")] = 1,
+    listing: Annotated[bool, typer.Option("--list", help="List the tasks, say which are done, and run nothing.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Run a study, task by task; whenever it is stopped, the same command goes on. `parasym report` makes pages of its rows."""
+
+    def job() -> Outcome:
+        found = study_named(name)
+        settings = changed(_preset(found, preset), changes or [])
+        tasks = tuple(task for entry in settings for task in found.tasks(entry))
+        folder = out or Path(f"parasym-{name}-{preset}")
+        if listing:
+            return _list(found, tasks, folder)
+        return _run(found, tasks, folder, preset=preset, paths=_paths(data or []), device=device, workers=workers)
+
+    execute(job, as_json=as_json)
+
+
+def _run(
+    study: Study, tasks: tuple[AbstractTask, ...], folder: Path, *, preset: str, paths: dict[str, Path], device: str, workers: int
+) -> Outcome:
+    checked_device(device)
+    with steps_bar() as bar:
+        line = bar.add_task(f"{study.title}, {preset}", total=len(tasks))
+        rows = run_study(
+            study,
+            tasks,
+            folder,
+            preset=preset,
+            paths=paths,
+            device=device,
+            workers=workers,
+            tell=lambda done, _: bar.update(line, completed=done),
+        )
+    return outcome_of(study.summarize(rows), f"Rows: {folder}. `parasym report {folder}` makes a page of them.", folder)
+
+
+def outcome_of(summary: Summary, last: str, folder: Path) -> Outcome:
+    """Return the outcome of a study: its tables, and whether all claims hold.
+
+    Args:
+        summary: What its rows say.
+        last: The last line.
+        folder: Where it is.
+    """
+    tables = [rich_table(table) for part in summary.parts for table in (result_table(part), claim_table(part))]
+    verdicts = [claim.verdict for claim in summary.claims]
+    counts = f"Of {len(verdicts)} claims {verdicts.count('yes')} hold, {verdicts.count('no')} do not hold, "
+    counts += f"{verdicts.count('unsure')} are not settled."
+    return Outcome(summary.verdict, {"folder": str(folder), **plain(summary)}, (*tables, counts, last))
+
+
+def study_named(name: str) -> Study:
+    """Return the study of a name.
+
+    Args:
+        name: Short name.
+
+    Raises:
+        BadInputError: If it is unknown.
+    """
+    for study in STUDIES:
+        if study.name == name:
+            return study
+    raise BadInputError(f"Study `{name}` is unknown. Known are {NAMES}.")
+
+
+def _preset(study: Study, preset: str) -> tuple[Any, ...]:
+    if preset not in study.presets:
+        raise BadInputError(f"Preset `{preset}` of study `{study.name}` is unknown. Known are {', '.join(study.presets)}.")
+    return study.presets[preset]
+
+
+def _paths(data: list[str]) -> dict[str, Path]:
+    known = [source.name for source in SOURCES]
+    found = {}
+    for text in data:
+        name, sign, path = text.partition("=")
+        if not sign or name not in known or not path:
+            raise BadInputError(f"Option --data must be NAME=PATH with a name of {', '.join(known)}, but is `{text}`.")
+        found[name] = Path(path)
+    return found
+
+
+def _list(study: Study, tasks: tuple[AbstractTask, ...], folder: Path) -> Outcome:
+    ids = [task_id(study.name, study.version, task) for task in tasks]
+    done = {row.id for row in Ledger(folder).rows()} if (folder / "study.json").exists() else set()
+    rows = tuple(
+        (
+            key[:12],
+            "done" if key in done else "to do",
+            *(str(getattr(task, f)) for f in ("architecture", "data", "variant", "seed")),
+        )
+        for key, task in zip(ids, tasks, strict=True)
+    )
+    left = sum(key not in done for key in ids)
+    columns = tuple((name, "left") for name in ("id", "state", "architecture", "data", "variant", "seed"))
+    table = Table(f"{study.title}: {len(tasks)} tasks, {left} to do", columns, rows)  # pyright: ignore[reportArgumentType]
+    listed = [{"id": key, "done": key in done, "seed": task.seed} for key, task in zip(ids, tasks, strict=True)]
+    return Outcome("yes", {"folder": str(folder), "tasks": listed}, (rich_table(table),))

@@ -1,0 +1,139 @@
+"""Together or one after the other: decided by taking a few steps of each and looking at the clock."""
+
+import time
+import warnings
+from collections.abc import Callable
+from itertools import islice
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from parasym.core import BadInputError
+from parasym.population.course import Course, State, Step, Task
+from parasym.population.gradient import Bound
+from parasym.population.value import Way
+
+SIZES = (8, 64)
+"""Numbers of networks to try together, before all of them: when compute is the bound, more at once only needs more memory."""
+STEPS = 3
+"""Steps of each trial: one to warm up, then the fastest of the others counts."""
+HOPELESS = 2.0
+"""A trial whose first step is this many times slower than the loop is not continued."""
+
+
+def choose_way(task: Task, state: State, wanted: Literal["auto", "vmap", "loop"] | Way) -> Way:
+    """Return how to train, and separate the buffers that a forward pass changes.
+
+    All steps are taken on copies: the state has the same numbers afterwards, whatever was measured.
+
+    Args:
+        task: What is trained.
+        state: Of all networks.
+        wanted: ``"auto"`` measures; anything else is followed.
+
+    Raises:
+        BadInputError: If vmap is wanted and cannot be had.
+    """
+    generator = torch.random.fork_rng(devices=[task.data.device] if task.data.device.type == "cuda" else [])
+    with generator, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # vmap warns of slow batching rules: that is what is measured
+        loop, changed = _try_alone(task, state)
+        state.separate(changed)
+        if isinstance(wanted, Way):
+            return wanted
+        if wanted == "loop" or (len(task.seeds) == 1 and wanted == "auto"):
+            return Way("loop", 1, {}, "as asked" if wanted == "loop" else "one network")
+        obstacle = f"the forward pass changes the buffer `{changed[0]}`" if changed else _obstacle(task, state)
+        if wanted == "vmap":
+            if obstacle:
+                raise BadInputError(f"Argument `way` is 'vmap', but {obstacle}. Use 'auto' or 'loop'.")
+            return Way("vmap", len(task.seeds), {}, "as asked")
+        if obstacle:
+            return Way("loop", 1, {}, obstacle)
+        return _measured(task, state, loop)
+
+
+def _measured(task: Task, state: State, loop: float) -> Way:
+    seconds, best = {"loop": loop}, 0
+    everyone = len(task.seeds)
+    for size in [*(s for s in SIZES if s < everyone), everyone]:
+        try:
+            found = _try_together(task, state, size, loop) / size
+        except torch.cuda.OutOfMemoryError:
+            torch.cuda.empty_cache()
+            break
+        seconds[f"vmap of {size}"] = found
+        if best and found > seconds[f"vmap of {best}"]:
+            break
+        best = size
+        if found > HOPELESS * loop:
+            break
+    if best and seconds[f"vmap of {best}"] < loop:
+        return Way("vmap", best, seconds, "faster")
+    return Way("loop", 1, seconds, "faster")
+
+
+def _obstacle(task: Task, state: State) -> str:
+    """Return why vmap cannot train these networks, or nothing if it can."""
+    try:
+        _try_together(task, state, min(2, len(task.seeds)), 0.0)
+    except torch.cuda.OutOfMemoryError:
+        return "two networks do not fit into memory together"
+    except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
+        return f"vmap cannot train it: {str(error).strip().splitlines()[0][:160]}"
+    return ""
+
+
+def _try_alone(task: Task, state: State) -> tuple[float, list[str]]:
+    """Return the seconds of a step of the first network, and which of its buffers it changed."""
+    course = _course(task, state, 1)
+    rows = state.rows.take(torch.zeros(1, dtype=torch.int64, device=task.data.device))
+    stepper, before = course.stepper(rows, slice(0, 1)), {n: v.clone() for n, v in state.fixed_of(0).items()}
+    bound = Bound(task.network, rows.flat[0], before)
+    smoothing = task.plans[0].smoothing
+
+    def step(one: Step) -> None:
+        task.gradients.alone(bound, one.batch(slice(0, 1)).of(0), smoothing, rows.scale[0])
+        stepper.step_(bound.grad, one.rates)
+
+    seconds = _seconds(course, step, float("inf"))
+    return seconds, [n for n, v in bound.fixed().items() if not torch.equal(v, before[n])]
+
+
+def _try_together(task: Task, state: State, size: int, loop: float) -> float:
+    """Return the seconds of a step of the first networks together."""
+    course, part = _course(task, state, size), slice(0, size)
+    index = torch.arange(size, device=task.data.device)
+    rows, own = state.rows.take(index), {n: v[index] for n, v in state.own.items()}
+    stepper = course.stepper(rows, part)
+
+    def step(one: Step) -> None:
+        _, grad = task.gradients.together(rows.flat, state.fixed, own, one.batch(part), course.smoothing, rows.scale)
+        stepper.step_(grad, one.rates)
+
+    return _seconds(course, step, HOPELESS * loop * size)
+
+
+def _course(task: Task, state: State, size: int) -> Course:
+    orders = [torch.Generator().set_state(g.get_state()) for g in state.orders[:size]]
+    return Course(task, list(task.plans[:size]), list(task.seeds[:size]), orders, state.epoch)
+
+
+def _seconds(course: Course, step: Callable[[Step], None], limit: float) -> float:
+    steps = list(islice(course, STEPS))
+    taken: list[float] = []
+    for k in range(STEPS):
+        _wait(course.smoothing)
+        start = time.perf_counter()
+        step(steps[k % len(steps)])
+        _wait(course.smoothing)
+        taken.append(time.perf_counter() - start)
+        if taken[0] > limit:
+            break
+    return min(taken[1:] or taken)
+
+
+def _wait(x: Tensor) -> None:
+    if x.device.type == "cuda":
+        torch.cuda.synchronize(x.device)

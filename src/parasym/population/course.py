@@ -1,0 +1,240 @@
+"""The course of a training: the state of all networks, and how an epoch changes it."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from parasym.core import Params, child_generator, child_seed
+from parasym.population.augment import Augment, augment_all
+from parasym.population.data import Data
+from parasym.population.gradient import Batch, Bound, Gradients, chunks
+from parasym.population.network import Network
+from parasym.population.plan import TrainingPlan, epoch_rates
+from parasym.population.update import Rows, Stepper
+from parasym.population.value import Record, Way
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is to be trained.
+
+    Attributes:
+        network: The architecture.
+        data: What it is trained on.
+        seeds: One per network.
+        plans: One per network.
+        gradients: How losses and gradients are computed.
+        augment: Changes the first input of every batch; ``None`` leaves it.
+    """
+
+    network: Network
+    data: Data
+    seeds: tuple[int, ...]
+    plans: tuple[TrainingPlan, ...]
+    gradients: Gradients
+    augment: Augment | None
+
+    @property
+    def epochs(self) -> int:
+        """Of the network that trains longest."""
+        return max(p.epochs for p in self.plans)
+
+    @property
+    def steps(self) -> int:
+        """Steps per epoch."""
+        return self.data.steps(self.plans[0].batch)
+
+
+@dataclass
+class State:
+    """All numbers that training changes.
+
+    Attributes:
+        rows: Parameters and memory of the optimizer.
+        fixed: Buffers and frozen parameters that all networks share.
+        own: Those that differ, stacked.
+        orders: Generators of the order of examples, one per network.
+        history: Of the epochs so far.
+        diverged: Which networks diverged.
+        epoch: Finished epochs.
+    """
+
+    rows: Rows
+    fixed: Params
+    own: Params
+    orders: list[torch.Generator]
+    history: list[Record]
+    diverged: list[bool]
+    epoch: int = 0
+
+    def fixed_of(self, k: int) -> Params:
+        """Return buffers and frozen parameters of one network.
+
+        Args:
+            k: Which.
+        """
+        return self.fixed | {n: v[k] for n, v in self.own.items()}
+
+    def separate(self, names: list[str]) -> None:
+        """Give every network its own copy of something that was shared.
+
+        Args:
+            names: Of what.
+        """
+        for name in names:
+            if name in self.fixed:
+                value = self.fixed.pop(name)
+                self.own[name] = value.expand(len(self.diverged), *value.shape).clone()
+
+
+def run_epoch(task: Task, state: State, way: Way) -> list[Record]:
+    """Train every network that is neither finished nor diverged for one epoch; the others stand still.
+
+    Args:
+        task: What is trained.
+        state: Changed in place.
+        way: Together or in a loop.
+
+    Returns:
+        One record per network that was trained.
+    """
+    active = [k for k, p in enumerate(task.plans) if p.epochs > state.epoch and not state.diverged[k]]
+    found = []
+    if active:
+        run = _epoch_together if way.name == "vmap" else _epoch_alone
+        sums = run(task, state, active, way.size)
+        finite = state.rows.flat[active].isfinite().all(dim=1).tolist()
+        rates = epoch_rates([task.plans[k] for k in active], state.epoch, task.steps)[-1]
+        for k, total, good, rate in zip(active, sums.tolist(), finite, rates.tolist(), strict=True):
+            loss = total / len(task.data.y)
+            found.append(Record(task.seeds[k], state.epoch, loss, rate, good and math.isfinite(loss)))
+            state.diverged[k] = not found[-1].finite
+    state.history += found
+    state.epoch += 1
+    return found
+
+
+def _epoch_together(task: Task, state: State, active: list[int], size: int) -> Tensor:
+    """Return the sums of losses over the epoch, of shape ``[active]``."""
+    index = torch.tensor(active, device=task.data.device)
+    everyone = len(active) == len(task.seeds)
+    rows = state.rows if everyone else state.rows.take(index)
+    own = state.own if everyone else {n: v[index] for n, v in state.own.items()}
+    plans = [task.plans[k] for k in active]
+    course = Course(task, plans, [task.seeds[k] for k in active], [state.orders[k] for k in active], state.epoch)
+    sums = torch.zeros(len(active), dtype=torch.float64, device=task.data.device)
+    parts = list(chunks(len(active), size))
+    steppers = [course.stepper(rows.take(part), part) for part in parts]
+    for step in course:
+        for part, stepper in zip(parts, steppers, strict=True):
+            mine = {n: v[part] for n, v in own.items()}
+            losses, grad = task.gradients.together(
+                stepper.rows.flat, state.fixed, mine, step.batch(part), course.smoothing[part], stepper.rows.scale
+            )
+            stepper.step_(grad, step.rates[part])
+            sums[part] += losses.double() * step.count
+    if not everyone:
+        state.rows.put(index, rows)
+    return sums
+
+
+def _epoch_alone(task: Task, state: State, active: list[int], _size: int) -> Tensor:
+    """Return the sums of losses over the epoch, of shape ``[active]``."""
+    sums = torch.zeros(len(active), dtype=torch.float64, device=task.data.device)
+    for place, k in enumerate(active):
+        rows = state.rows.take(slice(k, k + 1))
+        course = Course(task, [task.plans[k]], [task.seeds[k]], [state.orders[k]], state.epoch)
+        stepper = course.stepper(rows, slice(0, 1))
+        bound = Bound(task.network, rows.flat[0], state.fixed_of(k))
+        with torch.random.fork_rng(devices=_random_devices(task.data.device)):
+            # Dropout draws from the global generator: seeded for network and epoch, it knows nothing of the others.
+            torch.manual_seed(child_seed(task.seeds[k], f"forward {state.epoch}"))
+            for step in course:
+                loss = task.gradients.alone(bound, step.batch(slice(0, 1)).of(0), task.plans[k].smoothing, rows.scale[0])
+                stepper.step_(bound.grad, step.rates)
+                sums[place] += loss.double() * step.count
+        for name, value in bound.fixed().items():
+            if name in state.own:
+                state.own[name][k] = value
+    return sums
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of some networks.
+
+    Attributes:
+        course: What it belongs to.
+        index: Examples, of shape ``[networks, n]``.
+        rates: Of shape ``[networks]``, in float64 on the CPU.
+    """
+
+    course: "Course"
+    index: Tensor
+    rates: Tensor
+
+    @property
+    def count(self) -> int:
+        """Examples per network."""
+        return len(self.course.task.data.y) if self.course.task.data.full else self.index.shape[1]
+
+    def batch(self, part: slice) -> Batch:
+        """Return what some of the networks see.
+
+        Args:
+            part: Which.
+        """
+        task = self.course.task
+        inputs, labels = task.data.take(self.index[part])
+        if task.augment is not None:
+            inputs = (augment_all(task.augment, inputs[0], self.course.augmenting[part]), *inputs[1:])
+        return Batch(inputs, labels, shared=task.data.full)
+
+
+class Course:
+    """The steps of one epoch of some networks.
+
+    Args:
+        task: What is trained.
+        plans: Theirs.
+        seeds: Theirs.
+        orders: Their generators of the order of examples.
+        epoch: From 0.
+    """
+
+    def __init__(
+        self, task: Task, plans: list[TrainingPlan], seeds: list[int], orders: list[torch.Generator], epoch: int
+    ) -> None:
+        self.task, self.plans, self.orders, self.epoch = task, plans, orders, epoch
+        self.augmenting = [child_generator(seed, f"augment {epoch}") for seed in seeds]
+        self.smoothing = torch.tensor([p.smoothing for p in plans], device=task.data.device)
+
+    def stepper(self, rows: Rows, part: slice) -> Stepper:
+        """Return what updates some of the networks.
+
+        Args:
+            rows: Theirs; changed by every step.
+            part: Which.
+        """
+        plans = self.plans[part]
+        fields = {(p.rate, p.decay, p.schedule, p.epochs, p.warm_up, p.start) for p in plans}
+        decay = torch.tensor([p.decay for p in plans], dtype=torch.float64, device=rows.flat.device)
+        return Stepper(rows, plans[0], decay, same=len(fields) == 1)
+
+    def __iter__(self) -> Iterator[Step]:
+        """Yield the steps; every network has drawn its own order of the examples."""
+        data = self.task.data
+        rates = torch.from_numpy(epoch_rates(self.plans, self.epoch, self.task.steps))
+        if data.full:
+            yield Step(self, torch.empty(len(self.plans), 0, dtype=torch.int64), rates[0])
+            return
+        order = torch.stack([torch.randperm(len(data.y), generator=g) for g in self.orders]).to(data.device)
+        for k, index in enumerate(order.split(self.plans[0].batch, dim=1)):
+            yield Step(self, index, rates[k])
+
+
+def _random_devices(device: torch.device) -> list[int]:
+    return [device.index or 0] if device.type == "cuda" else []

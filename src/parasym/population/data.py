@@ -1,0 +1,113 @@
+"""What networks are trained on: tensors cut into batches, tuples of tensors, or one full batch such as a graph."""
+
+import hashlib
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from parasym.core import BadInputError
+
+
+@dataclass(frozen=True)
+class FullBatch:
+    """Inputs that a model takes whole at every step, as a graph network takes a graph.
+
+    Every epoch is one step on everything, and nothing is shuffled.
+
+    Attributes:
+        inputs: The arguments of the model, for instance node features and edges.
+        rows: Which rows of the output the labels belong to, for instance the training nodes; all by default.
+
+    Example:
+        >>> features, edges = torch.eye(3), torch.tensor([[0, 1], [1, 2]])
+        >>> len(FullBatch((features, edges), rows=torch.tensor([0, 2])))
+        2
+    """
+
+    inputs: tuple[Tensor, ...]
+    rows: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs[0]) if self.rows is None else len(self.rows)
+
+
+Inputs = Tensor | tuple[Tensor, ...] | FullBatch
+
+
+@dataclass(frozen=True)
+class Data:
+    """Inputs and labels.
+
+    Attributes:
+        x: A tensor or tensors of shape ``[n, ...]``, or a full batch.
+        y: Labels, of shape ``[n, ...]``.
+    """
+
+    x: Inputs
+    y: Tensor
+
+    def __post_init__(self) -> None:
+        lengths = {len(t) for t in (self.parts if not isinstance(self.x, FullBatch) else (self.x,))}
+        if lengths != {len(self.y)} or len(self.y) == 0:
+            raise BadInputError(
+                f"Arguments `x` and `y` must hold equally many examples, at least one, but hold {sorted(lengths)} "
+                f"and {len(self.y)}."
+            )
+        devices = {t.device for t in (*self.parts, self.y)}
+        if len(devices) > 1:
+            raise BadInputError(f"Arguments `x` and `y` must be on one device, but are on {sorted(map(str, devices))}.")
+
+    @property
+    def parts(self) -> tuple[Tensor, ...]:
+        """The tensors of ``x``."""
+        if isinstance(self.x, FullBatch):
+            return self.x.inputs
+        return (self.x,) if isinstance(self.x, Tensor) else self.x
+
+    @property
+    def full(self) -> bool:
+        """Whether every step takes everything."""
+        return isinstance(self.x, FullBatch)
+
+    @property
+    def rows(self) -> Tensor | None:
+        """Which rows of the output count; ``None`` for all."""
+        return self.x.rows if isinstance(self.x, FullBatch) else None
+
+    @property
+    def device(self) -> torch.device:
+        """Where it is."""
+        return self.y.device
+
+    def steps(self, batch: int) -> int:
+        """Return the number of steps per epoch.
+
+        Args:
+            batch: Examples per step.
+        """
+        return 1 if self.full else math.ceil(len(self.y) / batch)
+
+    def take(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+        """Return inputs and labels at an index; everything for a full batch.
+
+        Args:
+            index: Of any shape, which the result gets in place of the axis of examples.
+        """
+        if self.full:
+            return self.parts, self.y
+        flat = index.flatten()  # index_select copies whole rows, several times as fast as an index of two axes
+        return tuple(_rows(t, flat, index) for t in self.parts), _rows(self.y, flat, index)
+
+    def digest(self) -> str:
+        """Return a SHA-256 of all numbers, shapes and types."""
+        found = hashlib.sha256()
+        for t in (*self.parts, self.y, *(() if self.rows is None else (self.rows,))):
+            found.update(f"{tuple(t.shape)} {t.dtype};".encode())
+            found.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+        return found.hexdigest()
+
+
+def _rows(t: Tensor, flat: Tensor, index: Tensor) -> Tensor:
+    return t.index_select(0, flat).view(*index.shape, *t.shape[1:])

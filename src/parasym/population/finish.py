@@ -1,0 +1,39 @@
+"""From the state of a training to networks: names as in the model, and running statistics of the training set."""
+
+import torch
+from torch import Tensor, nn
+
+from parasym.core import Params, model_params
+from parasym.orbit import reestimate
+from parasym.orbit.statistics import has_statistics
+from parasym.population.course import State, Task
+from parasym.population.data import Data
+
+
+class _OfIndex(nn.Module):
+    """A model as a function of the index of its examples."""
+
+    def __init__(self, inner: nn.Module, data: Data) -> None:
+        super().__init__()
+        self.inner, self.data = inner, data
+
+    def forward(self, index: Tensor) -> Tensor:
+        return self.inner(*self.data.take(index)[0])
+
+
+def finished(task: Task, state: State, k: int) -> Params:
+    """Return parameters and buffers of a network; its running statistics are those of the training set, without augmentation.
+
+    Args:
+        task: What was trained.
+        state: At the end.
+        k: Which network.
+    """
+    model = task.network.load(state.rows.flat[k], state.fixed_of(k))
+    params = {n: v.clone() for n, v in model_params(model).items()}
+    if state.diverged[k] or not has_statistics(model):
+        return params
+    index = torch.arange(len(task.data.y), device=task.data.device)
+    batches = [index] if task.data.full else index.split(task.plans[0].batch * 4)
+    found = reestimate(_OfIndex(model, task.data), {f"inner.{n}": v for n, v in params.items()}, batches)
+    return {n.removeprefix("inner."): v for n, v in found.items()}

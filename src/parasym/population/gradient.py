@@ -1,0 +1,146 @@
+"""Losses and gradients of many networks: all together with vmap, or one after the other."""
+
+from collections.abc import Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call, vmap
+
+from parasym.core import Params
+from parasym.population.data import Data
+from parasym.population.network import Network
+from parasym.population.objective import Objective
+
+DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What some networks see in one step.
+
+    Attributes:
+        inputs: Arguments of the model, each of shape ``[networks, n, ...]``, or as they are if shared.
+        labels: Of shape ``[networks, n, ...]``, or as they are if shared.
+        shared: Whether all networks see the same.
+    """
+
+    inputs: tuple[Tensor, ...]
+    labels: Tensor
+    shared: bool
+
+    def of(self, k: int) -> "Batch":
+        """Return what one network sees.
+
+        Args:
+            k: Which.
+        """
+        if self.shared:
+            return self
+        return Batch(tuple(x[k] for x in self.inputs), self.labels[k], shared=True)
+
+
+def autocast(precision: str, device: torch.device) -> Any:
+    """Return the context of a forward pass.
+
+    Args:
+        precision: ``"float32"`` changes nothing.
+        device: Where it runs.
+    """
+    return torch.autocast(device.type, DTYPES[precision]) if precision in DTYPES else nullcontext()
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """How to compute losses and gradients.
+
+    Attributes:
+        network: The architecture.
+        data: What it is trained on.
+        objective: The loss.
+        precision: Of the forward pass.
+    """
+
+    network: Network
+    data: Data
+    objective: Objective
+    precision: str
+
+    def together(
+        self, flat: Tensor, fixed: Params, own: Params, batch: Batch, smoothing: Tensor, scale: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Return losses of shape ``[networks]`` and gradients of the scaled losses, of the shape of ``flat``, by one vmap.
+
+        Args:
+            flat: Parameters, of shape ``[networks, numbers]``.
+            fixed: What all networks share.
+            own: What each has for itself, stacked.
+            batch: What they see.
+            smoothing: Label smoothing, of shape ``[networks]``.
+            scale: Of the losses, of shape ``[networks]``.
+        """
+
+        def forward(params: Params, mine: Params, inputs: tuple[Tensor, ...]) -> Tensor:
+            return functional_call(self.network.template, {**fixed, **params, **mine}, inputs)
+
+        params = {n: p.detach().requires_grad_() for n, p in self.network.unpack(flat).items()}
+        with autocast(self.precision, flat.device):
+            # Random numbers would depend on who else is trained: such a model is refused here and trained in a loop.
+            outputs = vmap(forward, in_dims=(0, 0, None if batch.shared else 0), randomness="error")(params, own, batch.inputs)
+            outputs = outputs if self.data.rows is None else outputs.index_select(1, self.data.rows)
+            losses = self.objective.many(outputs, batch.labels, smoothing, shared=batch.shared)
+        found = torch.autograd.grad((losses * scale).sum(), list(params.values()), allow_unused=True, materialize_grads=True)
+        return losses.detach(), torch.cat([g.flatten(1) for g in found], dim=1)
+
+    def alone(self, bound: "Bound", batch: Batch, smoothing: float, scale: Tensor) -> Tensor:
+        """Return the loss of one network; its gradients are in ``bound.grad``.
+
+        Args:
+            bound: The network.
+            batch: What it sees.
+            smoothing: Label smoothing.
+            scale: Of the loss, of shape ``[]``.
+        """
+        bound.grad.zero_()
+        with autocast(self.precision, bound.grad.device):
+            outputs = self.network.template(*batch.inputs)
+            outputs = outputs if self.data.rows is None else outputs.index_select(0, self.data.rows)
+            loss = self.objective.one(outputs, batch.labels, smoothing)
+        (loss * scale if self.precision == "float16" else loss).backward()
+        return loss.detach()
+
+
+class Bound:
+    """The template with the numbers of one network: its parameters are views of a row, their gradients views of another.
+
+    Attributes:
+        grad: Gradients, of shape ``[1, numbers]``.
+    """
+
+    def __init__(self, network: Network, row: Tensor, fixed: Params) -> None:
+        self.grad = torch.zeros_like(row)[None]
+        modules = dict(network.template.named_parameters()) | dict(network.template.named_buffers())
+        gradients = network.unpack(self.grad[0])
+        for name, value in network.unpack(row).items():
+            modules[name].data = value
+            modules[name].grad = gradients[name]
+        for name, value in fixed.items():
+            modules[name].data.copy_(value)
+        self._fixed = {name: modules[name] for name in fixed}
+
+    def fixed(self) -> Params:
+        """Return copies of the buffers and frozen parameters, which a forward pass may have changed."""
+        return {n: v.detach().clone() for n, v in self._fixed.items()}
+
+
+def chunks(networks: int, size: int) -> Iterator[slice]:
+    """Yield slices of so many networks.
+
+    Args:
+        networks: All of them.
+        size: At once.
+    """
+    for start in range(0, networks, size):
+        yield slice(start, min(start + size, networks))

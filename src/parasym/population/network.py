@@ -1,0 +1,134 @@
+"""One architecture, whose trainable parameters lie side by side in one row per network."""
+
+import copy
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from parasym.core import BadInputError, Params, child_seed, model_params
+
+
+class Network:
+    """What all networks of a population share.
+
+    A population's parameters are one tensor of shape ``[networks, numbers]``: the rules of the optimizer then run over one
+    tensor, and each network may have its own rate. Everything that is not trained (buffers, frozen parameters) is *fixed*:
+    kept once where all networks agree, and per network where they do not.
+
+    Attributes:
+        model: A network as the factory made it, for its running statistics and its names.
+        template: The same in train mode and without running statistics, on the device of the data.
+        names: Of the trainable parameters, each once however often it is used.
+        shapes: Theirs.
+        sizes: Theirs.
+    """
+
+    def __init__(self, model: nn.Module, device: torch.device) -> None:
+        self.model = model
+        self.template = without_running_statistics(model).to(device)
+        trained = {n: p for n, p in self.template.named_parameters() if p.requires_grad}
+        kinds = {p.dtype for p in trained.values()}
+        if len(kinds) != 1 or not next(iter(kinds)).is_floating_point:
+            raise BadInputError(
+                f"The trainable parameters must have one floating-point type, but have {sorted(map(str, kinds)) or 'none'}. "
+                "Convert the model with `.float()` or `.double()`, and leave some parameter to train."
+            )
+        self.names = tuple(trained)
+        self.shapes = tuple(p.shape for p in trained.values())
+        self.sizes = tuple(p.numel() for p in trained.values())
+
+    def pack(self, model: nn.Module) -> Tensor:
+        """Return the trainable parameters of a model as one row, of shape ``[numbers]``.
+
+        Args:
+            model: Of this architecture.
+        """
+        params = dict(model.named_parameters())
+        return torch.cat([params[n].detach().flatten() for n in self.names])
+
+    def unpack(self, flat: Tensor) -> Params:
+        """Return views of rows as parameters, each of shape ``[networks, *shape]``, or ``shape`` for a single row.
+
+        Args:
+            flat: Of shape ``[networks, numbers]`` or ``[numbers]``.
+        """
+        parts = zip(self.names, flat.split(self.sizes, dim=-1), self.shapes, strict=True)
+        return {n: part.view(*flat.shape[:-1], *shape) for n, part, shape in parts}
+
+    def fixed(self, model: nn.Module) -> Params:
+        """Return the buffers and frozen parameters of a model, without its running statistics.
+
+        Args:
+            model: Of this architecture.
+        """
+        params = {n: p.detach() for n, p in model.named_parameters() if n not in self.names}
+        kept = {n for n, _ in self.template.named_buffers()}
+        return params | {n: b.detach() for n, b in model.named_buffers() if n in kept}
+
+    def load(self, flat: Tensor, fixed: Params) -> nn.Module:
+        """Return the model with these numbers.
+
+        Args:
+            flat: Of shape ``[numbers]``.
+            fixed: Buffers and frozen parameters by name.
+        """
+        model = copy.deepcopy(self.model).to(flat.device)
+        own = dict(model.named_parameters()) | dict(model.named_buffers())
+        with torch.no_grad():
+            for name, value in (self.unpack(flat) | fixed).items():
+                own[name].copy_(value)
+        return model
+
+    def layout(self) -> list[list[object]]:
+        """Return names, shapes and types of everything in the model, for comparison."""
+        return [[n, list(x.shape), str(x.dtype)] for n, x in model_params(self.model).items()]
+
+
+def initial_model(factory: Callable[[], nn.Module], seed: int) -> nn.Module:
+    """Return the network that a seed makes; torch's global generator is left as it was.
+
+    Args:
+        factory: Builds a network.
+        seed: Its seed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(child_seed(seed, "initial weights"))
+        return factory()
+
+
+def check_same(models: Sequence[nn.Module]) -> None:
+    """Check that all networks have the same names and shapes.
+
+    Args:
+        models: The networks.
+
+    Raises:
+        BadInputError: If one differs.
+    """
+    first = {n: x.shape for n, x in model_params(models[0]).items()}
+    for k, model in enumerate(models):
+        other = {n: x.shape for n, x in model_params(model).items()}
+        if other != first:
+            name = next(n for n in first | other if first.get(n) != other.get(n))
+            raise BadInputError(
+                f"Argument `factory` must always build one architecture, but `{name}` has shape {first.get(name)} in the first "
+                f"network and {other.get(name)} in network {k}."
+            )
+
+
+def without_running_statistics(model: nn.Module) -> nn.Module:
+    """Return a copy in train mode whose batch normalization keeps no running statistics.
+
+    Under vmap a running mean would be updated in place inside a gradient, which torch.func refuses.
+
+    Args:
+        model: Not modified.
+    """
+    model = copy.deepcopy(model).train()
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return model

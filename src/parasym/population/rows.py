@@ -1,0 +1,66 @@
+"""The history as lines of JSON, appended while the networks train."""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from parasym.checkpoint import atomic_write, ensure_writable
+from parasym.core import BadInputError
+from parasym.population.value import Record
+
+
+class RowFile:
+    """A file to which the records of one task are appended.
+
+    Rows of other tasks stay. Those of this task that a killed run wrote after its last checkpoint go, as does the line it was
+    writing.
+
+    Args:
+        path: The file; it appears if it is not there.
+        task: Id of the task, written into every row.
+        done: Records of epochs before this run.
+
+    Raises:
+        BadInputError: If the file cannot be written or holds something else.
+    """
+
+    def __init__(self, path: Path, task: str, done: Sequence[Record]) -> None:
+        ensure_writable(path, force=True)
+        self.path, self.task = path, task
+        kept = [line for line, row in _read(path) if row.get("task") != task]
+        text = "".join(f"{line}\n" for line in [*kept, *map(self._line, done)])
+        atomic_write(path, lambda file: file.write_text(text), force=True)
+
+    def append(self, records: Sequence[Record]) -> None:
+        """Write one line per record.
+
+        Args:
+            records: Of one epoch.
+        """
+        with self.path.open("a") as file:
+            file.write("".join(f"{self._line(r)}\n" for r in records))
+
+    def _line(self, record: Record) -> str:
+        row = asdict(record)
+        # JSON has no NaN: a loss that is not finite is null, and `finite` says so.
+        row["loss"] = record.loss if math.isfinite(record.loss) else None
+        return json.dumps({"task": self.task} | row)
+
+
+def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    found = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            if number == len(lines):
+                break  # cut off when the process was killed
+            raise BadInputError(f"Line {number} of `{path}` is no JSON. Choose another file for the rows.") from error
+        if not isinstance(row, dict):
+            raise BadInputError(f"Line {number} of `{path}` is no row. Choose another file for the rows.")
+        found.append((line, row))
+    return found

@@ -1,0 +1,202 @@
+"""The results of a study: tables, figures, a page, and Markdown; all from its rows and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+
+from parasym.checkpoint import atomic_write
+from parasym.report.figure import Figure, drawing
+from parasym.report.page import Card, Page, Section, render_page
+from parasym.report.table import Columns, Table
+from parasym.studies import Estimate, Part, Row, Runs, Summary
+
+PAGE, MARKDOWN = "report.html", "results.md"
+MANY = 60
+"""Above this many runs a figure shows quartiles rather than the whole range."""
+
+
+def result_table(part: Part) -> Table:
+    """Return ours beside the paper's, one line per method, each with n and interval.
+
+    Args:
+        part: The results for one architecture.
+    """
+    told = [k for k in range(len(part.measures)) if any(line.cells[k].ours or line.cells[k].paper for line in part.lines)]
+    columns: list[tuple[str, Any]] = [("method", "left"), ("n", "right"), ("diverged", "right")]
+    for k in told:
+        columns.append((part.measures[k], "right"))
+        if _has_paper(part, k):
+            columns.append(("paper", "right"))
+    rows = []
+    for line in part.lines:
+        row = [f"{line.name} (control)" if line.control else line.name, str(line.n), str(line.diverged)]
+        for k in told:
+            cell = line.cells[k]
+            row.append("–" if cell.ours is None else str(cell.ours))
+            if _has_paper(part, k):
+                row.append(cell.paper or "–")
+        rows.append(tuple(row))
+    return Table(part.title, tuple(columns), tuple(rows), part.note)
+
+
+def claim_table(part: Part) -> Table:
+    """Return one line per claim: the paper's numbers, our difference with its interval, and whether the claim holds.
+
+    Args:
+        part: The results for one architecture.
+    """
+    rows = tuple((c.text, c.paper or "–", _difference(c.ours), c.words) for c in part.claims)
+    columns: Columns = (("claim", "left"), ("paper", "right"), ("our difference", "right"), ("the claim", "left"))
+    note = (
+        "A claim holds if the whole 95 % interval has the claimed sign, and does not hold if the difference itself has the other."
+    )
+    return Table(
+        f"Claims: {part.title}", columns, rows, note, strong=tuple(k for k, c in enumerate(part.claims) if c.verdict == "no")
+    )
+
+
+def study_figure(part: Part, *, quantity: str) -> Figure:
+    """Return curves along the segment, and the first measure of every method with its interval.
+
+    Lines are means, or medians of many runs; bands reach from the lowest to the highest run, or over the middle half of many.
+
+    Args:
+        part: The results for one architecture.
+        quantity: What the curves show.
+    """
+    lines = [line for line in part.lines if line.cells[0].ours is not None]
+    with drawing(7.4, max(2.8, 0.34 * len(lines) + 1.2)) as (canvas, made):
+        left, right = canvas.subplots(1, 2, width_ratios=(1, 1))
+        colors = {line.name: mpl.colormaps["tab10"](k % 10) for k, line in enumerate(part.lines)}
+        for runs in part.curves:
+            _draw_runs(left, runs, colors.get(runs.name, "black"))
+        left.set_xlabel("position on the segment")
+        left.set_title(quantity)
+        for place, line in enumerate(reversed(lines)):
+            ours = line.cells[0].ours
+            if ours is not None:
+                _draw_interval(right, ours, place, colors[line.name])
+        right.set_yticks(range(len(lines)), [f"{line.name}, n = {line.n}" for line in reversed(lines)])
+        right.axvline(0, color="#9aa5b1", linewidth=1)
+        right.set_title(f"{part.measures[0]}, 95 % interval")
+    alt = f"{part.title}. {part.measures[0]}: " + "; ".join(f"{line.name} {line.cells[0].ours}" for line in lines) + "."
+    many = any(len(runs.values) > MANY for runs in part.curves)
+    what = "median and middle half" if many else "mean, lowest and highest"
+    return Figure(made[0], alt, f"{part.title}: {quantity} along the segment ({what} of the runs), and {part.measures[0]}.")
+
+
+def study_page(summary: Summary, rows: Sequence[Row], *, command: str) -> Page:
+    """Return the page of a study.
+
+    Args:
+        summary: What its rows say.
+        rows: The rows, for versions, devices and times.
+        command: What made them.
+    """
+    verdicts = [claim.verdict for claim in summary.claims]
+    cards = (
+        Card("claims that hold", f"{verdicts.count('yes')} of {len(verdicts)}", good=None),
+        Card("do not hold", str(verdicts.count("no")), good=None),
+        Card("not settled", str(verdicts.count("unsure")), "too few runs to tell", good=None),
+    )
+    sections = tuple(
+        Section(
+            part.title, f"part-{k}", (), (result_table(part), claim_table(part), study_figure(part, quantity=summary.quantity))
+        )
+        for k, part in enumerate(summary.parts)
+    )
+    notes = Section("What to know before reading the numbers", "notes", summary.notes) if summary.notes else None
+    lead = "Every number is made from the rows of this study, with how many runs it is made of and a 95 % interval."
+    return Page(summary.title, lead, cards, (*sections, *([notes] if notes else [])), provenance(rows, command=command))
+
+
+def study_markdown(summary: Summary, rows: Sequence[Row], *, command: str) -> str:
+    """Return the same as Markdown, with links to the figures that :func:`write_results` puts beside it.
+
+    Args:
+        summary: What its rows say.
+        rows: The rows.
+        command: What made them.
+    """
+    lines = [f"# {summary.title}", ""]
+    for k, part in enumerate(summary.parts):
+        figure = study_figure(part, quantity=summary.quantity)
+        lines += [f"## {part.title}", "", *_markdown_table(result_table(part)), f"![{figure.alt}](figure-{k}.svg)", ""]
+        lines += _markdown_table(claim_table(part))
+    if summary.notes:
+        lines += ["## What to know before reading the numbers", "", *(f"* {note}" for note in summary.notes), ""]
+    lines += ["## How it was made", "", *(f"* {line}" for line in provenance(rows, command=command)), ""]
+    return "\n".join(lines)
+
+
+def provenance(rows: Sequence[Row], *, command: str) -> tuple[str, ...]:
+    """Return sentences on command, code, versions, devices and time.
+
+    Args:
+        rows: The rows.
+        command: What made them.
+    """
+    commits = sorted({row.commit[:12] + ("+" if row.commit.endswith("+") else "") for row in rows if row.commit})
+    versions = sorted({", ".join(f"{k} {v}" for k, v in row.versions.items()) for row in rows})
+    return (
+        f"Command: `{command}`.",
+        f"Rows: {len(rows)}, on {', '.join(sorted({row.device for row in rows})) or 'nothing'}, with {'; '.join(versions) or '-'}"
+        + (f", at commit {', '.join(commits)} (+ means with changes)." if commits else "."),
+        f"Time: {sum(row.processor for row in rows) / 60:.1f} minutes of processor time in all.",
+    )
+
+
+def write_results(folder: Path, summary: Summary, rows: Sequence[Row], *, command: str) -> tuple[Path, ...]:
+    """Write page, Markdown and figures into the folder of a study, replacing those of an earlier call.
+
+    Args:
+        folder: The folder.
+        summary: What its rows say.
+        rows: The rows.
+        command: What made them.
+
+    Returns:
+        The files, the page first.
+    """
+    texts: Mapping[str, str] = {
+        PAGE: render_page(study_page(summary, rows, command=command)),
+        MARKDOWN: study_markdown(summary, rows, command=command),
+        **{f"figure-{k}.svg": study_figure(part, quantity=summary.quantity).svg + "\n" for k, part in enumerate(summary.parts)},
+    }
+    return tuple(
+        atomic_write(folder / name, lambda file, text=text: file.write_text(text, encoding="utf-8"), force=True)
+        for name, text in texts.items()
+    )
+
+
+def _has_paper(part: Part, k: int) -> bool:
+    return any(line.cells[k].paper for line in part.lines)
+
+
+def _difference(estimate: Estimate | None) -> str:
+    return "nothing measured" if estimate is None else str(estimate)
+
+
+def _markdown_table(table: Table) -> list[str]:
+    heads = "| " + " | ".join(name for name, _ in table.columns) + " |"
+    rule = "|" + "|".join("---" if align == "left" else "--:" for _, align in table.columns) + "|"
+    rows = ["| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in row) + " |" for row in table.rows]
+    return [heads, rule, *rows, "", *([table.note, ""] if table.note else [])]
+
+
+def _draw_runs(axes: Any, runs: Runs, color: Any) -> None:
+    values = np.asarray(runs.values)
+    many = len(values) > MANY
+    middle = np.median(values, axis=0) if many else values.mean(axis=0)
+    low, high = np.quantile(values, (0.25, 0.75), axis=0) if many else (values.min(axis=0), values.max(axis=0))
+    axes.plot(runs.points, middle, color=color)
+    axes.fill_between(runs.points, low, high, color=color, alpha=0.13, linewidth=0)
+
+
+def _draw_interval(axes: Any, estimate: Estimate, place: int, color: Any) -> None:
+    if np.isfinite(estimate.low):
+        axes.plot([estimate.low, estimate.high], [place, place], color=color, linewidth=2)
+    axes.plot([estimate.mean], [place], "o", color=color, markersize=5)

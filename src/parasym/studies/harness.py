@@ -1,0 +1,156 @@
+"""Run the tasks of a study that are not done yet, each with a row."""
+
+import platform
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict
+from functools import lru_cache
+from multiprocessing import get_context
+from pathlib import Path
+
+import torch
+
+from parasym.core import BadInputError
+from parasym.data import Images, NodeLabels, load
+from parasym.studies.ledger import Ledger
+from parasym.studies.row import Row, counts_of, sums_of
+from parasym.studies.study import Study
+from parasym.studies.task import AbstractTask, task_id
+from parasym.version import __version__
+
+Paths = Mapping[str, Path]
+Tell = Callable[[int, int], None]
+DATA_SEED = 0
+"""Which train and test examples are used is part of the data, not of a task."""
+
+
+def run_study(
+    study: Study,
+    tasks: Sequence[AbstractTask],
+    folder: Path,
+    *,
+    preset: str,
+    paths: Paths,
+    device: str = "cpu",
+    workers: int = 1,
+    tell: Tell | None = None,
+) -> tuple[Row, ...]:
+    """Run the tasks that have no row yet, and return the rows of all.
+
+    Args:
+        study: The study.
+        tasks: All its tasks; a folder that was begun with another list is refused.
+        folder: Where tasks and rows are kept.
+        preset: Where the tasks come from, for people.
+        paths: Where data is, by the name of its source.
+        device: Where networks are trained.
+        workers: Processes; more than one only pays for small networks on processors.
+        tell: Called with the number of finished tasks and of all.
+
+    Raises:
+        BadInputError: If the folder or the data do not fit.
+    """
+    data = {key: _data(key, paths).fingerprint for key in sorted({_named(task) for task in tasks})}
+    ledger = Ledger(folder)
+    left = ledger.begin(study.name, study.version, tasks, preset=preset, data=data)
+    done = len(tasks) - len(left)
+    for row in _rows(study, left, dict(paths), device, workers):
+        ledger.append(row)
+        done += 1
+        if tell is not None:
+            tell(done, len(tasks))
+    return ledger.rows()
+
+
+def run_task(study: Study, task: AbstractTask, paths: Paths, device: str = "cpu") -> Row:
+    """Return the row of one task; the same task gives the same records on the same machine.
+
+    Args:
+        study: The study.
+        task: One of its tasks.
+        paths: Where data is, by the name of its source.
+        device: Where networks are trained.
+
+    Raises:
+        BadInputError: If the data cannot be read.
+    """
+    data = _data(_named(task), paths)
+    start, processor = time.perf_counter(), time.process_time()
+    records = tuple(study.run(task, data, device))
+    return Row(
+        id=task_id(study.name, study.version, task),
+        study=study.name,
+        task=asdict(task),
+        data=data.fingerprint,
+        commit=_commit(),
+        versions={"python": platform.python_version(), "torch": torch.__version__, "parasym": __version__},
+        device=torch.cuda.get_device_name(device) if device.startswith("cuda") else f"cpu {platform.machine()}",
+        seed=task.seed,
+        seconds=time.perf_counter() - start,
+        processor=time.process_time() - processor,
+        records=records,
+        counts=counts_of(records),
+        sums=sums_of(records),
+    )
+
+
+def _rows(study: Study, tasks: Sequence[AbstractTask], paths: dict[str, Path], device: str, workers: int) -> Iterator[Row]:
+    if workers == 1 or len(tasks) < 2:
+        yield from (run_task(study, task, paths, device) for task in tasks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
+        futures = [pool.submit(run_task, study, task, paths, device) for task in tasks]
+        try:
+            yield from (future.result() for future in as_completed(futures))
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def _named(task: AbstractTask) -> str:
+    name, train, test = task.data_key
+    return f"{name}:{train or 'all'}:{test or 'all'}"
+
+
+def _data(key: str, paths: Paths) -> Images | NodeLabels:
+    name, train, test = key.split(":")
+    return _loaded(name, paths.get(name), *(None if n == "all" else int(n) for n in (train, test)))
+
+
+@lru_cache(maxsize=4)
+def _loaded(name: str, path: Path | None, train: int | None, test: int | None) -> Images | NodeLabels:
+    return load(name, path, train=train, test=test, seed=DATA_SEED)
+
+
+@lru_cache(maxsize=1)
+def _commit() -> str:
+    """Return the commit of this checkout, with ``+`` if files of the package differ from it; empty outside of one."""
+    here = Path(__file__).parent.parent
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        return commit + ("+" if _git(here, "status", "--porcelain", "--", ".") else "")
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def _git(folder: Path, *command: str) -> str:
+    return subprocess.run(["git", *command], cwd=folder, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
+
+
+def checked_device(device: str) -> str:
+    """Return the device if it is there.
+
+    Args:
+        device: ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        BadInputError: If it is not.
+    """
+    if device == "cpu" or (device.split(":", maxsplit=1)[0] == "cuda" and torch.cuda.is_available()):
+        return device
+    raise BadInputError(f"Device `{device}` is not there. Use cpu" + (" or cuda." if torch.cuda.is_available() else "."))

@@ -1,0 +1,37 @@
+"""A study: presets of settings, the tasks they give, how one is run, and what rows say."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from parasym.data import Images, NodeLabels
+from parasym.studies.row import Record, Row
+from parasym.studies.summary import Summary
+from parasym.studies.task import AbstractTask
+
+Run = Callable[[Any, Images | NodeLabels, str], Sequence[Record]]
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study of the table. Everything it calls is a function of its file, so that other processes can be told of it.
+
+    Attributes:
+        name: Short name, as on the command line.
+        title: Name for people.
+        version: Of the procedure; it goes up when the same task would give other numbers.
+        paper: Reference.
+        presets: Settings by the name of the preset; one entry per architecture.
+        tasks: All tasks of one entry.
+        run: Measures one task on its data and a device.
+        summarize: What rows say; the only way from rows to tables and figures.
+    """
+
+    name: str
+    title: str
+    version: int
+    paper: str
+    presets: Mapping[str, tuple[Any, ...]]
+    tasks: Callable[[Any], tuple[AbstractTask, ...]]
+    run: Run
+    summarize: Callable[[Sequence[Row]], Summary]
