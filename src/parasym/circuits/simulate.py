@@ -100,8 +100,8 @@ def density_matrix(circuit: Circuit, theta: Tensor) -> Tensor:
     angles = theta.unsqueeze(-2).unbind(-1)
     for op in circuit.operations:
         if isinstance(op, Channel):
-            parts = [_sandwich(partial(_matrix, torch.tensor(k), op.qubits, num_qubits=n), rho) for k in op.kraus]
-            rho = torch.stack(parts).sum(0)
+            kraus = [torch.tensor(k, dtype=torch.complex128) for k in op.kraus]
+            rho = torch.stack([_sandwich(partial(_matrix, k, op.qubits, num_qubits=n), rho) for k in kraus]).sum(0)
         else:
             rho = _sandwich(lambda x, op=op: _apply(op, x, angles, n), rho)
     return rho
