@@ -1,8 +1,7 @@
 r"""The cost of a noisy circuit at many parameter vectors at once, and its gradient by the adjoint method, for up to 8 qubits.
 
-The state is a vector of Pauli coefficients. A rotation :math:`e^{-iaP/2}` turns every pair of words :math:`Q, iPQ` that anticommute with
-:math:`P` by the angle :math:`a` in its plane; everything else is a Pauli transfer matrix on its own qubits, and neighbours on the same two
-qubits are multiplied beforehand. With :math:`\lambda` the observable pulled back to behind a rotation and :math:`r` the state there,
+The state is a vector of Pauli coefficients. A rotation turns it in planes (see :mod:`parasym.circuits.plane`); everything else is a Pauli
+transfer matrix on its own qubits, and neighbours on the same two qubits are multiplied beforehand. With :math:`\lambda` the observable pulled back to behind a rotation and :math:`r` the state there,
 
 .. math:: \frac{\partial C}{\partial a} = \sum_{\text{pairs } (i, j)} \lambda_i r_j - \lambda_j r_i.
 
@@ -13,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,8 +19,8 @@ from parasym.circuits.circuit import Circuit
 from parasym.circuits.fuse import Block, fuse
 from parasym.circuits.observable import PauliSum
 from parasym.circuits.operation import Rotation
-from parasym.circuits.pauli import Pauli
-from parasym.circuits.pauli_vector import initial_vector, observable_vector, product_phase, words_of
+from parasym.circuits.pauli_vector import initial_vector, observable_vector, words_of
+from parasym.circuits.plane import Planes, planes_of
 from parasym.core import BadInputError, ShapeError
 
 MOST_QUBITS = 8
@@ -133,7 +131,7 @@ class Transfer:
             if isinstance(step, Block):
                 state = step.apply(state, n)
                 continue
-            state = _turned(state, self._planes[k], cos[k], sin[k])
+            state = self._planes[k].turned(state, cos[k], sin[k])
             k += 1
             if keep:
                 kept.append(state)
@@ -162,9 +160,9 @@ class Transfer:
                 continue
             k -= 1
             plane = self._planes[k]
-            (a, b), (r, s) = _pair(back, plane), _pair(kept[k], plane)
-            slopes[k] = (a * s - b * r).sum(0)
-            back = _turned(back, plane, cos[k], -sin[k])
+            (a, b), (r, s) = plane.parts(back), plane.parts(kept[k])
+            slopes[k] = (a * s - b * r).flatten(0, -2).sum(0)
+            back = plane.turned(back, cos[k], -sin[k])
         return value, slopes.T
 
     def _parts(self, angles: Tensor) -> Sequence[Tensor]:
@@ -186,8 +184,8 @@ class Transfer:
         return torch.tensor([step.angle.offset for step in self.rotations], dtype=torch.float64)
 
     @cached_property
-    def _planes(self) -> list[tuple[Tensor, Tensor]]:
-        found = {word: _plane(word, self.circuit.num_qubits) for word in {step.pauli for step in self.rotations}}
+    def _planes(self) -> list[Planes]:
+        found = {word: planes_of(word, self.circuit.num_qubits) for word in {step.pauli for step in self.rotations}}
         return [found[step.pauli] for step in self.rotations]
 
     @cached_property
@@ -237,32 +235,6 @@ def transfer(circuit: Circuit) -> Transfer:
         raise BadInputError("The circuit must have parameters, but has none.")
     _ = circuit.observable
     return Transfer(circuit, fuse(circuit.operations))
-
-
-def _plane(word: Pauli, n: int) -> tuple[Tensor, Tensor]:
-    """Return for every pair of words that a rotation turns the places of the two: the first takes +sin times the second."""
-    x, z = words_of(n)
-    odd = np.bitwise_count((x & word.z).astype(np.uint64)) + np.bitwise_count((z & word.x).astype(np.uint64))
-    first, second = [], []
-    place = {(int(a), int(b)): k for k, (a, b) in enumerate(zip(x, z, strict=True))}
-    for k in np.flatnonzero(odd % 2):
-        phase, other = product_phase(word, Pauli(int(x[k]), int(z[k])))
-        if phase == 3:  # i P Q = + the other word: e^{iaP} Q = cos a Q + sin a (i P Q)
-            first.append(int(k))
-            second.append(place[other.x, other.z])
-    return torch.tensor(first), torch.tensor(second)
-
-
-def _pair(state: Tensor, plane: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
-    return state[plane[0]], state[plane[1]]
-
-
-def _turned(state: Tensor, plane: tuple[Tensor, Tensor], cos: Tensor, sin: Tensor) -> Tensor:
-    a, b = _pair(state, plane)
-    out = state.clone()
-    out[plane[0]] = cos * a + sin * b
-    out[plane[1]] = cos * b - sin * a
-    return out
 
 
 class _Adjoint(torch.autograd.Function):

@@ -4,6 +4,7 @@ from parasym.hopping._table import SELECTORS
 from parasym.hopping.exhaustive import Exhaustive
 from parasym.hopping.greedy import Greedy
 from parasym.hopping.hop import Hop, hop
+from parasym.hopping.minimizer import HoppingMinimizer
 from parasym.hopping.orbit import NoisyOrbit, noisy_orbit
 from parasym.hopping.points import OrbitPoints
 from parasym.hopping.random_elements import RandomElements
@@ -18,6 +19,8 @@ __all__ = [
     "NoisyOrbit",
     "noisy_orbit",
     "OrbitPoints",
+    # Optimizers
+    "HoppingMinimizer",
     # Selectors
     "SELECTORS",
     "AbstractSelector",

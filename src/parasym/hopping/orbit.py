@@ -8,6 +8,7 @@ import torch
 
 from parasym.circuits import Circuit, NoiseCharacters, NoiseModel, find_circuit, noise_characters, with_noise, without_noise
 from parasym.circuits.source import as_circuit
+from parasym.circuits.unit import units_of
 from parasym.groups import SignedShift
 from parasym.hopping.points import OrbitPoints
 from parasym.hopping.walsh import WalshDecode
@@ -31,6 +32,12 @@ class NoisyOrbit:
     surviving: Symmetry
     cosets: Symmetry
     characters: NoiseCharacters
+
+    @property
+    def periods(self) -> tuple[float, ...]:
+        """By how much each parameter can be moved without changing anything; 0 where it has no period."""
+        units = units_of(self.circuit.num_parameters, [op.angle for op in self.circuit.rotations]).units
+        return tuple(2 * unit for unit in units)
 
     @property
     def decode(self) -> WalshDecode:
