@@ -102,9 +102,9 @@ class Transfer:
         Raises:
             BadInputError: If the observable is not a sum of Pauli words.
         """
-        return torch.cat([self.forward(part)[0][self._term_rows] for part in self._parts(angles)], dim=1).T.reshape(
-            *angles.shape[:-1], -1
-        )
+        rows = self._term_rows
+        values = torch.cat([self.forward(part)[0][rows] for part in self._parts(angles)], dim=1)
+        return values.T.reshape(*angles.shape[:-1], len(rows))
 
     @cached_property
     def coefficients(self) -> Tensor:
