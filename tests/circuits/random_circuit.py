@@ -17,10 +17,12 @@ from parasym.circuits import (
     StabilizerState,
     Unitary,
     ZeroState,
+    angle_group,
     controlled_rotation,
     rotation,
 )
 from parasym.circuits._table import CLIFFORDS
+from parasym.circuits.operation import matrix_of
 
 
 def dice(seed: int) -> np.random.Generator:
@@ -57,7 +59,7 @@ def random_operations(rng, n: int, count: int, parameters: int) -> list:
             name = str(rng.choice(names))
             out.append(Clifford(name, tuple(rng.choice(n, len(CLIFFORDS[name][0]), replace=False).tolist())))
         elif kind == "fixed" and rng.random() < 0.5:
-            out.append(Unitary((int(rng.integers(n)),), np.diag([1, np.exp(0.25j * math.pi)]), "t"))
+            out.append(Unitary((int(rng.integers(n)),), matrix_of(np.diag([1, np.exp(0.25j * math.pi)])), "t"))
     return out
 
 
@@ -99,7 +101,7 @@ def random_kraus(rng, q: int) -> Channel:
     """A random channel on one qubit, not Pauli, not unital."""
     big = rng.normal(size=(4, 2)) + 1j * rng.normal(size=(4, 2))
     isometry = np.linalg.qr(big)[0]
-    return Channel((q,), (isometry[:2], isometry[2:]), "random")
+    return Channel((q,), (matrix_of(isometry[:2]), matrix_of(isometry[2:])), "random")
 
 
 def sprinkled(circuit: Circuit, rng, maker, *, every: float = 0.5) -> Circuit:
@@ -127,7 +129,7 @@ def orbit_error(circuit: Circuit, symmetry, seed: int) -> float:
     generator = torch.Generator().manual_seed(seed)
     if not symmetry.factors:
         return 0.0
-    group = symmetry.factors[0].group
+    group = angle_group(symmetry)
     elements = [group.element(1 << k) for k in range(group.rank)]
     elements += list(group.sample((4,), generator=generator, dtype=torch.float64))
     moved = torch.stack([group.act(g, theta, 0) for g in elements])

@@ -29,8 +29,9 @@ from parasym.circuits.operation import (
     rotation,
 )
 from parasym.circuits.pauli import Pauli
-from parasym.circuits.search import find_circuit
+from parasym.circuits.search import angle_group, find_circuit
 from parasym.circuits.shots import CircuitCost, sampled
+from parasym.circuits.spread import Spread, orbit_spread
 from parasym.circuits.state import InitialState, ProductState, StabilizerState, ZeroState
 from parasym.circuits.transfer import Transfer, transfer
 
@@ -65,6 +66,9 @@ __all__ = [
     "StateProjector",
     # Find
     "find_circuit",
+    "angle_group",
+    "Spread",
+    "orbit_spread",
     # Noise
     "NoiseModel",
     "with_noise",

@@ -47,7 +47,7 @@ def unpack(circuit: Circuit, theta: Tensor) -> Params:
 
 
 def executor(
-    model: Any, circuit: Circuit, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+    model: Any, circuit: Circuit, args: Any = (), kwargs: Mapping[str, Any] | None = None
 ) -> Callable[[Tensor], Tensor] | None:
     """Return a function that runs the model by its own library at a parameter vector, or ``None`` if there is none.
 

@@ -89,13 +89,15 @@ def from_tape(tape: Any) -> Circuit:
     Raises:
         BadInputError: If something in it cannot be read.
     """
-    values = tape.get_parameters(trainable_only=True)
-    shapes = [np.shape(v) for v in values]
+    everything = tape.get_parameters(trainable_only=False)
+    # Coefficients of a Hamiltonian count as parameters of a tape, but are no angles.
+    trainable = [k for k in tape.trainable_params if tape.par_info[k]["op_idx"] < len(tape.operations)]
+    shapes = [np.shape(everything[k]) for k in trainable]
     sizes = np.cumsum([0, *(math.prod(s) for s in shapes)])
 
     def build(x: np.ndarray) -> Circuit:
         parts = [x[a:b].reshape(s) for a, b, s in zip(sizes[:-1], sizes[1:], shapes, strict=True)]
-        return read_tape(tape.bind_new_parameters(parts, tape.trainable_params), None)
+        return read_tape(tape.bind_new_parameters(parts, trainable), None)
 
     return read_affine(build, (("angles", (int(sizes[-1]),)),), ())
 

@@ -50,6 +50,21 @@ def find_circuit(circuit: Circuit, *, noise: NoiseModel | None = None, antiunita
     return _symmetry(state, rows)
 
 
+def angle_group(symmetry: Symmetry) -> SignedShift:
+    """Return the group of a circuit's symmetry: its generators, its elements.
+
+    Args:
+        symmetry: What :func:`find_circuit` returned.
+
+    Raises:
+        BadInputError: If the symmetry is trivial, or not that of a circuit.
+    """
+    for factor in symmetry.factors:
+        if isinstance(factor.group, SignedShift):
+            return factor.group
+    raise BadInputError("The symmetry has no flips and shifts of angles: it is trivial, or not that of a circuit.")
+
+
 def action_rows(state: Propagation) -> list[int]:
     """Return independent generators as numbers: bit ``j`` flips parameter ``j``, bit ``M + j`` shifts it.
 

@@ -17,7 +17,7 @@ def is_circuit(model: object) -> bool:
     return isinstance(model, Circuit) or foreign_kind(model) is not None
 
 
-def as_circuit(model: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None) -> Circuit:
+def as_circuit(model: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None) -> Circuit:
     """Return a circuit from any of its descriptions.
 
     Args:

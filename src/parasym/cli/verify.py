@@ -42,6 +42,8 @@ def verify(
         if is_circuit(loaded.model):
             circuit = circuit_subject(loaded, model, inputs or [], noise or [], seed=seed)
             claim = find_in_circuit(circuit) if symmetry is None else read_symmetry(symmetry)
+            if dtype != "float64":
+                raise BadInputError(f"Circuits are verified in float64 only, but --dtype is {dtype}.")
             return _verify_circuit(
                 circuit, claim, None if params is None else read_checkpoint(params).params, samples, complete, seed
             )

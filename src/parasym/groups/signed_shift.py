@@ -153,9 +153,11 @@ class SignedShift(AbstractGroup):
         dtype: torch.dtype,
         device: torch.device | str = "cpu",
     ) -> Tensor:
+        if not self.rank:
+            return self.identity(batch, dtype=dtype, device=device)
         chosen = torch.randint(0, 2, (*batch, self.rank), generator=generator).bool().numpy().reshape(-1, self.rank)
         out = [self._unpacked(np.bitwise_xor.reduce(self.packed[row], axis=0)) for row in chosen]
-        return torch.stack(out).reshape(*batch, 2, self.size).to(device) if out else self.identity(batch, dtype=dtype)
+        return torch.stack(out).reshape(*batch, 2, self.size).to(device)
 
     def compose(self, g: Tensor, h: Tensor) -> Tensor:  # noqa: D102
         return (g + h) % 2

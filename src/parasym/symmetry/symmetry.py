@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import product
 from math import prod
+from typing import overload
 
 import torch
 from torch import Tensor
@@ -95,18 +96,29 @@ class Symmetry:
         """
         return Element(tuple(Move(k, f.group.identity(f.batch, dtype=dtype, device=device)) for k, f in enumerate(self.factors)))
 
-    def act(self, element: Element, params: Params) -> Params:
+    @overload
+    def act(self, element: Element, params: Params) -> Params: ...
+
+    @overload
+    def act(self, element: Element, params: Tensor) -> Tensor: ...
+
+    def act(self, element: Element, params: Params | Tensor) -> Params | Tensor:
         """Return the parameters moved by ``element``: a new dictionary, nothing is modified.
 
         Names that no factor moves are passed on unchanged; tied names move together.
 
         Args:
             element: Moves, applied first to last.
-            params: Parameters and buffers by name.
+            params: Parameters and buffers by name; a lone tensor if the symmetry knows only one, as that of a circuit does.
 
         Raises:
             ShapeError: If a parameter that moves is missing or has another shape.
         """
+        if isinstance(params, Tensor):
+            if len(self.shapes) != 1:
+                raise ShapeError(f"The symmetry acts on {len(self.shapes)} tensors: give them by name, not one tensor alone.")
+            name = self.shapes[0][0]
+            return self.act(element, {name: params})[name]
         self.check(params)
         out = dict(params)
         for move in element.moves:

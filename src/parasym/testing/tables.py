@@ -8,7 +8,7 @@ from pathlib import Path
 from parasym.groups import GROUPS
 from parasym.orbit._table import METHODS
 from parasym.rules import RULES
-from parasym.zoo import ZOO
+from parasym.zoo import CIRCUITS, ZOO
 
 HEAD = """\
 # Everything there is
@@ -81,6 +81,11 @@ def zoo_rows() -> list[tuple[str, ...]]:
     return rows
 
 
+def circuit_rows() -> list[tuple[str, ...]]:
+    """Return one row per circuit of the zoo: the rank of its group as derived by hand."""
+    return [(f"`{entry.name}`", f"2^{entry.rank}", " ".join(entry.note.split())) for entry in CIRCUITS]
+
+
 def method_rows() -> list[tuple[str, ...]]:
     """Return one row per method of matching."""
     return [(f"`{kind.__name__}`", summary(kind)) for kind in METHODS]
@@ -101,6 +106,7 @@ def render() -> str:
             ("model", "factors", "order", "dimension", "derivation"),
             zoo_rows(),
         ),
+        (f"{len(CIRCUITS)} circuits", ("circuit", "order", "derivation"), circuit_rows()),
     ]
     return HEAD + "".join(f"\n## {title}\n\n{markdown_table(head, rows)}\n" for title, head, rows in sections)
 

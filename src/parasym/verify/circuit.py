@@ -26,7 +26,7 @@ Outputs = Callable[[Tensor], Tensor]
 def verify_circuit(
     model: Any,
     symmetry: Symmetry,
-    args: tuple[Any, ...] = (),
+    args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
     noise: NoiseModel | None = None,

@@ -1,9 +1,11 @@
 """The continuous directions of a circuit: those in which its outputs never change, and those that the state does not need."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
-from parasym.circuits import Circuit
+from parasym.circuits import Angle, Circuit, Rotation
 from parasym.circuits.execute import unpack
 from parasym.circuits.simulate import density_matrix, expectations, needs_density, state_vector
 from parasym.symmetry import Symmetry
@@ -76,16 +78,36 @@ def _gradients(circuit: Circuit, count: int, side: int, generator: torch.Generat
 
 
 def _state_jacobian(circuit: Circuit, point: Tensor) -> Tensor:
-    """Return the derivative of the state, for a pure one without the direction of its phase; shape ``[rows, M]``."""
+    r"""Return the derivative of the state, for a pure one without the direction of its phase; shape ``[rows, M]``.
 
-    def state(theta: Tensor) -> Tensor:
-        return torch.view_as_real(density_matrix(circuit, theta) if needs_density(circuit) else state_vector(circuit, theta))
-
-    columns = torch.view_as_complex(torch.func.jacfwd(state)(point).movedim(-1, 0).contiguous()).flatten(1)
-    if not needs_density(circuit):
-        psi = state_vector(circuit, point)
+    Exactly, by shifted angles: :math:`\partial R_P(a) = R_P(a + \pi) / 2`, and for density matrices
+    :math:`\partial\rho(a) = (\rho(a + \pi/2) - \rho(a - \pi/2)) / 2`.
+    """
+    angles = [op.angle for op in circuit.rotations]
+    multipliers = torch.zeros(len(angles), circuit.num_parameters, dtype=torch.float64)
+    for k, angle in enumerate(angles):
+        for j, m in angle.terms:
+            multipliers[k, j] = m
+    each = _with_own_angles(circuit)
+    here = torch.stack([torch.as_tensor(angle.value(point), dtype=torch.float64) for angle in angles])
+    shifts = torch.eye(len(angles), dtype=torch.float64) * torch.pi
+    if needs_density(circuit):
+        columns = (density_matrix(each, here + shifts / 2) - density_matrix(each, here - shifts / 2)).flatten(1) / 2
+    else:
+        psi = state_vector(each, here)
+        columns = state_vector(each, here + shifts) / 2
         columns = columns - (columns @ psi.conj()).unsqueeze(1) * psi
-    return torch.view_as_real(columns).flatten(1).mT
+    return torch.view_as_real(columns.resolve_conj()).flatten(1).mT @ multipliers
+
+
+def _with_own_angles(circuit: Circuit) -> Circuit:
+    """Return the circuit in which every rotation has a parameter of its own."""
+    operations, k = [], 0
+    for op in circuit.operations:
+        if isinstance(op, Rotation):
+            op, k = replace(op, angle=Angle(((k, 1.0),))), k + 1
+        operations.append(op)
+    return replace(circuit, operations=tuple(operations), tensors=(("angles", (k,)),), frozen=())
 
 
 def _rank(rows: Tensor) -> Rank:

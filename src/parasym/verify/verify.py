@@ -24,7 +24,7 @@ MOST_PARAMETERS = 1500
 def verify(
     model: nn.Module | ExportedProgram | Any,
     symmetry: Symmetry,
-    args: tuple[Any, ...] | torch.Tensor = (),
+    args: tuple[Any, ...] | torch.Tensor | Any = (),
     kwargs: dict[str, Any] | None = None,
     *,
     params: Params | None = None,
@@ -77,9 +77,8 @@ def verify(
         raise BadInputError(f"Argument `samples` must be at least 1, but is {samples}.")
     if is_circuit(model):
         require_float64(dtype)
-        given: Any = args
         return verify_circuit(
-            model, symmetry, given, kwargs, noise=noise, params=params, samples=samples, generator=generator, complete=complete
+            model, symmetry, args, kwargs, noise=noise, params=params, samples=samples, generator=generator, complete=complete
         )
     if noise is not None:
         raise BadInputError(f"Argument `noise` is for circuits, but the model is a {type(model).__name__}.")
