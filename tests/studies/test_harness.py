@@ -31,7 +31,7 @@ def start(folder: Path, work: tuple[ToyTask, ...], workers: int = 1) -> tuple[Ro
 def test_the_id_is_the_same_in_every_process_and_another_for_every_field():
     task = ToyTask("one", 3)
     others = [replace(task, number=4), replace(task, method="two"), replace(task, log="x"), replace(task, stop_at=1)]
-    ids = {task_id("toy", 1, task), task_id("toy", 2, task), task_id("yot", 1, task), *(task_id("toy", 1, t) for t in others)}
+    ids = {task_id("toy", 1, task), task_id("toy", 2, task), task_id("mli", 1, task), *(task_id("toy", 1, t) for t in others)}
     assert len(ids) == 7
     code = "from tests.studies.toy import *; from parasym.studies import task_id; print(task_id('toy', 1, ToyTask('one', 3)))"
     other = subprocess.run(
@@ -138,10 +138,10 @@ def test_a_row_of_another_list_is_refused(tmp_path: Path):
     foreign = (tmp_path / "a/rows.jsonl").read_text().splitlines(keepends=True)
     with (tmp_path / "b/rows.jsonl").open("a") as file:
         file.write(foreign[-1])
-    with pytest.raises(BadInputError, match="Line 5 of .* belongs to no task of this study"):
+    with pytest.raises(BadInputError, match=r"Line 5 of .* belongs to no task of this study"):
         Ledger(tmp_path / "b").rows()
     (tmp_path / "b/rows.jsonl").write_text("".join(foreign[:1] * 2))
-    with pytest.raises(BadInputError, match="Line 2 of .* is there twice"):
+    with pytest.raises(BadInputError, match=r"Line 2 of .* is there twice"):
         Ledger(tmp_path / "b").rows()
     (tmp_path / "b/rows.jsonl").write_text('{"id": 3}\n')
     with pytest.raises(BadInputError, match="one line of JSON with the fields of a row"):

@@ -117,6 +117,27 @@ def test_rest_by_kind() -> None:
     assert "after.weight" in rest["unreachable input directions"].tensors
 
 
+class BehindMask(nn.Module):
+    """A layer two of whose entries never reach the output, in no row or column of their own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2)
+        self.register_buffer("mask", torch.tensor([[0, 1, 1], [1, 0, 1], [1, 1, 1], [1, 1, 1]]).bool())
+
+    def forward(self, x: Tensor) -> Tensor:
+        weight = torch.where(self.mask, self.first.weight, 0.5)
+        return self.second(nn.functional.linear(x, weight, self.first.bias).tanh())
+
+
+def test_frozen_entries_are_named() -> None:
+    torch.manual_seed(0)
+    model = BehindMask()
+    found = verify(model, claim(model), (torch.randn(2, 3),)).completeness
+    assert found is not None
+    assert [(rest.kind, rest.dimension, rest.tensors) for rest in found.rest] == [("frozen entry", 2, ("first.weight",))]
+
+
 def test_tokens_and_log_softmax() -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Embedding(5, 3), nn.Flatten(), nn.Linear(6, 4), nn.LogSoftmax(dim=-1))

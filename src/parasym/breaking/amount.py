@@ -45,7 +45,7 @@ def check_patterns(amount: object, paths: list[str], argument: str) -> None:
             )
 
 
-def frozen_count(amount: float, block: Block) -> int:
+def frozen_count(amount: float, block: Block, *, distinct: bool = True) -> int:
     """Return the number of places to freeze in every row of a block, 0 to leave it alone.
 
     A whole number is taken as it is. A fraction is rounded to the nearest count and raised, if need be, to the smallest one
@@ -54,6 +54,7 @@ def frozen_count(amount: float, block: Block) -> int:
     Args:
         amount: An int, or a float between 0 and 1.
         block: The rows.
+        distinct: Whether all rows must be able to differ.
 
     Raises:
         BadInputError: If the number is negative or above the fan-in, or if no count lets the rows differ.
@@ -67,7 +68,7 @@ def frozen_count(amount: float, block: Block) -> int:
             f"Argument `frozen` must be a count or a fraction of at least 0, but is {amount!r} for `{block.path}`."
         )
     if isinstance(amount, float):
-        return _fraction(amount, block)
+        return _fraction(amount, block, distinct)
     if amount > block.units:
         what = "entries" if block.per == 1 else "input channels"
         raise BadInputError(
@@ -82,17 +83,21 @@ def frozen_count(amount: float, block: Block) -> int:
     return amount
 
 
-def _fraction(amount: float, block: Block) -> int:
+def _fraction(amount: float, block: Block, distinct: bool) -> int:
     if amount >= 1:
         raise BadInputError(
             f"Argument `frozen` is the fraction {amount} for `{block.path}`, but must be below 1. An int is a count per row."
         )
     if amount == 0:
         return 0
-    count = smallest_count(block.rows, block.units, min(math.floor(amount * block.units + 0.5), block.units - 1))
+    wanted = min(max(math.floor(amount * block.units + 0.5), 1), block.units - 1)
+    count = smallest_count(block.rows, block.units, wanted)
+    if count is None and not distinct:
+        return max(wanted, 1)
     if count is None:
         raise BadInputError(
             f"`{block.path}` is too narrow for distinct rows: no number of frozen entries among {block.units} gives "
-            f"{block.rows} rows that all differ. Leave it out with frozen={{'{block.path}': 0, '*': {amount}}}."
+            f"{block.rows} rows that all differ. Leave it out with frozen={{'{block.path}': 0, '*': {amount}}}, or allow "
+            "rows to share places with distinct=False: their constants still differ."
         )
     return count

@@ -1,5 +1,7 @@
 """FiGLU: a gate that looks at all channels through a fixed random matrix."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -49,13 +51,13 @@ class FiGLU(nn.Module):
         super().__init__()
         if width < 1:
             raise BadInputError(f"Argument `width` must be at least 1, but is {width}.")
-        std = float(width) ** -0.5 if std is None else std
-        if not 0 < std < float("inf"):
+        scale = 1 / math.sqrt(width) if std is None else std
+        if not 0 < scale < math.inf:
             raise BadInputError(
-                f"Argument `std` must be a positive number, but is {std!r}: a gate that sees nothing breaks nothing."
+                f"Argument `std` must be a positive number, but is {scale!r}: a gate that sees nothing breaks nothing."
             )
-        self.width, self.std, self.channels = width, std, channels
-        frozen = std * torch.randn(width, width, generator=generator, dtype=torch.float64)
+        self.width, self.std, self.channels = width, scale, channels
+        frozen = scale * torch.randn(width, width, generator=generator, dtype=torch.float64)
         self.register_buffer("frozen", frozen.to(torch.get_default_dtype()))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ from torch import Tensor
 from parasym.core import BadInputError
 
 
-def distinct_masks(rows: int, width: int, count: int, *, generator: torch.Generator, where: str = "mask") -> Tensor:
+def distinct_masks(
+    rows: int, width: int, count: int, *, generator: torch.Generator, where: str = "mask", repeat: bool = False
+) -> Tensor:
     r"""Return ``rows`` different subsets of ``count`` out of ``width`` places, as a mask that is true where *trainable*.
 
     Each row is uniform among the :math:`\binom{w}{c}` subsets that no earlier row has: a row that repeats one is drawn
@@ -21,6 +23,7 @@ def distinct_masks(rows: int, width: int, count: int, *, generator: torch.Genera
         count: Number of frozen places in every row.
         generator: Source of randomness, on the CPU.
         where: Name of the layer, for the message.
+        repeat: Whether rows may repeat once every subset has been had; an error if not.
 
     Returns:
         Booleans of shape ``[rows, width]``.
@@ -42,12 +45,16 @@ def distinct_masks(rows: int, width: int, count: int, *, generator: torch.Genera
         )
     if count == width:
         return torch.zeros(rows, width, dtype=torch.bool)
-    if comb(width, count) < rows:
+    ways = comb(width, count)
+    if ways < rows and repeat:
+        parts = [min(ways, rows - start) for start in range(0, rows, ways)]
+        return torch.cat([distinct_masks(n, width, count, generator=generator, where=where) for n in parts])
+    if ways < rows:
         enough = smallest_count(rows, width)
         hint = f"At least {enough} would do" if enough is not None else "No number would do: leave this layer out with 0"
         raise BadInputError(
             f"`{where}` is too narrow for distinct rows: freezing {count} of {width} entries can be done in "
-            f"{comb(width, count)} ways, but there are {rows} rows. {hint}."
+            f"{ways} ways, but there are {rows} rows. {hint}, or allow rows to share places with distinct=False."
         )
     mask = torch.ones(rows, width, dtype=torch.bool)
     seen: dict[bytes, int] = {}

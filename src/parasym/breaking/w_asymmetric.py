@@ -12,10 +12,14 @@ from torch.nn.utils import parametrize
 
 from parasym.breaking.amount import check_patterns, frozen_count, value_for
 from parasym.breaking.frozen_entries import FrozenEntries
+from parasym.breaking.leftover import freeze_entries, freeze_leftover
 from parasym.breaking.mask import distinct_masks
 from parasym.breaking.method import AbstractBreaking
 from parasym.breaking.site import Block, Site, sites
 from parasym.core import BadInputError, child_generator
+from parasym.find import find
+
+_CHOICES = {"unit": ("entry", "filter"), "init": ("keep", "kaiming"), "leftover": ("keep", "freeze")}
 
 
 @dataclass(frozen=True)
@@ -30,20 +34,23 @@ class WAsymmetric(AbstractBreaking):
     ``GL(n)``, each matrix of which has to keep all constants: that takes about ``n`` of them in a row and a
     column together. ``find`` and ``verify`` say what is left.
 
-    It does not see freedoms that no weight bears: a bias before a normalization, two biases that are added. Freeze the vectors
-    that bear them with ``pin``.
+    Freedoms that no weight bears are out of its reach: a bias before a normalization, two biases that are added. With
+    ``leftover="freeze"`` it asks ``find`` for them and freezes as few entries of biases, gains and other parameters as they
+    have dimensions.
 
     Args:
         frozen: Frozen entries per row: an int, a fraction of the fan-in (rounded, and raised to the smallest count with which
             all rows can differ), or either by pattern of the layer's path, the first that matches; 0 leaves a layer
             alone, and so does no match. With ``unit="filter"`` rows of convolutions count input channels.
         std: Standard deviation of the constants, or by pattern. It should be well above that of the trainable entries.
+        distinct: Whether all rows of a weight must differ in their places, an error where there are too few. If not, rows share
+            places where they must, and only their constants tell them apart.
         unit: Whether convolutions freeze single entries or the whole kernel from one input channel.
         init: ``"keep"`` keeps the trainable entries as they are in the given model; ``"kaiming"`` draws weights and
             biases anew from :math:`U(\pm 1/\sqrt{d})`, as the paper does.
-        pin: Patterns of names of vectors (biases, gains) to freeze as a whole, at normal random values of standard
-            deviation ``pin_std`` around their own.
-        pin_std: See ``pin``.
+        leftover: ``"freeze"`` to freeze what else bears a freedom, for which ``break_`` needs ``inputs``; ``"keep"`` not to.
+        pin: Patterns of names of vectors (biases, gains) to freeze as a whole.
+        pin_std: Standard deviation of the constants in vectors: around one for gains, around zero for all others.
         seed: Seed of masks and constants. It is part of the architecture.
 
     Raises:
@@ -67,14 +74,16 @@ class WAsymmetric(AbstractBreaking):
 
     frozen: float | Mapping[str, float] = 0.25
     std: float | Mapping[str, float] = 1.0
+    distinct: bool = True
     unit: Literal["entry", "filter"] = "entry"
     init: Literal["keep", "kaiming"] = "keep"
+    leftover: Literal["keep", "freeze"] = "keep"
     pin: tuple[str, ...] = ()
     pin_std: float = 0.5
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for argument, choices in (("unit", ("entry", "filter")), ("init", ("keep", "kaiming"))):
+        for argument, choices in _CHOICES.items():
             if getattr(self, argument) not in choices:
                 raise BadInputError(f"Argument `{argument}` must be one of {choices}, but is {getattr(self, argument)!r}.")
         for std in self.std.values() if isinstance(self.std, Mapping) else (self.std,):
@@ -88,15 +97,21 @@ class WAsymmetric(AbstractBreaking):
 
         Args:
             model: A module that nobody else holds.
-            inputs: Not used.
+            inputs: Example inputs, for ``leftover="freeze"``.
             generator: Source of new initial weights with ``init="kaiming"``.
 
         Raises:
             BadInputError: If nothing can be frozen, or not as asked.
         """
-        del inputs
         refuse_unfit(model)
         every = list(sites(model, unit=self.unit))
+        if self.leftover == "freeze" and inputs is None:
+            raise BadInputError(
+                "Argument `inputs` is needed with leftover='freeze': what is left shows when the model is traced."
+            )
+        before = find(model, inputs) if self.leftover == "freeze" and inputs is not None else None
+        weights = {site.name for site in every}
+        others = [name for name, x in model.named_parameters() if name not in weights and x.requires_grad]
         paths = [block.path for site in every for block in site.blocks]
         check_patterns(self.frozen, paths, "frozen")
         check_patterns(self.std, paths, "std")
@@ -104,6 +119,8 @@ class WAsymmetric(AbstractBreaking):
         for site in every:
             self._freeze(model, site, shared, generator)
         self._pin(model)
+        if before is not None and inputs is not None:
+            freeze_leftover(model, inputs, before, others, seed=self.seed, std=self.pin_std)
         if not shared and not self.pin:
             raise BadInputError(
                 "Argument `model` has no weight to freeze: "
@@ -111,7 +128,8 @@ class WAsymmetric(AbstractBreaking):
             )
 
     def _freeze(self, model: nn.Module, site: Site, shared: dict[int, FrozenEntries], generator: torch.Generator | None) -> None:
-        counts = [frozen_count(value_for(self.frozen, block.path, otherwise=0), block) for block in site.blocks]
+        amounts = [value_for(self.frozen, block.path, otherwise=0) for block in site.blocks]
+        counts = [frozen_count(n, block, distinct=self.distinct) for n, block in zip(amounts, site.blocks, strict=True)]
         if not any(counts):
             return
         module = model.get_submodule(site.module)
@@ -131,7 +149,9 @@ class WAsymmetric(AbstractBreaking):
             mask = torch.ones(block.rows, block.units, dtype=torch.bool)
         else:
             source = child_generator(self.seed, f"{block.path}:mask")
-            mask = distinct_masks(block.rows, block.units, count, generator=source, where=block.path)
+            mask = distinct_masks(block.rows, block.units, count, generator=source, where=block.path, repeat=not self.distinct)
+        if std == 0 and not self.distinct and len(torch.unique(mask, dim=0)) < len(mask):
+            raise BadInputError(f"`{block.path}` has rows that share their places, and constants of 0 do not tell them apart.")
         if count == block.units and std == 0:
             raise BadInputError(
                 f"`{block.path}` would be frozen at zero as a whole. Freeze fewer entries, or give `std` above 0."
@@ -145,14 +165,8 @@ class WAsymmetric(AbstractBreaking):
         check_patterns(dict.fromkeys(self.pin), names, "pin")
         for name in names:
             if value_for(dict.fromkeys(self.pin, 1), name, otherwise=0):
-                path, _, tensor = name.rpartition(".")
-                module = model.get_submodule(path)
-                vector = getattr(module, tensor)
-                source = child_generator(self.seed, f"{name}:frozen")
-                noise = self.pin_std * torch.randn(vector.shape, generator=source, dtype=torch.float64)
-                constants = vector.detach() + noise.to(vector)
-                mask = torch.zeros(vector.shape, dtype=torch.bool, device=vector.device)
-                parametrize.register_parametrization(module, tensor, FrozenEntries(mask, constants))
+                every = torch.arange(model.get_parameter(name).numel())
+                freeze_entries(model, name, every, seed=self.seed, std=self.pin_std)
 
 
 def refuse_unfit(model: nn.Module) -> None:

@@ -15,6 +15,9 @@ from parasym.studies import STUDIES, AbstractTask, Ledger, Study, Summary, chang
 
 NAMES = ", ".join(study.name for study in STUDIES)
 
+SHOWN = 2
+"""Measures in the terminal; the page of `parasym report` has all."""
+
 
 def study(
     name: Annotated[str, typer.Argument(help=f"Which study: {NAMES}.")],
@@ -76,7 +79,7 @@ def outcome_of(summary: Summary, last: str, folder: Path) -> Outcome:
         last: The last line.
         folder: Where it is.
     """
-    tables = [rich_table(table) for part in summary.parts for table in (result_table(part), claim_table(part))]
+    tables = [rich_table(table) for part in summary.parts for table in (result_table(part, most=SHOWN), claim_table(part))]
     verdicts = [claim.verdict for claim in summary.claims]
     counts = f"Of {len(verdicts)} claims {verdicts.count('yes')} hold, {verdicts.count('no')} do not hold, "
     counts += f"{verdicts.count('unsure')} are not settled."

@@ -20,6 +20,8 @@ STEPS = 3
 """Steps of each trial: one to warm up, then the fastest of the others counts."""
 HOPELESS = 2.0
 """A trial whose first step is this many times slower than the loop is not continued."""
+SHARE, LEAST = 0.03, 0.2
+"""A trial that does not look promising is left out if trials would take more than this share of the training, or seconds."""
 
 
 def choose_way(task: Task, state: State, wanted: Literal["auto", "vmap", "loop"] | Way) -> Way:
@@ -44,45 +46,50 @@ def choose_way(task: Task, state: State, wanted: Literal["auto", "vmap", "loop"]
             return wanted
         if wanted == "loop" or (len(task.seeds) == 1 and wanted == "auto"):
             return Way("loop", 1, {}, "as asked" if wanted == "loop" else "one network")
-        obstacle = f"the forward pass changes the buffer `{changed[0]}`" if changed else _obstacle(task, state)
+        obstacle, first = (f"the forward pass changes the buffer `{changed[0]}`", 0.0) if changed else _obstacle(task, state)
         if wanted == "vmap":
             if obstacle:
                 raise BadInputError(f"Argument `way` is 'vmap', but {obstacle}. Use 'auto' or 'loop'.")
             return Way("vmap", len(task.seeds), {}, "as asked")
         if obstacle:
             return Way("loop", 1, {}, obstacle)
-        return _measured(task, state, loop)
+        return _measured(task, state, loop, first)
 
 
-def _measured(task: Task, state: State, loop: float) -> Way:
-    seconds, best = {"loop": loop}, 0
+def _measured(task: Task, state: State, loop: float, first: float) -> Way:
+    """Return the faster way, from the seconds of a step in a loop and of a step of two networks together."""
+    seconds, best, last = {"loop": loop}, 0, first / 2
     everyone = len(task.seeds)
+    left = max(LEAST, SHARE * loop * task.steps * sum(p.epochs for p in task.plans)) - first
     for size in [*(s for s in SIZES if s < everyone), everyone]:
+        if last > loop and 2 * size * last > left:
+            break
+        start = time.perf_counter()
         try:
-            found = _try_together(task, state, size, loop) / size
+            last = _try_together(task, state, size, HOPELESS * loop * size) / size
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             break
-        seconds[f"vmap of {size}"] = found
-        if best and found > seconds[f"vmap of {best}"]:
+        left -= time.perf_counter() - start
+        seconds[f"vmap of {size}"] = last
+        if best and last > seconds[f"vmap of {best}"]:
             break
         best = size
-        if found > HOPELESS * loop:
-            break
     if best and seconds[f"vmap of {best}"] < loop:
         return Way("vmap", best, seconds, "faster")
+    if not best:
+        seconds["vmap of 2"] = first / 2
     return Way("loop", 1, seconds, "faster")
 
 
-def _obstacle(task: Task, state: State) -> str:
-    """Return why vmap cannot train these networks, or nothing if it can."""
+def _obstacle(task: Task, state: State) -> tuple[str, float]:
+    """Return why vmap cannot train these networks, or nothing if it can, and the seconds of a step of two networks."""
     try:
-        _try_together(task, state, min(2, len(task.seeds)), 0.0)
+        return "", _try_together(task, state, 2, LEAST)
     except torch.cuda.OutOfMemoryError:
-        return "two networks do not fit into memory together"
+        return "two networks do not fit into memory together", 0.0
     except (RuntimeError, ValueError, TypeError, NotImplementedError) as error:
-        return f"vmap cannot train it: {str(error).strip().splitlines()[0][:160]}"
-    return ""
+        return f"vmap cannot train it: {str(error).strip().splitlines()[0][:160]}", 0.0
 
 
 def _try_alone(task: Task, state: State) -> tuple[float, list[str]]:
@@ -101,8 +108,9 @@ def _try_alone(task: Task, state: State) -> tuple[float, list[str]]:
     return seconds, [n for n, v in bound.fixed().items() if not torch.equal(v, before[n])]
 
 
-def _try_together(task: Task, state: State, size: int, loop: float) -> float:
+def _try_together(task: Task, state: State, size: int, limit: float) -> float:
     """Return the seconds of a step of the first networks together."""
+    size = min(size, len(task.seeds))
     course, part = _course(task, state, size), slice(0, size)
     index = torch.arange(size, device=task.data.device)
     rows, own = state.rows.take(index), {n: v[index] for n, v in state.own.items()}
@@ -112,7 +120,7 @@ def _try_together(task: Task, state: State, size: int, loop: float) -> float:
         _, grad = task.gradients.together(rows.flat, state.fixed, own, one.batch(part), course.smoothing, rows.scale)
         stepper.step_(grad, one.rates)
 
-    return _seconds(course, step, HOPELESS * loop * size)
+    return _seconds(course, step, limit)
 
 
 def _course(task: Task, state: State, size: int) -> Course:

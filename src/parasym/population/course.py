@@ -1,6 +1,7 @@
 """The course of a training: the state of all networks, and how an epoch changes it."""
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -128,14 +129,16 @@ def _epoch_together(task: Task, state: State, active: list[int], size: int) -> T
     sums = torch.zeros(len(active), dtype=torch.float64, device=task.data.device)
     parts = list(chunks(len(active), size))
     steppers = [course.stepper(rows.take(part), part) for part in parts]
-    for step in course:
-        for part, stepper in zip(parts, steppers, strict=True):
-            mine = {n: v[part] for n, v in own.items()}
-            losses, grad = task.gradients.together(
-                stepper.rows.flat, state.fixed, mine, step.batch(part), course.smoothing[part], stepper.rows.scale
-            )
-            stepper.step_(grad, step.rates[part])
-            sums[part] += losses.double() * step.count
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop")  # it was measured, and is faster all the same
+        for step in course:
+            for part, stepper in zip(parts, steppers, strict=True):
+                mine = {n: v[part] for n, v in own.items()}
+                losses, grad = task.gradients.together(
+                    stepper.rows.flat, state.fixed, mine, step.batch(part), course.smoothing[part], stepper.rows.scale
+                )
+                stepper.step_(grad, step.rates[part])
+                sums[part] += losses.double() * step.count
     if not everyone:
         state.rows.put(index, rows)
     return sums
@@ -210,7 +213,7 @@ class Course:
     ) -> None:
         self.task, self.plans, self.orders, self.epoch = task, plans, orders, epoch
         self.augmenting = [child_generator(seed, f"augment {epoch}") for seed in seeds]
-        self.smoothing = torch.tensor([p.smoothing for p in plans], device=task.data.device)
+        self.smoothing = torch.tensor([p.smoothing for p in plans], dtype=torch.float64, device=task.data.device)
 
     def stepper(self, rows: Rows, part: slice) -> Stepper:
         """Return what updates some of the networks.

@@ -92,7 +92,10 @@ class Gradients:
             outputs = outputs if self.data.rows is None else outputs.index_select(1, self.data.rows)
             losses = self.objective.many(outputs, batch.labels, smoothing, shared=batch.shared)
         found = torch.autograd.grad((losses * scale).sum(), list(params.values()), allow_unused=True, materialize_grads=True)
-        return losses.detach(), torch.cat([g.flatten(1) for g in found], dim=1)
+        grad = torch.empty_like(flat)
+        for view, value in zip(self.network.unpack(grad).values(), found, strict=True):
+            view.copy_(value)  # those of linear layers come transposed: one pass, where flatten and cat take two
+        return losses.detach(), grad
 
     def alone(self, bound: "Bound", batch: Batch, smoothing: float, scale: Tensor) -> Tensor:
         """Return the loss of one network; its gradients are in ``bound.grad``.

@@ -32,7 +32,7 @@ def identity(task: Task, state: State) -> dict[str, Any]:
     start = hashlib.sha256()
     for value in (state.rows.flat, *state.fixed.values(), *state.own.values()):
         start.update(_bytes(value))
-    plans = [asdict(p) for p in task.plans]
+    plans = [{k: v.item() if hasattr(v, "item") else v for k, v in asdict(p).items()} for p in task.plans]
     return {
         "seeds": list(task.seeds),
         "plan": plans[:1] if all(p == plans[0] for p in plans) else plans,

@@ -86,7 +86,7 @@ def train_population(
         >>> found.diverged, [record.epoch for record in found.history if record.seed == 1]
         ((False, True), [0, 1])
     """
-    seeds = tuple(seeds)
+    seeds = tuple(int(seed) for seed in seeds)
     if not seeds or len(set(seeds)) != len(seeds):
         raise BadInputError(f"Argument `seeds` must be different numbers, at least one, but is {seeds}.")
     plans = plan_per_seed(plan, seeds)

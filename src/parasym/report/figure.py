@@ -170,6 +170,9 @@ def drawing(width: float, height: float) -> Iterator[tuple[MplFigure, list[str]]
     Args:
         width: In inches.
         height: In inches.
+
+    Yields:
+        The canvas, and the list.
     """
     made: list[str] = []
     # No pyplot: it keeps global state and a list of open figures.

@@ -18,13 +18,14 @@ MANY = 60
 """Above this many runs a figure shows quartiles rather than the whole range."""
 
 
-def result_table(part: Part) -> Table:
+def result_table(part: Part, *, most: int | None = None) -> Table:
     """Return ours beside the paper's, one line per method, each with n and interval.
 
     Args:
         part: The results for one architecture.
+        most: How many measures at most, for narrow terminals; ``None`` for all.
     """
-    told = [k for k in range(len(part.measures)) if any(line.cells[k].ours or line.cells[k].paper for line in part.lines)]
+    told = [k for k in range(len(part.measures)) if any(line.cells[k].ours or line.cells[k].paper for line in part.lines)][:most]
     columns: list[tuple[str, Any]] = [("method", "left"), ("n", "right"), ("diverged", "right")]
     for k in told:
         columns.append((part.measures[k], "right"))

@@ -2,14 +2,18 @@
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 
 import torch
-from torch import broadcast_shapes
+from torch import Tensor, broadcast_shapes
 
 from parasym.rules.builder import Builder, Operand
 from parasym.rules.program import Expand, Fn, Kind, Value
 from parasym.rules.rotary import ComplexValue, rotated
 from parasym.rules.rule import Rule, Unsupported
+
+_RUNS = 8
+"""A vector of more runs of constants than this is written as a product with a mask."""
 
 
 def _unary(fn: Fn, *, real: bool = True) -> Callable[..., Value]:
@@ -149,8 +153,24 @@ def _partly_constant(b: Builder, condition: Value, x: Operand, y: Operand) -> Va
     rest = torch.where(mask, torch.zeros_like(y.data), y.data)
     if not bool(rest.isfinite().all()):
         return None
+    if not bool(mask.any()):
+        return b.expand(b.constant(rest, rest.shape), torch.broadcast_shapes(x.shape, rest.shape))
+    if mask.shape == rest.shape == torch.Size(x.shape) and mask.ndim == 1 and int(mask.diff().sum()) < _RUNS:
+        return _in_runs(b, x, mask, rest)
     kept = b.mul(x, b.constant(mask.to(rest.dtype), mask.shape))
     return b.add(kept, b.constant(rest, rest.shape)) if bool(rest.any()) else kept
+
+
+def _in_runs(b: Builder, x: Value, mask: Tensor, rest: Tensor) -> Value:
+    """Return a partly constant vector as pieces; what is behind a constant piece is not read, and pinned."""
+    parts = []
+    for start, end in pairwise([0, *(mask.diff().nonzero().flatten() + 1).tolist(), len(mask)]):
+        part = b.slice(x, 0, start, end - start)
+        if not bool(mask[start]):
+            b.pin(part)
+            part = b.constant(rest[start:end], (end - start,))
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b.cat(parts, 0)
 
 
 def _masked_fill(b: Builder, x: Value, mask: Value, fill: Operand) -> Value:

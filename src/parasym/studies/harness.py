@@ -49,6 +49,9 @@ def run_study(
         workers: Processes; more than one only pays for small networks on processors.
         tell: Called with the number of finished tasks and of all.
 
+    Returns:
+        The rows, in the order of the tasks.
+
     Raises:
         BadInputError: If the folder or the data do not fit.
     """

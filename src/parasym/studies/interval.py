@@ -69,7 +69,7 @@ def difference_interval(a: Sequence[float], b: Sequence[float]) -> Estimate:
 
     Example:
         >>> print(difference_interval([1.0, 1.1, 0.9], [2.0, 2.2, 1.8]))
-        -1.000 [-1.453, -0.547]
+        -1.000 [-1.416, -0.584]
         >>> print(difference_interval([1.0], [2.0, 2.2]))
         -1.100 (n = 1)
     """
@@ -135,7 +135,7 @@ def share_difference(a: tuple[int, int], b: tuple[int, int]) -> Estimate:
 
     Example:
         >>> print(share_difference((10, 10), (2, 10)))
-        0.800 [0.376, 0.943]
+        0.800 [0.384, 0.943]
 
     References:
         Newcombe. Interval estimation for the difference between independent proportions. Statistics in Medicine 1998.

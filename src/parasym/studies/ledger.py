@@ -40,6 +40,9 @@ class Ledger:
             preset: Where they come from, for people.
             data: The SHA-256 of the data, by source and part.
 
+        Returns:
+            The tasks without a row, in their order.
+
         Raises:
             BadInputError: If the folder belongs to another study, or its tasks, data or rows are not those.
         """
@@ -74,13 +77,16 @@ class Ledger:
         path = self.folder / TASKS
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            found["study"], found["tasks"], found["data"], found["preset"]
         except FileNotFoundError as error:
             raise BadInputError(
                 f"Folder `{self.folder}` holds no study: it has no {TASKS}. Run `parasym study` first."
             ) from error
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise BadInputError(f"`{path}` is not the list of tasks of a study: {error}. Choose another folder.") from error
+        if not isinstance(found, dict) or not {"study", "tasks", "data", "preset"} <= found.keys():
+            raise BadInputError(
+                f"`{path}` is not the list of tasks of a study: it lacks some of its keys. Choose another folder."
+            )
         return found
 
     def rows(self) -> tuple[Row, ...]:
@@ -131,14 +137,14 @@ class Ledger:
             )
         if set(known["tasks"]) != set(ids):
             raise BadInputError(
-                f"Folder `{self.folder}` was begun with another list of tasks: {_changes(known['tasks'], ids)}. Use the settings it"
-                " was begun with, or another folder: rows of two lists are not comparable."
+                f"Folder `{self.folder}` was begun with another list of tasks: {_changes(known['tasks'], ids)}. Use the settings"
+                " it was begun with, or another folder: rows of two lists are not comparable."
             )
         for name, digest in data.items():
             if known["data"].get(name, digest) != digest:
                 raise BadInputError(
-                    f"Folder `{self.folder}` was begun with other data `{name}`: its SHA-256 was {known['data'][name][:12]} and is"
-                    f" now {digest[:12]}. Give the data it was begun with, or another folder."
+                    f"Folder `{self.folder}` was begun with other data `{name}`: its SHA-256 was {known['data'][name][:12]} and"
+                    f" is now {digest[:12]}. Give the data it was begun with, or another folder."
                 )
 
     def _cut(self) -> None:

@@ -68,7 +68,7 @@ class LmcSettings:
         points: Points along the segment.
         swaps: Exchanges of neurons that are tried per network.
         plan: How networks are trained.
-        sigma_rate: Peak rate of sigma-asymmetric networks, which the paper lowers for residual ones; ``None`` for that of the plan.
+        sigma_rate: Peak rate of sigma-asymmetric networks, which the paper lowers for residual ones; ``None`` for the plan's.
     """
 
     architecture: str
@@ -116,6 +116,9 @@ def run_lmc(task: LmcTask, data: Data, device: str) -> Sequence[Record]:
         task: The pair.
         data: Its data.
         device: Where to train.
+
+    Returns:
+        The records.
     """
     network, variant = network_named(task.architecture), variant_named(task.variant)
     frozen = child_seed(task.pair, f"frozen {task.architecture}")

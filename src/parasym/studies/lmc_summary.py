@@ -51,12 +51,12 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 )
 
 NOTES = (
-    "The graph network is W-asymmetric with GELU, as the paper defines it; the code released with the paper puts FiGLU in its place.",
-    "All networks start from the same distribution of trainable weights, that of torch's layers; the paper's plain ResNets start "
+    "The graph network is W-asymmetric with GELU, as the paper defines it; the code released with it puts FiGLU in its place.",
+    "All networks start from the same distribution of trainable weights, that of torch's layers. The paper's plain ResNets start "
     "from He's normal one, which is here the control `standard, initialized by He's normal`.",
     "What is frozen is drawn anew for every pair, so the intervals cover that draw too.",
-    "The exchange cost is the increase of the train loss when two neurons of the second hidden layer take each other's part and the "
-    "rest is re-fitted linearly: 0 where they can be exchanged by a symmetry. It is measured for MLPs only.",
+    "The exchange cost is the increase of the train loss when two neurons of the second hidden layer take each other's part and "
+    "the rest is re-fitted linearly: 0 where they can be exchanged by a symmetry. It is measured for MLPs only.",
 )
 
 
@@ -117,7 +117,8 @@ def _claims(found: dict[str, list[tuple[int, Record]]], paper: dict[str, str]) -
         if low in found and high in found:
             text = f"barrier: {TITLES[low]} < {TITLES[high]}"
             both = f"{paper[low]} < {paper[high]}" if low in paper and high in paper else ""
-            claims.append(Claim(text if both else f"control, {text}", _difference(found, low, high), paper=both))
+            text = f"control, {text}" if high in CONTROLS else text
+            claims.append(Claim(text, _difference(found, low, high), paper=both))
     claims += _about_exchange(found)
     return tuple(claims)
 
@@ -161,6 +162,6 @@ def _note(task: dict[str, Any], found: dict[str, list[tuple[int, Record]]]) -> s
     size = "all" if task["train"] is None else f"{task['train']:,}"
     return (
         f"{plan['epochs']} epochs over {size} train examples, batch {plan['batch']}, {plan['optimizer']}, rate {plan['rate']:g},"
-        f" decay {plan['decay']:g}, schedule {plan['schedule']}. Trainable parameters: {counts}. Means over pairs of networks that share"
+        f" decay {plan['decay']:g}, schedule {plan['schedule']}. Trainable parameters: {counts}. Means over pairs that share"
         " nothing, with 95 % intervals of Student's t; differences with Welch's, or paired where the networks are the same."
     )

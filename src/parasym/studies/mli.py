@@ -58,7 +58,7 @@ class Sampling:
         Example:
             >>> plan = Sampling().plan(0)
             >>> plan.epochs, f"{plan.rate:.4f} {plan.decay:.1e} {plan.smoothing:.3f}"
-            (X)
+            (10, '0.0059 5.4e-04 0.125')
         """
         u = torch.rand(4, generator=child_generator(seed, "plan"), dtype=torch.float64).tolist()
         return TrainingPlan(
@@ -174,6 +174,9 @@ def run_mli(task: MliTask, data: Data, device: str) -> Sequence[Record]:
         task: The networks.
         data: Their data.
         device: Where to train.
+
+    Returns:
+        The records.
     """
     network, variant = network_named(task.architecture), variant_named(task.variant)
     # As in the paper, all networks share what is frozen.

@@ -31,10 +31,10 @@ COLUMNS = (
 NOTES = (
     "(*) The code released with the paper compares with the line to the second point of the grid instead of the last, which "
     "scores 1 for every decreasing curve; here global convexity is as the paper defines it, so other numbers are to be expected.",
-    "Losses are of the whole train set without augmentation, with each network's own label smoothing. The paper's are of its "
-    "augmented, shuffled loader.",
-    "Networks of the same seed have the same plan in all variants. Rates go up to 0.5 as in the paper, so some networks diverge or "
-    "learn nothing; those whose loss is not finite are counted as diverged and are in no mean.",
+    "Losses are of the whole train set without augmentation, with each network's own label smoothing. The paper's are of "
+    "its augmented, shuffled loader.",
+    "Networks of the same seed have the same plan in all variants. Rates go up to 0.5 as in the paper, so some networks diverge "
+    "or learn nothing; those whose loss is not finite are counted as diverged and are in no mean.",
 )
 
 
@@ -121,6 +121,6 @@ def _note(rows: list[Row]) -> str:
     s = rows[0].task["sampling"]
     return (
         f"Rates {s['top_rate']:g} · 10^-U(0, {s['decades']:g}), decays 10^-U({s['least_decay']:g}, {s['most_decay']:g}), label"
-        f" smoothing U(0, {s['smoothing']:g}), {s['first_epochs']} to {s['last_epochs']} epochs, {s['optimizer']}, batch {s['batch']}."
-        " Means with 95 % intervals of Student's t, differences with Welch's, shares with Wilson's and Newcombe's."
+        f" smoothing U(0, {s['smoothing']:g}), {s['first_epochs']} to {s['last_epochs']} epochs, {s['optimizer']}, batch"
+        f" {s['batch']}. Means with 95 % intervals of Student's t, differences with Welch's, shares with Wilson's and Newcombe's."
     )

@@ -2,9 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-import torch
 from torch import Tensor, nn
 
 from parasym.breaking import SigmaAsymmetric, WAsymmetric, break_, preset
@@ -250,5 +249,4 @@ def to_device(data: Data, device: str) -> Data:
         data: Images or a graph.
         device: Where to.
     """
-    moved = {k: v.to(device) if isinstance(v, torch.Tensor) else v for k, v in vars(data).items()}
-    return type(data)(**moved)
+    return replace(data, **{k: v.to(device) for k, v in vars(data).items() if isinstance(v, Tensor)})

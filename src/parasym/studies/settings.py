@@ -11,7 +11,7 @@ from parasym.core import BadInputError
 def changed(settings: tuple[Any, ...], changes: Sequence[str]) -> tuple[Any, ...]:
     """Return settings with some fields replaced, in every entry alike.
 
-    ``only=mlp,gnn`` keeps those entries; fields of the training plan are ``plan.epochs`` and so on; tuples are written with commas.
+    ``only=mlp,gnn`` keeps those entries; fields of the training plan are ``plan.epochs`` and so on; tuples have commas.
 
     Args:
         settings: Entries of a preset: frozen dataclasses.

@@ -1,0 +1,158 @@
+"""Linear mode connectivity: a tiny run, and what rows of all kinds say."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+import pytest
+import torch
+
+from parasym.core import BadInputError
+from parasym.data import block_model
+from parasym.population import TrainingPlan
+from parasym.studies import Row, run_task
+from parasym.studies.lmc import LMC, LmcSettings, LmcTask
+from parasym.studies.lmc_measure import without_constants
+from parasym.studies.row import counts_of, sums_of
+
+pytest.importorskip("sklearn")
+TINY: LmcSettings = LMC.presets["tiny"][0]
+BARRIERS = {"standard": 1.0, "weight-matching": 0.3, "activation-matching": 0.4, "sigma": 0.8, "w": 0.1}
+
+
+def row(method: str, pair: int, barrier: float, *, width: float = 1.0, **more: Any) -> Row:
+    """A row as a task would have made it."""
+    curve = {"t": [0.0, 0.5, 1.0], "loss": [1.0, 1.0 + barrier, 1.0], "accuracy": [0.9, 0.5, 0.9]}
+    names = ("barrier", "accuracy_barrier", "maximum", "end_loss", "end_accuracy", "distance")
+    record = {"method": method, "diverged": False, "trainable": 10, **dict.fromkeys(names, barrier), **curve, **more}
+    if record["diverged"]:
+        record = {k: record[k] for k in ("method", "diverged", "trainable")}
+    task = asdict(replace(LMC.tasks(TINY)[0], pair=pair, width=width))
+    rest = {"commit": "", "versions": {}, "device": "cpu", "seed": 0, "seconds": 0.0, "processor": 0.0}
+    return Row(f"{method}{pair}", "lmc", task, "", records=(record,), counts=counts_of([record]), sums=sums_of([record]), **rest)
+
+
+def rows(barriers: dict[str, float], pairs: int = 5, **more: Any) -> list[Row]:
+    return [row(m, p, b + 0.01 * p, **more) for m, b in barriers.items() for p in range(pairs)]
+
+
+def claims(found: Sequence[Row]) -> dict[str, str]:
+    return {claim.text: claim.words for claim in LMC.summarize(found).claims}
+
+
+@pytest.fixture(scope="module")
+def tiny() -> list[Row]:
+    settings = replace(TINY, pairs=1, variants=("standard", "w"), points=3, plan=TrainingPlan(epochs=8, batch=100, rate=3e-3))
+    return [run_task(LMC, task, {}) for task in LMC.tasks(settings)]
+
+
+def test_a_tiny_run_measures_everything(tiny: list[Row]):
+    methods = {record["method"]: record for row in tiny for record in row.records}
+    assert set(methods) == {"standard", "weight-matching", "activation-matching", "w"}
+    for record in methods.values():
+        assert not record["diverged"]
+        assert record["barrier"] == pytest.approx(record["loss"][1] - (record["loss"][0] + record["loss"][2]) / 2)
+        assert record["maximum"] >= max(record["barrier"], 0) - 1e-12
+        assert record["end_accuracy"] > 0.3
+    assert methods["weight-matching"]["distance"] < methods["standard"]["distance"]
+    assert methods["weight-matching"]["barrier"] < methods["standard"]["barrier"]
+    assert abs(methods["standard"]["exchange_cost"]) < 1e-5
+    assert methods["w"]["exchange_cost"] > 1e-5
+    assert methods["w"]["trainable"] < methods["standard"]["trainable"]
+
+
+def test_matching_does_not_change_the_networks(tiny: list[Row]):
+    ends = [record["loss"][-1] for record in tiny[0].records]
+    assert ends == pytest.approx([ends[0]] * 3, abs=1e-4)
+
+
+def test_the_same_task_gives_the_same_row(tiny: list[Row]):
+    task = LmcTask(**{**tiny[1].task, "plan": TrainingPlan(**tiny[1].task["plan"])})
+    again = run_task(LMC, task, {})
+    assert (again.id, again.records) == (tiny[1].id, tiny[1].records)
+
+
+def test_a_graph_network_runs_and_its_edges_stay_whole_numbers():
+    graph = block_model(nodes=80)
+    plan = TrainingPlan(5, 10**6, 1e-3, 0.0, optimizer="adam", schedule="constant")
+    settings = LmcSettings("graph", "blocks", 40, 40, ("standard",), 1, 1 / 16, 3, 0, plan)
+    found = LMC.run(LMC.tasks(settings)[0], graph, "cpu")
+    assert [record["method"] for record in found] == ["standard", "weight-matching", "activation-matching"]
+    ends = [record["loss"][-1] for record in found]
+    assert ends == pytest.approx([ends[0]] * 3, abs=1e-4)
+    assert set(without_constants({"edges": torch.zeros(2, 3).long(), "count": torch.tensor(1)})) == {"count"}
+
+
+def test_networks_that_diverge_are_counted_and_in_no_mean():
+    plan = TrainingPlan(epochs=2, batch=100, rate=1e30, decay=0.0, optimizer="sgd", schedule="constant")
+    found = run_task(LMC, replace(LMC.tasks(TINY)[0], plan=plan), {})
+    assert found.counts == {m: {"n": 1, "diverged": 1} for m in ("standard", "weight-matching", "activation-matching")}
+    assert found.sums == {}
+    line = LMC.summarize([found, *rows({"standard": 1.0})]).parts[-1].lines[0]
+    assert (line.n, line.diverged) in {(5, 0), (5, 1)}
+    mixed = [*rows(BARRIERS), row("w", 5, math.nan, diverged=True)]
+    w = next(line for line in LMC.summarize(mixed).parts[0].lines if line.name == "W-asymmetric")
+    assert (w.n, w.diverged) == (5, 1)
+    assert w.cells[0].ours is not None
+    assert w.cells[0].ours.mean == pytest.approx(0.12)
+
+
+def test_claims_of_the_papers_order_hold_and_fail_with_the_numbers():
+    found = claims(rows(BARRIERS))
+    assert set(found.values()) == {"holds"}
+    assert len(found) == 5
+    worse = claims(rows({**BARRIERS, "w": 1.5}))
+    assert worse["barrier: W-asymmetric < standard"] == "does not hold"
+    assert worse["barrier: sigma-asymmetric < standard"] == "holds"
+    assert LMC.summarize(rows({**BARRIERS, "w": 1.5})).verdict == "no"
+
+
+def test_noise_leaves_a_claim_open():
+    noisy = [row("standard", p, b) for p, b in enumerate((0.0, 2.0, 0.5))] + [
+        row("w", p, b) for p, b in enumerate((0.9, 0.1, 0.2))
+    ]
+    assert claims(noisy) == {"barrier: W-asymmetric < standard": "not settled"}
+
+
+def test_matching_is_compared_pair_by_pair():
+    # Barriers differ more between pairs than matching changes them: only the paired difference shows it.
+    base = (0.0, 1.0, 2.0, 3.0)
+    both = [row("standard", p, b) for p, b in enumerate(base)] + [
+        row("weight-matching", p, b - 0.1 + 0.001 * p) for p, b in enumerate(base)
+    ]
+    assert claims(both) == {"barrier: standard, matched by weights < standard": "holds"}
+
+
+def test_where_all_diverged_nothing_is_claimed():
+    dead = [row("w", p, 0.0, diverged=True) for p in range(3)] + rows({"standard": 1.0})
+    assert claims(dead) == {"barrier: W-asymmetric < standard": "not settled"}
+    assert LMC.summarize(dead).parts[0].lines[1].cells[0].ours is None
+
+
+def test_controls_are_named_as_such_and_widths_are_apart():
+    found = LMC.summarize([*rows({**BARRIERS, "as-many": 0.9}), *rows(BARRIERS, width=8.0)])
+    assert len(found.parts) == 2
+    assert [c.text for c in found.parts[0].claims if c.text.startswith("control")] == [
+        "control, barrier: W-asymmetric < standard, as many parameters as W trains"
+    ]
+    assert [line.control for line in found.parts[0].lines] == [False] * 5 + [True]
+    assert found.parts[0].lines[0].cells[0].paper == "0.188 ± 0.12"
+    assert found.parts[1].lines[0].cells[0].paper == ""
+
+
+@pytest.mark.parametrize("preset", LMC.presets)
+def test_tasks_of_every_preset_are_different_and_begin_with_one_pair_of_everything(preset: str):
+    tasks = [task for settings in LMC.presets[preset] for task in LMC.tasks(settings)]
+    assert len(set(tasks)) == len(tasks)
+    first = LMC.presets[preset][0]
+    assert [t.variant for t in tasks[: len(first.variants)]] == list(first.variants)
+    assert preset == "tiny" or all(settings.pairs >= 5 for settings in LMC.presets[preset])
+
+
+@pytest.mark.parametrize("field", [{"pairs": 0}, {"points": 4}, {"points": 1}, {"swaps": -1}, {"width": 0.0}])
+def test_settings_that_make_no_sense_are_refused(field: dict[str, Any]):
+    with pytest.raises(BadInputError, match="needs at least one pair, an odd number of points"):
+        LMC.tasks(replace(TINY, **field))
+    with pytest.raises(BadInputError, match="Variant `x` is unknown"):
+        LMC.tasks(replace(TINY, variants=("x",)))
