@@ -44,7 +44,7 @@ def sampled(
 
     Example:
         >>> sampled(torch.tensor([0.0, 1.0, -1.0]), 100, generator=torch.Generator().manual_seed(0))
-        tensor([0.0800, 1.0000, -1.0000])
+        tensor([-0.0200,  1.0000, -1.0000])
     """
     count = checked_shots(shots) or 1
     if distribution == "gaussian":

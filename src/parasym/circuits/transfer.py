@@ -227,7 +227,7 @@ def transfer(circuit: Circuit) -> Transfer:
         >>> circuit = with_noise(layered(4, 4, final=True, observables=(ising_ring(4),)), noise)
         >>> values, gradients = transfer(circuit).cost_and_gradient(torch.zeros(64, 20))
         >>> values[0], gradients.shape
-        (tensor(-4., dtype=torch.float64), torch.Size([64, 20]))
+        (tensor(-4.0000, dtype=torch.float64), torch.Size([64, 20]))
     """
     if circuit.num_qubits > MOST_QUBITS:
         raise BadInputError(f"The circuit has {circuit.num_qubits} qubits, but this simulator takes at most {MOST_QUBITS}.")

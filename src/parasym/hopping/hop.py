@@ -91,12 +91,13 @@ def hop(
         >>> from parasym.circuits import NoiseModel, amplitude_damping, depolarizing, ising_ring, layered, transfer, with_noise
         >>> from parasym.circuits import find_circuit
         >>> circuit = layered(3, 2, final=True, observables=(ising_ring(3),))
-        >>> x = torch.linspace(-1, 1, 9, dtype=torch.float64)
+        >>> x = torch.arange(9, dtype=torch.float64)
         >>> for channel in (amplitude_damping(0.05, 0), depolarizing(0.05, 0)):
         ...     noisy = transfer(with_noise(circuit, NoiseModel((), (channel,))))
         ...     found = hop(find_circuit(circuit), noisy.cost, x, generator=torch.Generator().manual_seed(0))
         ...     print(f"{found.before:.4f} {found.after:.4f} {found.moved}")
-        X
+        1.1620 1.0163 True
+        0.9445 0.9445 False
 
     References:
         Fontana, Cerezo, Arrasmith, Rungger, Coles. Non-trivial symmetries in quantum landscapes and their resilience to

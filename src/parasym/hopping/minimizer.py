@@ -39,14 +39,14 @@ class HoppingMinimizer:
     Example:
         >>> from parasym.circuits import NoiseModel, amplitude_damping, ising_ring, layered, transfer
         >>> from parasym.hopping import noisy_orbit
-        >>> circuit = layered(3, 2, final=True, observables=(ising_ring(3),))
+        >>> circuit = layered(3, 3, final=True, observables=(ising_ring(3),))
         >>> orbit = noisy_orbit(circuit, noise=NoiseModel((), (amplitude_damping(0.05, 0),)))
-        >>> simulator, x0 = transfer(orbit.circuit), np.linspace(-1, 1, 9)
+        >>> simulator, x0 = transfer(orbit.circuit), np.arange(12.0)
         >>> fun = lambda x: float(simulator.cost(torch.from_numpy(x)))
         >>> jac = lambda x: simulator.cost_and_gradient(torch.from_numpy(x))[1].numpy()
-        >>> local, hopped = minimize(fun, x0, jac=jac), HoppingMinimizer(orbit)(fun, x0, jac=jac)
-        >>> print(f"{local.fun:.3f} {hopped.fun:.3f} after {hopped.nhop} hops")
-        X
+        >>> local, hopped = minimize(fun, x0, jac=jac, method="L-BFGS-B"), HoppingMinimizer(orbit)(fun, x0, jac=jac)
+        >>> print(f"{local.fun:.3f} {hopped.fun:.3f} after {hopped.nhop} hop")
+        -3.526 -3.852 after 1 hop
     """
 
     orbit: NoisyOrbit

@@ -41,25 +41,13 @@ class HoppingOptimizer:
         BadInputError: If the optimizer has no ``step``, or a number makes no sense.
 
     Example:
-        >>> import pennylane as qml
-        >>> from pennylane import numpy as pnp
-        >>> from parasym.hopping import noisy_orbit
-        >>> @qml.qnode(qml.device("default.mixed", wires=2))
-        ... def energy(x):
-        ...     for layer in range(3):
-        ...         qml.RY(x[2 * layer], wires=0)
-        ...         qml.RY(x[2 * layer + 1], wires=1)
-        ...         if layer < 2:
-        ...             qml.CNOT(wires=[0, 1])
-        ...             qml.AmplitudeDamping(0.1, wires=0)
-        ...             qml.AmplitudeDamping(0.1, wires=1)
-        ...     return qml.expval(qml.PauliZ(0) @ qml.PauliZ(1) + qml.PauliX(0) + qml.PauliX(1))
-        >>> x = pnp.array([0.9, -0.4, 2.0, 0.3, -1.1, 0.7], requires_grad=True)
-        >>> optimizer = HoppingOptimizer(qml.AdamOptimizer(0.2), noisy_orbit(energy, (x,)), every=20)
-        >>> for _ in range(40):
-        ...     x = optimizer.step(energy, x)
-        >>> print(f"{optimizer.history[0].before:.3f} {optimizer.history[0].after:.3f}")
-        X
+        A VQE with three lines added is in ``examples/vqe.py``::
+
+            orbit = noisy_orbit(qnode, (weights,))
+            optimizer = HoppingOptimizer(qml.AdamOptimizer(0.1), orbit, every=30)
+            for _ in range(90):
+                weights = optimizer.step(qnode, weights)
+            optimizer.history[0].before, optimizer.history[0].after, optimizer.circuits  # (-3.2570, -3.5645, ...)
     """
 
     def __init__(

@@ -50,7 +50,7 @@ def hop_parameters_(
         >>> from parasym.hopping import noisy_orbit
         >>> circuit = layered(3, 2, final=True, observables=(ising_ring(3),))
         >>> orbit = noisy_orbit(circuit, noise=NoiseModel((), (amplitude_damping(0.05, 0),)))
-        >>> simulator, x = transfer(orbit.circuit), torch.linspace(-1, 1, 9, dtype=torch.float64, requires_grad=True)
+        >>> simulator, x = transfer(orbit.circuit), torch.arange(9, dtype=torch.float64).requires_grad_()
         >>> optimizer = torch.optim.Adam([x], lr=0.1)
         >>> for step in range(60):
         ...     if step == 30:
@@ -58,8 +58,8 @@ def hop_parameters_(
         ...     optimizer.zero_grad()
         ...     simulator.cost(x).backward()
         ...     optimizer.step()
-        >>> print(f"{made.before:.3f} {made.after:.3f}, at the end {float(simulator.cost(x)):.3f}")
-        X
+        >>> print(f"{made.before:.3f} {made.after:.3f}, at the end {float(simulator.cost(x.detach())):.3f}")
+        -3.317 -3.422, at the end -3.694
     """
     if optimizer is not None:
         check_state(optimizer, parameters)
