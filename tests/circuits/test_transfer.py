@@ -34,7 +34,7 @@ NOISE = NoiseModel(after_many=(amplitude_damping(0.02, 0),))
 
 
 def noisy(n: int = 4, layers: int = 4, rotations: str = "Y", entangler: str = "cx", **kwargs) -> Circuit:
-    bare = layered(n, layers, rotations=rotations, entangler=entangler, final=True, observables=(ising_ring(n),), **kwargs)
+    bare = layered(n, layers, rotations=rotations, entangler=entangler, final=True, observables=(ising_ring(n),), **kwargs)  # pyright: ignore[reportArgumentType]
     return with_noise(bare, NOISE)
 
 
@@ -111,7 +111,9 @@ def test_pennylane_default_mixed_agrees():
                 qml.CNOT(wires=[q, q + 1])
                 qml.AmplitudeDamping(0.02, wires=q)
                 qml.AmplitudeDamping(0.02, wires=q + 1)
-        return qml.expval(qml.Hamiltonian([c for c, _ in h.terms], [qml.pauli.string_to_pauli_word(p.label(4)) for _, p in h.terms]))
+        return qml.expval(
+            qml.Hamiltonian([c for c, _ in h.terms], [qml.pauli.string_to_pauli_word(p.label(4)) for _, p in h.terms])
+        )
 
     assert abs(float(transfer(circuit).cost(theta)) - float(node(theta.numpy()))) < 1e-10
 
@@ -131,7 +133,7 @@ def test_qiskit_aer_agrees():
             built.ry(float(theta[4 * layer + q]), q)
         for q in range(3) if layer < 4 else ():
             built.cx(q, q + 1)
-    operator = SparsePauliOp([p.label(4)[::-1] for _, p in ising_ring(4).terms], [c for c, _ in ising_ring(4).terms])
+    operator = SparsePauliOp([p.label(4)[::-1] for _, p in ising_ring(4).terms], np.array([c for c, _ in ising_ring(4).terms]))
     built.save_expectation_value(operator, range(4))
     noise = AerNoise()
     one = amplitude_damping_error(0.02)

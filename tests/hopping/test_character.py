@@ -26,7 +26,7 @@ from parasym.circuits.simulate import expectations
 from parasym.core import BadInputError
 from parasym.hopping import OrbitPoints, noisy_orbit
 from parasym.hopping.walsh import character_columns
-from tests.circuits.random_circuit import random_circuit, random_kraus, dice
+from tests.circuits.random_circuit import dice, random_circuit, random_kraus
 from tests.hopping.noisy_circuits import after_gates, angles, bare
 
 GAMMA = 0.1
@@ -35,7 +35,9 @@ GAMMA = 0.1
 def flipped(channel: Channel) -> Channel:
     """The channel between two X: what a frame with an X makes of amplitude damping."""
     x = torch.tensor([[0, 1], [1, 0]], dtype=torch.complex128)
-    return replace(channel, kraus=tuple(matrix_of((x @ torch.tensor(k, dtype=torch.complex128) @ x).numpy()) for k in channel.kraus))
+    return replace(
+        channel, kraus=tuple(matrix_of((x @ torch.tensor(k, dtype=torch.complex128) @ x).numpy()) for k in channel.kraus)
+    )
 
 
 @pytest.mark.parametrize(("rotations", "entangler"), [("Y", "cx"), ("YZ", "cz")])
@@ -67,7 +69,9 @@ def test_planted_fault_forgotten_places_are_seen():
     theta = angles(found.circuit.num_parameters)
     operations = list(found.circuit.operations)
     at = next(k for k, op in enumerate(operations) if isinstance(op, Channel))
-    operations[at] = flipped(operations[at])
+    channel = operations[at]
+    assert isinstance(channel, Channel)
+    operations[at] = flipped(channel)
     changed = replace(found.circuit, operations=tuple(operations))
     assert abs(float(transfer(changed).cost(theta) - transfer(found.circuit).cost(theta))) > 1e-5
 
@@ -98,7 +102,9 @@ def test_elements_that_the_noise_does_not_see_keep_the_cost_in_random_circuits(s
 
 
 def test_words_that_tell_frames_apart():
-    words = {channel.name: told_apart(channel) for channel in (amplitude_damping(0.1, 0), depolarizing(0.1, 0), dephasing(0.1, 0))}
+    words = {
+        channel.name: told_apart(channel) for channel in (amplitude_damping(0.1, 0), depolarizing(0.1, 0), dephasing(0.1, 0))
+    }
     assert [len(w) for w in words.values()] == [1, 0, 0]
     c, s = 0.9, (1 - 0.81) ** 0.5
     coherent = Channel((0,), (matrix_of([[c, -1j * s], [-1j * s, c]]),), "coherent")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 import torch
 
-from parasym.circuits import CircuitCost, amplitude_damping, dephasing, depolarizing, transfer
+from parasym.circuits import CircuitCost, dephasing, depolarizing, transfer
 from parasym.core import BadInputError, ShapeError
 from parasym.find import find
 from parasym.hopping import (
@@ -41,7 +41,9 @@ def test_the_table_has_every_selector():
 def test_never_worse_and_equal_without_noise(name, seed):
     found, theta = orbit(3, 2), trained(3, 2, seed)
     simulator, clean = transfer(found.circuit), transfer(bare(3, 2))
-    made = hop(found.symmetry, simulator.cost, theta, selector=selectors(found)[name], cosets=found.cosets, generator=seeded(seed))
+    made = hop(
+        found.symmetry, simulator.cost, theta, selector=selectors(found)[name], cosets=found.cosets, generator=seeded(seed)
+    )
     assert made.after <= made.before
     assert made.moved == (made.after < made.before)
     assert abs(made.after - float(simulator.cost(made.angles))) < 1e-12
@@ -55,7 +57,9 @@ def test_exhaustive_finds_the_best_and_the_decode_nearly_does():
     best = hop(found.symmetry, cost, theta, selector=Exhaustive(), cosets=found.cosets)
     assert best.evaluations == found.cosets.order + 1
     assert best.gain > 0.01
-    made = hop(found.symmetry, cost, theta, selector=WalshDecode(found.characters, samples=32), cosets=found.cosets, generator=seeded())
+    made = hop(
+        found.symmetry, cost, theta, selector=WalshDecode(found.characters, samples=32), cosets=found.cosets, generator=seeded()
+    )
     assert made.evaluations <= 1 + 32 + 4
     assert made.gain > 0.9 * best.gain
 
@@ -85,7 +89,7 @@ def test_under_noise_that_preserves_a_hop_does_nothing(name, channel):
 
 
 def test_momentum_is_carried_by_the_signs():
-    """The gradient at the new point is the old one times the signs, where the noise preserves the symmetry; without them it is not."""
+    """Without noise the gradient at the new point is the old one times the signs; without the signs it is not."""
     found = orbit(3, 3)
     clean, theta = transfer(bare()), angles(12)
     points = OrbitPoints(found.cosets, clean.cost, theta)
@@ -93,7 +97,9 @@ def test_momentum_is_carried_by_the_signs():
     old, new = clean.cost_and_gradient(theta)[1], clean.cost_and_gradient(points.at(where))[1]
     assert (new - points.signs(where) * old).abs().max() < 1e-13
     assert (new - old).abs().max() > 0.1, "planted fault: momentum without signs"
-    made = hop(found.symmetry, transfer(found.circuit).cost, theta, selector=found.decode, cosets=found.cosets, generator=seeded())
+    made = hop(
+        found.symmetry, transfer(found.circuit).cost, theta, selector=found.decode, cosets=found.cosets, generator=seeded()
+    )
     assert made.moved
     assert torch.equal(made.carry(old), made.signs * old)
     assert (made.signs == -1).any()
@@ -125,8 +131,22 @@ def test_planted_fault_a_decode_that_ignores_the_noise_falls_back_to_its_samples
     found, theta = orbit(), trained()
     blind = noisy_orbit(bare(), noise=after_gates(depolarizing(0.1, 0))).characters
     assert blind.num == 0
-    made = hop(found.symmetry, transfer(found.circuit).cost, theta, selector=WalshDecode(blind, 20), cosets=found.cosets, generator=seeded())
-    told = hop(found.symmetry, transfer(found.circuit).cost, theta, selector=WalshDecode(found.characters, 20), cosets=found.cosets, generator=seeded())
+    made = hop(
+        found.symmetry,
+        transfer(found.circuit).cost,
+        theta,
+        selector=WalshDecode(blind, 20),
+        cosets=found.cosets,
+        generator=seeded(),
+    )
+    told = hop(
+        found.symmetry,
+        transfer(found.circuit).cost,
+        theta,
+        selector=WalshDecode(found.characters, 20),
+        cosets=found.cosets,
+        generator=seeded(),
+    )
     assert made.evaluations == 2 + 20, "the start is evaluated twice to see whether the cost has shots"
     assert told.after < made.after <= made.before
 
@@ -150,7 +170,12 @@ def test_with_shots_a_tie_stays_and_a_real_gain_is_taken():
 def test_stochastic_costs_are_recognized():
     found, theta = orbit(3, 2), trained(3, 2)
     simulator, noise = transfer(found.circuit), seeded()
-    made = hop(found.symmetry, lambda x: float(simulator.cost(x)) + 1e-3 * float(torch.randn((), generator=noise)), theta, selector=Greedy())
+    made = hop(
+        found.symmetry,
+        lambda x: float(simulator.cost(x)) + 1e-3 * float(torch.randn((), generator=noise)),
+        theta,
+        selector=Greedy(),
+    )
     assert made.evaluations > 2 + 9
     exact = hop(found.symmetry, lambda x: float(simulator.cost(x)), theta, selector=Greedy())
     assert exact.evaluations == 2 + exact.costs.numel() - 2
@@ -173,7 +198,9 @@ def test_fit_and_decode_against_all_points():
 def test_large_orbits_are_searched_locally():
     found, theta = orbit(), trained()
     cost = transfer(found.circuit).cost
-    made = hop(found.symmetry, cost, theta, selector=WalshDecode(found.characters, most=2), cosets=found.cosets, generator=seeded())
+    made = hop(
+        found.symmetry, cost, theta, selector=WalshDecode(found.characters, most=2), cosets=found.cosets, generator=seeded()
+    )
     assert made.gain > 0.02
 
 

@@ -72,7 +72,7 @@ def test_it_stops_hopping_when_it_does_not_pay():
     assert without.fun == result.fun
 
 
-@pytest.mark.parametrize("bounds", [[(-np.pi, np.pi)] * 9, Bounds(np.full(9, -np.pi), np.full(9, np.pi))])
+@pytest.mark.parametrize("bounds", [[(-np.pi, np.pi)] * 9, Bounds(-np.pi, np.pi)])
 def test_whole_turns_bring_hops_into_bounds(bounds):
     found = orbit(3, 2)
     counted = Counted(found.circuit)

@@ -1,4 +1,4 @@
-"""PennyLane's and torch's optimizers with hops: the memory is carried, everything is counted, and hopping stops when it does not pay."""
+"""PennyLane's and torch's optimizers with hops: memory is carried, all is counted, and hopping stops when it does not pay."""
 
 import numpy as np
 import pytest
@@ -65,7 +65,9 @@ def test_it_stops_when_a_hop_finds_nothing():
 
 def test_shots_are_counted():
     energy, x = node(shots=50), start()
-    optimizer = HoppingOptimizer(qml.GradientDescentOptimizer(0.1), noisy_orbit(energy, (x,)), selector=RandomElements(4), every=1)
+    optimizer = HoppingOptimizer(
+        qml.GradientDescentOptimizer(0.1), noisy_orbit(energy, (x,)), selector=RandomElements(4), every=1
+    )
     for _ in range(2):
         x = optimizer.step(energy, x)
     assert optimizer.circuits > 2 * 12
@@ -160,7 +162,9 @@ def test_state_of_torch_optimizers(kind):
     transfer(found.circuit).cost(x).backward()
     optimizer.step()
     before = {k: v.clone() for k, v in optimizer.state[x].items() if isinstance(v, torch.Tensor)}
-    made = hop_parameters_(found, transfer(found.circuit).cost, [x], optimizer=optimizer, generator=torch.Generator().manual_seed(0))
+    made = hop_parameters_(
+        found, transfer(found.circuit).cost, [x], optimizer=optimizer, generator=torch.Generator().manual_seed(0)
+    )
     assert made.moved
     assert torch.equal(x.detach(), made.angles)
     for name, value in before.items():

@@ -1,12 +1,13 @@
 r"""How elements of a circuit's symmetry look to its noise: a sign at every place where the noise tells frames apart.
 
-An element is a Pauli frame that moves through the circuit. At a channel with transfer matrix :math:`R` a frame :math:`Q` multiplies
+An element is a Pauli frame that moves through the circuit. At a channel with transfer matrix :math:`R` a frame :math:`Q`
+multiplies
 :math:`R_{ab}` by :math:`(-1)^{\langle ab, Q\rangle}`. So the noisy cost on the orbit is a polynomial in the signs
 
 .. math:: \varepsilon_{\ell,W}(g) = (-1)^{\langle W, Q_\ell(g)\rangle}, \qquad W = ab \ne 1,\; R_{ab} \ne 0,
 
-and to first order in what is off the diagonal it is linear in them. Pauli channels are diagonal and have none; amplitude damping has
-one, :math:`W = Z`: whether the frame has an X there.
+and to first order in what is off the diagonal it is linear in them. Pauli channels are diagonal and have none; amplitude
+damping has one, :math:`W = Z`: whether the frame has an X there.
 """
 
 from dataclasses import dataclass, replace
@@ -143,7 +144,9 @@ def told_apart(channel: Channel) -> tuple[Pauli, ...]:
     """
     k = len(channel.qubits)
     if k > MOST_QUBITS:
-        raise BadInputError(f"Channel `{channel.name}` has {k} qubits; the noise that hopping looks at has at most {MOST_QUBITS}.")
+        raise BadInputError(
+            f"Channel `{channel.name}` has {k} qubits; the noise that hopping looks at has at most {MOST_QUBITS}."
+        )
     entries = np.argwhere(np.abs(transfer_matrix(channel)) > SMALL)
     masks = sorted({int(a) ^ int(b) for a, b in entries} - {0})
     return tuple(Pauli(mask & (1 << k) - 1, mask >> k) for mask in masks)

@@ -1,6 +1,7 @@
 r"""States and observables as vectors of Pauli coefficients, for up to 8 qubits.
 
-A state :math:`\rho` is the vector :math:`r_P = \operatorname{Tr}(P\rho)` over all :math:`4^n` words, an observable :math:`O` the vector
+A state :math:`\rho` is the vector :math:`r_P = \operatorname{Tr}(P\rho)` over all :math:`4^n` words, an observable :math:`O`
+the vector
 :math:`o_P = \operatorname{Tr}(P\,O)/2^n`, so that :math:`\operatorname{Tr}(O\rho) = \sum_P o_P r_P`.
 
 Index conventions: one base-4 digit per qubit, that of qubit 0 the most significant; a digit is :math:`x + 2z`: I, X, Z, Y.
@@ -86,7 +87,8 @@ def observable_vector(observable: Observable, num_qubits: int) -> np.ndarray:
 def product_phase(a: Pauli, b: Pauli) -> tuple[int, Pauli]:
     r"""Return the power of :math:`i` and the word of the product of two words: :math:`P_a P_b = i^k P_{ab}`.
 
-    A word is :math:`i^y X^x Z^z` with :math:`y` letters Y, and moving :math:`Z^{z_a}` past :math:`X^{x_b}` costs a sign per common qubit.
+    A word is :math:`i^y X^x Z^z` with :math:`y` letters Y, and moving :math:`Z^{z_a}` past :math:`X^{x_b}` costs a sign per
+    common qubit.
 
     Args:
         a: The left factor.
@@ -119,7 +121,9 @@ def _projector(stabilizers: tuple[tuple[int, Pauli], ...], num_qubits: int) -> n
 def _pure_state(psi: np.ndarray, num_qubits: int) -> np.ndarray:
     """Return the expectation value of every word in a pure state; qubit 0 is the most significant bit of a basis state."""
     basis = np.arange(2**num_qubits)
-    reverse = sum((basis >> q & 1) << num_qubits - 1 - q for q in range(num_qubits))
+    reverse = np.zeros_like(basis)
+    for q in range(num_qubits):
+        reverse |= (basis >> q & 1) << num_qubits - 1 - q
     signs = 1.0 - 2.0 * (np.bitwise_count((reverse[:, None] & basis).astype(np.uint64)) % 2)  # [z mask, basis state]
     x, z = words_of(num_qubits)
     out = np.zeros(4**num_qubits)

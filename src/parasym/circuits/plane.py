@@ -1,7 +1,8 @@
 r"""The planes in which a Pauli rotation turns a vector of Pauli coefficients.
 
 With :math:`U = e^{-iaP/2}` a word that commutes with :math:`P` stays, and one that does not goes to
-:math:`U^\dagger Q U = \cos a\, Q + \sin a\,(iPQ)`: in every plane of :math:`Q` and :math:`Q' = iPQ` the vector turns by :math:`a`.
+:math:`U^\dagger Q U = \cos a\, Q + \sin a\,(iPQ)`: in every plane of :math:`Q` and :math:`Q' = iPQ` the vector turns by
+:math:`a`.
 """
 
 from dataclasses import dataclass

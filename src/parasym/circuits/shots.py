@@ -57,8 +57,8 @@ def sampled(
 class CircuitCost:
     """The cost of a circuit by :class:`parasym.circuits.Transfer`, exact or with shots; it counts what a device would run.
 
-    An evaluation is one circuit, a gradient two per rotation (the parameter-shift rule), shots are per Pauli word. Exact gradients are
-    computed by the adjoint method, and counted the same.
+    An evaluation is one circuit, a gradient two per rotation (the parameter-shift rule), shots are per Pauli word. Exact
+    gradients are computed by the adjoint method, and counted the same.
 
     Args:
         simulator: The circuit.
@@ -89,7 +89,8 @@ class CircuitCost:
         distribution: Distribution = "binomial",
     ) -> None:
         self.simulator, self.shots = simulator, checked_shots(shots)
-        self.generator, self.distribution = generator, distribution
+        self.generator = generator
+        self.distribution: Distribution = distribution
         self.circuits = 0
 
     @property

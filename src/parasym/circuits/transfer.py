@@ -1,11 +1,13 @@
 r"""The cost of a noisy circuit at many parameter vectors at once, and its gradient by the adjoint method, for up to 8 qubits.
 
-The state is a vector of Pauli coefficients. A rotation turns it in planes (see :mod:`parasym.circuits.plane`); everything else is a Pauli
-transfer matrix on its own qubits, and neighbours on the same two qubits are multiplied beforehand. With :math:`\lambda` the observable pulled back to behind a rotation and :math:`r` the state there,
+The state is a vector of Pauli coefficients. A rotation turns it in planes (see :mod:`parasym.circuits.plane`); everything else
+is a Pauli transfer matrix on its own qubits, and neighbours on the same two qubits are multiplied beforehand. With
+:math:`\lambda` the observable pulled back to behind a rotation and :math:`r` the state there,
 
 .. math:: \frac{\partial C}{\partial a} = \sum_{\text{pairs } (i, j)} \lambda_i r_j - \lambda_j r_i.
 
-Index conventions: the first axis is the word (see :mod:`parasym.circuits.pauli_vector`), the last the batch. Everything is float64.
+Index conventions: the first axis is the word (see :mod:`parasym.circuits.pauli_vector`), the last the batch. Everything is
+float64.
 """
 
 from collections.abc import Sequence
@@ -200,7 +202,9 @@ class Transfer:
     def _sum(self) -> PauliSum:
         observable = self.circuit.observable
         if not isinstance(observable, PauliSum):
-            raise BadInputError(f"The observable must be a sum of Pauli words to be sampled, but is a {type(observable).__name__}.")
+            raise BadInputError(
+                f"The observable must be a sum of Pauli words to be sampled, but is a {type(observable).__name__}."
+            )
         return observable
 
     @cached_property

@@ -21,7 +21,18 @@ from parasym.cli.outcome import Outcome, execute
 from parasym.cli.progress import working
 from parasym.cli.subject import load
 from parasym.core import BadInputError, child_generator
-from parasym.hopping import AbstractSelector, Exhaustive, Greedy, NoisyOrbit, OrbitPoints, RandomElements, hop as make_hop, noisy_orbit
+from parasym.hopping import (
+    AbstractSelector,
+    Exhaustive,
+    Greedy,
+    NoisyOrbit,
+    OrbitPoints,
+    RandomElements,
+    noisy_orbit,
+)
+from parasym.hopping import (
+    hop as make_hop,
+)
 from parasym.hopping.random_elements import all_coordinates, draw
 from parasym.report import HopResult, hop_page, hop_table, render_page, rich_table, runs_table
 from parasym.studies import AdamRun
@@ -35,7 +46,9 @@ def hop(
     model: ModelArgument,
     inputs: InputOption = None,
     params: ParamsOption = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the new parameters to this safetensors file.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write the new parameters to this safetensors file.")
+    ] = None,
     report: Annotated[Path | None, typer.Option("--report", help="Write an HTML page with histogram and curves here.")] = None,
     noise: NoiseOption = None,
     selector: Annotated[
@@ -43,7 +56,8 @@ def hop(
     ] = "walsh",
     shots: Annotated[int | None, typer.Option("--shots", help="Shots per Pauli word; exact values if left out.")] = None,
     starts: Annotated[
-        int, typer.Option("--starts", min=0, help="Also optimize from so many random starts, with and without hops, on one budget.")
+        int,
+        typer.Option("--starts", min=0, help="Also optimize from so many random starts, with and without hops, on one budget."),
     ] = 0,
     steps: Annotated[int, typer.Option("--steps", min=3, help="The budget of those, in gradients.")] = 90,
     seed: SeedOption = 0,
@@ -113,12 +127,16 @@ def _found(
     )
     points = OrbitPoints(orbit.symmetry, lambda _: 0.0, theta)
     everything = 2**points.rank <= MOST_POINTS
-    coordinates = all_coordinates(points.rank) if everything else draw(MOST_POINTS, points.rank, generator=child_generator(seed, "orbit"))
+    coordinates = (
+        all_coordinates(points.rank) if everything else draw(MOST_POINTS, points.rank, generator=child_generator(seed, "orbit"))
+    )
     costs = simulator.cost(points.at(coordinates)).numpy()
     runs, circuits = {}, {}
     if starts:
         if orbit.circuit.frozen:
-            raise BadInputError("Option --starts draws all parameters at random, but this circuit has data among them: leave it out.")
+            raise BadInputError(
+                "Option --starts draws all parameters at random, but this circuit has data among them: leave it out."
+            )
         run = AdamRun(simulator, orbit, shots=shots, first=seed, count=starts, steps=steps, blocks=3, rate=0.1)
         for title, method in METHODS.items():
             outcomes = run.run(method)

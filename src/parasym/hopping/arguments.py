@@ -13,9 +13,10 @@ from parasym.hopping.orbit import NoisyOrbit
 
 
 def joined(orbit: NoisyOrbit, values: Sequence[Any]) -> Tensor:
-    """Return trainable arguments, flattened and joined, of shape ``[M]``; data at the end of the circuit's parameters is set to 0.
+    """Return trainable arguments, flattened and joined, of shape ``[M]``.
 
-    Data does not move, and the cost is called with the user's own, so what stands there makes no difference.
+    Data, at the end of the circuit's parameters, is set to 0. It does not move, and the cost is called with the user's own,
+    so what stands there makes no difference.
 
     Args:
         orbit: The circuit's orbit.

@@ -21,7 +21,7 @@ class Exhaustive(AbstractSelector):
 
     most: int = 2**16
 
-    def propose(self, points: OrbitPoints, *, generator: torch.Generator | None = None) -> Tensor:  # noqa: ARG002, D102
+    def propose(self, points: OrbitPoints, *, generator: torch.Generator | None = None) -> Tensor:  # noqa: D102
         if 2**points.rank > self.most:
             raise BadInputError(
                 f"The orbit has 2^{points.rank} points, more than the {self.most} that are all tried. "

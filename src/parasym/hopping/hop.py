@@ -67,18 +67,19 @@ def hop(
 ) -> Hop:
     r"""Return the way to a point of the orbit with a lower cost, or stay.
 
-    Without noise all points :math:`g\theta` have the same cost. Noise that is not a Pauli channel tells them apart, and a selector looks
-    for a better one. The result is never worse than the start: with exact costs by comparison, with shots by evaluating the start and the
-    best candidates anew, ``repeats`` times each. A candidate that is not better by one standard error of the difference is a tie, and
-    a tie stays. Under noise that preserves the symmetry, such as depolarizing, all costs are equal and nothing moves.
+    Without noise all points :math:`g\theta` have the same cost. Noise that is not a Pauli channel tells them apart, and a
+    selector looks for a better one. The result is never worse than the start: with exact costs by comparison, with shots by
+    evaluating the start and the best candidates anew, ``repeats`` times each. A candidate that is not better by one standard
+    error of the difference is a tie, and a tie stays. Under noise that preserves the symmetry, such as depolarizing, all costs
+    are equal and nothing moves.
 
     Args:
         symmetry: The symmetry of the circuit without noise.
         cost: Returns the noisy cost of a vector of angles, of shape ``[M]``; if its attribute ``batched`` is true, of ``[K, M]``.
         angles: The start, of shape ``[M]``: the parameters, flattened and joined.
         selector: How to look for candidates.
-        cosets: Representatives of what the noise tells apart (``symmetry.cosets(find(circuit, noise=...))``); all of the symmetry if
-            ``None``.
+        cosets: Representatives of what the noise tells apart (``symmetry.cosets(find(circuit, noise=...))``); all of the
+            symmetry if ``None``.
         repeats: Evaluations of each in the last comparison with shots.
         stochastic: Whether the cost has shots; if ``None`` it is taken from ``cost.shots`` or by evaluating the start twice.
         generator: Source of randomness, on the CPU.

@@ -22,8 +22,8 @@ Function = Callable[[np.ndarray], Any]
 class HoppingMinimizer:
     """Minimize with SciPy and hop along the orbit: early, and again after every convergence as long as it pays.
 
-    An early hop pays most: after convergence under noise the local minimum is often a good point of its orbit already. When a hop after
-    a convergence finds nothing better, no further hop is tried.
+    An early hop pays most: after convergence under noise the local minimum is often a good point of its orbit already. When a
+    hop after a convergence finds nothing better, no further hop is tried.
 
     Attributes:
         orbit: The circuit's orbit (:func:`parasym.hopping.noisy_orbit`).
@@ -60,7 +60,9 @@ class HoppingMinimizer:
     seed: int = 0
 
     def __call__(self, fun: Function, x0: np.ndarray, jac: Any = None, bounds: Any = None) -> OptimizeResult:
-        """Return the minimum with SciPy's fields, and ``nhop``, ``hops`` and ``hop_evaluations``; ``nfev`` counts all evaluations.
+        """Return the minimum with SciPy's fields, and ``nhop``, ``hops`` and ``hop_evaluations``.
+
+        All evaluations count in ``nfev``.
 
         Args:
             fun: The cost of a vector of angles.
@@ -89,7 +91,7 @@ class _Run:
     def __init__(self, settings: HoppingMinimizer, fun: Function, jac: Any, bounds: Any) -> None:
         self.settings, self.fun, self.jac, self.bounds = settings, fun, jac, bounds
         self.hops: list[Hop] = []
-        self.counts = dict.fromkeys(("nfev", "njev", "nit"), 0)
+        self.counts: dict[str, int] = {"nfev": 0, "njev": 0, "nit": 0}
         self.found = OptimizeResult()
 
     def descend(self, x: np.ndarray, *, short: bool = False) -> np.ndarray:
@@ -124,7 +126,7 @@ class _Run:
             "hops": tuple(self.hops),
             "hop_evaluations": sum(h.evaluations for h in self.hops),
         }
-        counts = dict(self.counts, nfev=self.counts["nfev"] + extra["hop_evaluations"])
+        counts = self.counts | {"nfev": self.counts["nfev"] + extra["hop_evaluations"]}
         return OptimizeResult({**self.found, "x": x, **counts, **extra})
 
     def _cost(self, theta: Tensor) -> float:

@@ -46,7 +46,11 @@ class NoisyOrbit:
 
 
 def noisy_orbit(
-    model: Circuit | Any, args: tuple[Any, ...] | Any = (), kwargs: Mapping[str, Any] | None = None, *, noise: NoiseModel | None = None
+    model: Circuit | Any,
+    args: tuple[Any, ...] | Any = (),
+    kwargs: Mapping[str, Any] | None = None,
+    *,
+    noise: NoiseModel | None = None,
 ) -> NoisyOrbit:
     """Return the orbit of a circuit with noise. All channels in it count as noise.
 

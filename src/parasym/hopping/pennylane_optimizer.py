@@ -20,8 +20,8 @@ EVEN = {"AdagradOptimizer", "RMSPropOptimizer"}
 class HoppingOptimizer:
     """One of PennyLane's optimizers that hops before every so many steps, and stops hopping when that does not pay.
 
-    The optimizer's memory is carried over: momenta change sign with the gradient, squares stay. An optimizer whose memory is not known
-    is reset by a hop. Other attributes are those of the optimizer inside.
+    The optimizer's memory is carried over: momenta change sign with the gradient, squares stay. An optimizer whose memory is
+    not known is reset by a hop. Other attributes are those of the optimizer inside.
 
     Args:
         optimizer: An optimizer with ``step`` and ``step_and_cost``.
@@ -63,7 +63,8 @@ class HoppingOptimizer:
     ) -> None:
         if not (hasattr(optimizer, "step") and hasattr(optimizer, "step_and_cost")):
             raise BadInputError(
-                f"Argument `optimizer` must have `step` and `step_and_cost`, as PennyLane's have, but is a {type(optimizer).__name__}."
+                "Argument `optimizer` must have `step` and `step_and_cost`, as PennyLane's have, but is a "
+                f"{type(optimizer).__name__}."
             )
         if every < 1 or patience < 1:
             raise BadInputError(f"Arguments `every` and `patience` must be at least 1, but are {every} and {patience}.")

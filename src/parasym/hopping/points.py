@@ -37,7 +37,8 @@ class OrbitPoints:
         size = sum(prod(shape) for _, shape in symmetry.shapes)
         if angles.shape != (size,):
             raise ShapeError(
-                f"Argument `angles` must be a vector of {size} angles, those of {', '.join(n for n, _ in symmetry.shapes)} flattened "
+                f"Argument `angles` must be a vector of {size} angles, those of "
+                f"{', '.join(n for n, _ in symmetry.shapes)} flattened "
                 f"and joined, but has shape {tuple(angles.shape)}."
             )
         if any(not isinstance(f.group, SignedShift) for f in symmetry.factors) or len(symmetry.factors) > 1:

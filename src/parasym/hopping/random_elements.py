@@ -59,7 +59,7 @@ def draw(count: int, rank: int, *, generator: torch.Generator | None = None) -> 
 
 
 def all_coordinates(rank: int) -> Tensor:
-    """Return the coordinates of all points, the start first, of shape ``[2**rank, rank]``; bit ``k`` of a row's number is entry ``k``.
+    """Return the coordinates of all points, the start first, of shape ``[2**rank, rank]``: row ``i`` has the bits of ``i``.
 
     Args:
         rank: Number of generators.

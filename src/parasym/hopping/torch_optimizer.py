@@ -14,7 +14,19 @@ from parasym.hopping.selector import AbstractSelector
 
 SIGNED = ("momentum_buffer", "exp_avg", "grad_avg", "prev")
 """What optimizers remember of gradients: it changes sign with them."""
-EVEN = ("exp_avg_sq", "max_exp_avg_sq", "square_avg", "acc_delta", "sum", "exp_inf", "step_size", "mu_product", "step", "eta", "mu")
+EVEN = (
+    "exp_avg_sq",
+    "max_exp_avg_sq",
+    "square_avg",
+    "acc_delta",
+    "sum",
+    "exp_inf",
+    "step_size",
+    "mu_product",
+    "step",
+    "eta",
+    "mu",
+)
 """Squares, absolute values and counts: they stay."""
 
 
@@ -41,6 +53,9 @@ def hop_parameters_(
         stochastic: Whether the cost has shots; found out if ``None``.
         generator: Source of randomness, on the CPU.
 
+    Returns:
+        The hop.
+
     Raises:
         BadInputError: If the optimizer remembers something of which it is not known how a hop changes it.
         ShapeError: If the parameters are not those of the circuit.
@@ -54,7 +69,8 @@ def hop_parameters_(
         >>> optimizer = torch.optim.Adam([x], lr=0.1)
         >>> for step in range(60):
         ...     if step == 30:
-        ...         made = hop_parameters_(orbit, simulator.cost, [x], optimizer=optimizer, generator=torch.Generator().manual_seed(0))
+        ...         made = hop_parameters_(orbit, simulator.cost, [x], optimizer=optimizer,
+        generator=torch.Generator().manual_seed(0))
         ...     optimizer.zero_grad()
         ...     simulator.cost(x).backward()
         ...     optimizer.step()
@@ -83,7 +99,9 @@ def hop_parameters_(
     )
     if made.moved:
         with torch.no_grad():
-            for parameter, value, signs in zip(parameters, split(made.angles, parameters), split(made.signs, parameters), strict=True):
+            for parameter, value, signs in zip(
+                parameters, split(made.angles, parameters), split(made.signs, parameters), strict=True
+            ):
                 parameter.copy_(value)
                 if parameter.grad is not None:
                     parameter.grad *= signs.to(parameter)
@@ -108,6 +126,8 @@ def check_state(optimizer: torch.optim.Optimizer, parameters: Sequence[Tensor]) 
             known = name in SIGNED or name in EVEN or value is None
             if not known:
                 raise BadInputError(
-                    f"Optimizer {type(optimizer).__name__} remembers `{name}`, and it is not known how a hop changes that. Use SGD, Adam, "
-                    "AdamW, NAdam, RAdam, Adamax, Adagrad, Adadelta or RMSprop, or hop without its state and make a new optimizer."
+                    f"Optimizer {type(optimizer).__name__} remembers `{name}`, and it is not known how a hop changes "
+                    "that. Use SGD, Adam, "
+                    "AdamW, NAdam, RAdam, Adamax, Adagrad, Adadelta or RMSprop, or hop without its state and make a new "
+                    "optimizer."
                 )

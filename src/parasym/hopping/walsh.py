@@ -2,7 +2,8 @@ r"""Choose a point by decoding: the noisy cost on an orbit is nearly linear in t
 
 .. math:: C(g\theta) \approx c_0 + \sum_\ell w_\ell\, \varepsilon_\ell(g), \qquad \varepsilon_\ell(g) = (-1)^{x_\ell \cdot g}.
 
-A few dozen points fit the weights by ridge regression; the strength of the ridge is chosen by generalized cross-validation. Put at place
+A few dozen points fit the weights by ridge regression; the strength of the ridge is chosen by generalized cross-validation. Put
+at place
 :math:`x_\ell`, the weights' Walsh transform is the model at all points at once, and its minima are evaluated.
 """
 
@@ -67,7 +68,9 @@ class WalshDecode(AbstractSelector):
 
 
 def character_columns(points: OrbitPoints, characters: NoiseCharacters) -> tuple[int, ...]:
-    """Return the distinct characters of an orbit but for the trivial one: bit ``k`` says whether generator ``k`` changes its sign.
+    """Return the distinct characters of an orbit but for the trivial one.
+
+    Bit ``k`` of a character says whether generator ``k`` changes its sign.
 
     Args:
         points: The orbit.
@@ -78,7 +81,8 @@ def character_columns(points: OrbitPoints, characters: NoiseCharacters) -> tuple
     """
     if characters.size != len(points.angles):
         raise BadInputError(
-            f"Argument `characters` is for {characters.size} parameters, but there are {len(points.angles)}: is it of this circuit?"
+            f"Argument `characters` is for {characters.size} parameters, but there are {len(points.angles)}: is it of "
+            "this circuit?"
         )
     rows = [characters.of(action) for action in points.actions()]
     columns = [sum((row >> place & 1) << k for k, row in enumerate(rows)) for place in range(characters.num)]
@@ -99,7 +103,8 @@ def characters_of(coordinates: Tensor, columns: tuple[int, ...]) -> Tensor:
 def fit(signs: Tensor, values: Tensor) -> Tensor:
     r"""Return the weights of the linear model, without its constant, of shape ``[characters]``.
 
-    The strength :math:`\lambda` minimizes generalized cross-validation, :math:`|y - \hat y|^2 / (K - \operatorname{tr} H_\lambda)^2`.
+    The strength :math:`\lambda` minimizes generalized cross-validation, :math:`|y - \hat y|^2 / (K - \operatorname{tr}
+    H_\lambda)^2`.
 
     Args:
         signs: Of shape ``[k, characters]``.

@@ -106,7 +106,14 @@ def runs_table(found: HopResult) -> Table:
         found: What was found.
     """
     rows = tuple(
-        (name, str(len(v)), f"{v[:, -1].mean():.5g}", f"{v[:, -1].min():.5g}", f"{v[:, -1].max():.5g}", f"{found.circuits[name]:.0f}")
+        (
+            name,
+            str(len(v)),
+            f"{v[:, -1].mean():.5g}",
+            f"{v[:, -1].min():.5g}",
+            f"{v[:, -1].max():.5g}",
+            f"{found.circuits[name]:.0f}",
+        )
         for name, v in found.runs.items()
     )
     columns = (("method", "left"), *((name, "right") for name in ("n", "mean", "lowest", "highest", "circuits")))
@@ -128,7 +135,8 @@ def hop_page(found: HopResult, *, command: str) -> Page:
         Card("gain of the hop", f"{made.gain:.4g}", f"with {made.evaluations} circuits", made.moved),
     )
     lead = (
-        "Without noise all points of an orbit have the same cost. Noise that is not a Pauli channel tells them apart. This page shows how far, "
+        "Without noise all points of an orbit have the same cost. Noise that is not a Pauli channel tells them apart. "
+        "This page shows how far, "
         "and what hopping to a better point is worth."
     )
     sections = [

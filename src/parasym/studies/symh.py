@@ -1,7 +1,7 @@
 """Minima hopping under noise: settings, tasks, and what one task measures."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -149,13 +149,16 @@ def symh_tasks(settings: SymhSettings) -> tuple[SymhTask, ...]:
     )
 
 
-def run_symh(task: SymhTask, data: None, device: str) -> Sequence[Record]:  # noqa: ARG001
+def run_symh(task: SymhTask, data: None, device: str) -> Sequence[Record]:
     """Return one record for every method and start.
 
     Args:
         task: The task.
         data: There is none.
         device: Circuits are small: the processor is used in any case.
+
+    Returns:
+        Records with the excess energy at the end, circuits, and the curve.
     """
     if task.ring == "degeneracy":
         return [record for k in range(task.count) for record in degenerate_records(task, task.first + k)]
@@ -185,15 +188,15 @@ def run_symh(task: SymhTask, data: None, device: str) -> Sequence[Record]:  # no
 
 
 def _record(method: str, seed: int, outcome: Outcome, ground: float) -> Record:
-    record = asdict(outcome) | {"curve": [value - ground for value in outcome.curve]}
-    excess = record.pop("cost") - ground
+    excess = outcome.cost - ground
     return {
         "method": method,
         "diverged": not np.isfinite(excess),
         "seed": seed,
         "excess": excess,
-        **record,
         "circuits": float(outcome.circuits),
+        "hops": outcome.hops,
+        "curve": [value - ground for value in outcome.curve],
     }
 
 
@@ -203,6 +206,9 @@ def degenerate_records(task: SymhTask, seed: int) -> list[Record]:
     Args:
         task: The task; its budget and rate are those of the training.
         seed: Of target and start.
+
+    Returns:
+        One record for every noise.
     """
     circuit = degenerate_circuit(task.layers, seed)
     symmetry, simulator = find_circuit(circuit), transfer(circuit)
@@ -251,8 +257,8 @@ SYMH = Study(
     name="symh",
     title="Minima hopping under noise",
     version=1,
-    paper="Fontana, Cerezo, Arrasmith, Rungger, Coles. Non-trivial symmetries in quantum landscapes and their resilience to quantum "
-    "noise. Quantum 6, 804, 2022",
+    paper="Fontana, Cerezo, Arrasmith, Rungger, Coles. Non-trivial symmetries in quantum landscapes and their resilience to "
+    "quantum noise. Quantum 6, 804, 2022",
     presets={
         "tiny": (
             SymhSettings("degeneracy-4-ry-cx", 2, (0.01,), seeds=1, steps=20),

@@ -58,7 +58,16 @@ class AdamRun:
     """
 
     def __init__(
-        self, simulator: Transfer, orbit: NoisyOrbit, *, shots: int | None, first: int, count: int, steps: int, blocks: int, rate: float
+        self,
+        simulator: Transfer,
+        orbit: NoisyOrbit,
+        *,
+        shots: int | None,
+        first: int,
+        count: int,
+        steps: int,
+        blocks: int,
+        rate: float,
     ) -> None:
         self.simulator, self.orbit, self.shots = simulator, orbit, shots
         self.first, self.count, self.steps, self.blocks, self.rate = first, count, steps, blocks, rate

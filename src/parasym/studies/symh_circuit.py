@@ -1,4 +1,4 @@
-"""The circuits of the study of minima hopping: spin rings, two ansätze, amplitude damping; and the circuit of degenerate points."""
+"""The circuits of the study of minima hopping: spin rings under amplitude damping, and the circuit of degenerate points."""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache

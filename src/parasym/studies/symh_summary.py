@@ -1,6 +1,6 @@
 """From rows to the numbers, claims and curves of the study of minima hopping."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,11 +27,15 @@ LEVELS = (("spread", "spread"), ("lowest", "lowest"), ("median", "median"), ("hi
 ONE_LEVEL = 1e-10
 
 NOTES = (
-    "The excess energy is the exact noisy energy of the final angles above the exact ground energy of the ring; with shots too, where the "
-    "optimizers see sampled values only. An evaluation counts as one circuit, a gradient as two per rotation, whatever the simulator does.",
-    "All methods of a part start from the same angles. The change is the mean over starts of the relative change of the excess against "
+    "The excess energy is the exact noisy energy of the final angles above the exact ground energy of the ring; with "
+    "shots too, where the "
+    "optimizers see sampled values only. An evaluation counts as one circuit, a gradient as two per rotation, whatever "
+    "the simulator does.",
+    "All methods of a part start from the same angles. The change is the mean over starts of the relative change of the "
+    "excess against "
     "no hops. Budgets are equal for Adam; L-BFGS stops when it has converged, and only restarts always use all of it.",
-    "The noise is amplitude damping on both qubits after every two-qubit gate. Hops are taken from the cosets of what survives it.",
+    "The noise is amplitude damping on both qubits after every two-qubit gate. Hops are taken from the cosets of what "
+    "survives it.",
     "The paper's figures were not at hand: its claims are those of its abstract, and all numbers here are this project's own.",
 )
 
@@ -136,9 +140,13 @@ def _runs(name: str, records: dict[int, Record]) -> Runs:
 
 def _degeneracy(rows: list[Row]) -> Part:
     found = _found(rows)
-    measured: Callable[[str, str], list[float]] = lambda name, field: [float(r[field]) for r in found[name].values()]
+
+    def measured(name: str, field: str) -> list[float]:
+        return [float(r[field]) for r in found[name].values()]
+
     lines = tuple(
-        Line(name, len(found[name]), 0, tuple(Cell(mean_interval(measured(name, field))) for _, field in LEVELS)) for name in found
+        Line(name, len(found[name]), 0, tuple(Cell(mean_interval(measured(name, field))) for _, field in LEVELS))
+        for name in found
     )
     claims = []
     for name in ("dephasing", "depolarizing"):
@@ -152,12 +160,19 @@ def _degeneracy(rows: list[Row]) -> Part:
         )
     spreads = measured("amplitude damping", "spread")
     claims.append(
-        Claim("spread under amplitude damping > 0.001", _less(mean_interval(spreads), 1e-3), below=False, paper="can lift the degeneracy")
+        Claim(
+            "spread under amplitude damping > 0.001",
+            _less(mean_interval(spreads), 1e-3),
+            below=False,
+            paper="can lift the degeneracy",
+        )
     )
     t, some = rows[0].task, next(iter(found["amplitude damping"].values()))
     note = (
-        f"{some['points']:,} of {some['order']:,} degenerate points per target: {t['qubits']} qubits, {t['layers']} layers, infidelity with "
-        f"random real states, trained without noise; then noise of strength {t['gamma']:g} on every qubit after each of the two steps of "
+        f"{some['points']:,} of {some['order']:,} degenerate points per target: {t['qubits']} qubits, {t['layers']} "
+        "layers, infidelity with "
+        f"random real states, trained without noise; then noise of strength {t['gamma']:g} on every qubit after each of "
+        "the two steps of "
         "controlled NOTs per layer. Levels are counted as distinct where they are 1e-12 apart."
     )
     curves = tuple(_runs(name, found[name]) for name in found)
