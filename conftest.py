@@ -17,6 +17,7 @@ from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
 OPTIONAL = ("torchvision", "transformers", "digit_recognizer", "facenet_pytorch", "torchani", "pynauty", "sklearn")
+OPTIONAL += ("pennylane", "qiskit", "qiskit_aer", "stim")
 """Third-party packages whose tests skip where they are missing."""
 
 hypothesis.settings.register_profile("parasym", deadline=None, derandomize=True, max_examples=25)

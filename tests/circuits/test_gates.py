@@ -27,6 +27,7 @@ from parasym.circuits import (
     rotation,
 )
 from parasym.circuits._table import CLIFFORDS
+from parasym.circuits.from_stim import from_stim
 from parasym.circuits.relation import relation, transfer_matrix
 from parasym.circuits.simulate import density_matrix, expectations, state_vector
 from parasym.circuits.state import signed_word
@@ -102,10 +103,11 @@ def test_relations_of_channels():
 def test_tableaux_from_stim():
     stim = pytest.importorskip("stim")
     tableau = stim.Tableau.random(3)
-    labels = [[str(f(k)).replace("_", "I") for k in range(3)] for f in (tableau.x_output, tableau.z_output)]
-    op = Tableau((2, 0, 1), tuple(labels[0]), tuple(labels[1]))
+    op = from_stim(tableau, (2, 0, 1))
     theirs = tableau.to_unitary_matrix(endian="big")
     assert abs(np.trace(operation_matrix(op).conj().T @ theirs)) == pytest.approx(8, abs=1e-4)
+    with pytest.raises(ValueError, match="3 qubits"):
+        from_stim(tableau, (0, 1))
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -125,6 +125,28 @@ def test_a_torch_qnode():
     assert float((moved - w).detach().abs().max()) > 0.1
 
 
+def test_an_array_moves_and_stays_what_it_is():
+    w = numbers(4, 4)
+    symmetry = find(vqe, w)
+    moved = symmetry.act(symmetry.sample(generator=torch.Generator().manual_seed(0)), w)
+    assert (type(moved), moved.requires_grad, moved.shape) == (type(w), True, w.shape)
+    assert float(vqe(moved)) == pytest.approx(float(vqe(w)), abs=1e-12)
+    assert float(abs(moved - w).max()) > 0.1
+    assert verify(vqe, symmetry, w, complete=False, samples=1).holds == "yes"
+    with pytest.raises(ValueError, match="floating-point"):
+        symmetry.act(symmetry.sample(), np.zeros((4, 4), dtype=int))
+
+
+def test_shots():
+    sampled = qml.set_shots(vqe, 100)
+    symmetry = find(sampled, (numbers(4, 4),))
+    report = verify(sampled, symmetry, (numbers(4, 4),), complete=False, samples=1)
+    assert symmetry.order == 2**13
+    assert "run by its library" not in {row.name for row in report.rows}  # samples prove nothing exact
+    with pytest.raises(ValueError, match=r"[Ss]hots"):
+        find(qml.set_shots(vqe, 0), (numbers(4, 4),))
+
+
 def test_a_tape():
     with qml.queuing.AnnotatedQueue() as queue:
         layers(numbers(3, 4))

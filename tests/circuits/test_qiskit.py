@@ -105,7 +105,7 @@ def test_bad_circuits(kind: str):
 
 
 def test_noisy_costs_agree_with_aer():
-    aer = pytest.importorskip("qiskit_aer")
+    simulators = pytest.importorskip("qiskit_aer")
     from qiskit_aer.noise import NoiseModel as AerNoise
     from qiskit_aer.noise import amplitude_damping_error
 
@@ -124,7 +124,7 @@ def test_noisy_costs_agree_with_aer():
     noise.add_all_qubit_quantum_error(damping.tensor(damping), ["cx"])
     bound = qc.assign_parameters(theta)
     bound.save_density_matrix()  # pyright: ignore[reportAttributeAccessIssue]
-    simulator = aer.AerSimulator(method="density_matrix", noise_model=noise)
+    simulator = simulators.AerSimulator(method="density_matrix", noise_model=noise)
     rho = simulator.run(bound).result().data()["density_matrix"]
     theirs = float(rho.expectation_value(observable).real)
     circuit = with_noise(as_circuit(qc, observable), NoiseModel(after_many=(amplitude_damping(0.1, 0),)))

@@ -114,6 +114,14 @@ def test_noise_breaks_what_it_does_not_respect():
     assert orbit_error(with_noise(circuit, NoiseModel(after_many=(depolarizing(0.1, 0),))), whole, 0) < 1e-12
 
 
+def test_where_a_noise_model_puts_its_channels():
+    circuit = Circuit(2, (rotation("X", 0, 0), gate("cx", 0, 1)), (PauliSum.from_labels({"ZZ": 1.0}),))
+    model = NoiseModel((depolarizing(0.1, 0),), (amplitude_damping(0.1, 0),), (amplitude_damping(0.2, 0),))
+    names = [(getattr(op, "name", "rotation"), op.qubits) for op in with_noise(circuit, model).operations]
+    damped = [("amplitude_damping", (0,)), ("amplitude_damping", (1,))]
+    assert names == [("rotation", (0,)), ("depolarizing", (0,)), ("cx", (0, 1)), *damped, *damped]
+
+
 def test_unital_is_not_enough():
     """A random flip about a tilted axis is unital and breaks; only channels diagonal in the Pauli basis do not."""
     axis = (np.array([[0, 1], [1, 0]]) + np.diag([1, -1])) / 2**0.5

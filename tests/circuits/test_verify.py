@@ -132,7 +132,7 @@ def test_what_cannot_be_simulated_is_unsure():
         (lambda: verify(CIRCUIT, find(CIRCUIT), params={"angles": torch.zeros(4)}), "shape"),
         (lambda: verify(CIRCUIT, find(CIRCUIT), samples=0), "at least 1"),
         (lambda: verify(CIRCUIT, find(CIRCUIT), dtype=torch.float32), "float64 only"),
-        (lambda: find(torch.nn.Linear(2, 2), (torch.zeros(1, 2),), noise=NoiseModel()), "for circuits"),
+        (lambda: find(torch.nn.Linear(2, 2), (torch.zeros(1, 2),), noise=NoiseModel()), "Options of circuits"),
         (lambda: find(CIRCUIT).act(find(CIRCUIT).sample(), {"angles": torch.zeros(8)}), "shape"),
         (lambda: NoiseModel(after_one=(with_noise(CIRCUIT, NoiseModel()).operations[3],)), "single qubits"),  # pyright: ignore
     ],

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from parasym.groups import (
     AbstractGroup,
+    Drift,
     GeneralLinear,
     Orthogonal,
     Permutation,
@@ -41,5 +42,7 @@ BUILDERS: dict[str, Callable[[int], AbstractGroup]] = {
     "plane-rotation-only": lambda size: PlaneRotation(size, scale=False),
     "translation": Translation,
     "signed-shift": SignedShift,
+    "drift": Drift,
+    "drift-along-one": lambda size: Drift(size, (tuple(1.0 + k for k in range(size)),)),
     "signed-shift-subgroup": _some_shifts,
 }

@@ -61,6 +61,7 @@ def executor(
     """
     kind = foreign_kind(model)
     if kind == "QNode" and not model.shots.total_shots:
+        args = args if isinstance(args, tuple) else (args,)
         return _run_qnode(model, circuit, args, dict(kwargs or {}))
     if kind == "QuantumCircuit" and not (isinstance(args, tuple) and not args) and not _resets(model):
         return _run_qiskit(model, args)

@@ -199,7 +199,13 @@ class Call:
         out, start = dict(self.values), 0
         for name, shape in tensors:
             size = math.prod(shape)
-            out[name] = pnp.array(x[start : start + size].reshape(shape), requires_grad=True)
+            part = x[start : start + size].reshape(shape)
+            if hasattr(out[name], "detach"):  # a function written for torch may refuse arrays
+                import torch
+
+                out[name] = torch.from_numpy(part.copy())
+            else:
+                out[name] = pnp.array(part, requires_grad=True)
             start += size
         return out
 

@@ -6,14 +6,17 @@ from math import prod
 import numpy as np
 
 from parasym.circuits.circuit import Circuit
+from parasym.circuits.drift import drift_directions
 from parasym.circuits.noise import NoiseModel, with_noise
 from parasym.circuits.propagate import Propagation, propagate
 from parasym.core import BadInputError
-from parasym.groups import SignedShift
+from parasym.groups import Drift, SignedShift
 from parasym.symmetry import Factor, Flat, Symmetry, Wire
 
 
-def find_circuit(circuit: Circuit, *, noise: NoiseModel | None = None, antiunitary: bool = False) -> Symmetry:
+def find_circuit(
+    circuit: Circuit, *, noise: NoiseModel | None = None, antiunitary: bool = False, continuous: bool = False
+) -> Symmetry:
     r"""Return the sign flips and half turns of the angles that leave the circuit's cost unchanged, at every angle.
 
     A frame :math:`F_0` that the initial state does not see is pushed through the circuit. Past a rotation it flips the angle
@@ -25,9 +28,11 @@ def find_circuit(circuit: Circuit, *, noise: NoiseModel | None = None, antiunita
         circuit: The circuit; channels among its operations count.
         noise: Further channels; the result is the subgroup that survives them.
         antiunitary: Whether complex conjugation may take part.
+        continuous: Whether to report straight directions without effect too, as a second factor
+            (see :func:`parasym.circuits.drift.drift_directions`).
 
     Returns:
-        The symmetry, with at most one factor.
+        The symmetry, with at most one factor of flips and shifts, and at most one of drifts.
 
     Raises:
         BadInputError: If the circuit has no parameters.
@@ -45,9 +50,12 @@ def find_circuit(circuit: Circuit, *, noise: NoiseModel | None = None, antiunita
     """
     if circuit.num_parameters == 0:
         raise BadInputError("The circuit must have parameters, but has none: there is nothing that a symmetry could move.")
-    state = propagate(circuit if noise is None else with_noise(circuit, noise), antiunitary=antiunitary)
+    noisy = circuit if noise is None else with_noise(circuit, noise)
+    state = propagate(noisy, antiunitary=antiunitary)
     rows = action_rows(state)
-    return _symmetry(state, rows)
+    found = _symmetry(state, rows)
+    directions = drift_directions(noisy) if continuous else ()
+    return _with_drift(found, circuit, directions) if directions else found
 
 
 def angle_group(symmetry: Symmetry) -> SignedShift:
@@ -113,6 +121,13 @@ def _symmetry(state: Propagation, rows: list[int]) -> Symmetry:
     pinned = tuple(span[0] for span in spans if span not in parts)
     factors = (_factor(state, rows, parts),) if rows else ()
     return Symmetry(factors, circuit.tensors, tuple(state.uncovered), pinned)
+
+
+def _with_drift(symmetry: Symmetry, circuit: Circuit, directions: tuple[tuple[float, ...], ...]) -> Symmetry:
+    drift = Factor(
+        Drift(circuit.num_parameters, directions), Wire("angles", circuit.num_parameters), (), (Flat(circuit.tensors),)
+    )
+    return replace(symmetry, factors=(*symmetry.factors, drift), pinned=())
 
 
 def _factor(state: Propagation, rows: list[int], parts: list[tuple[str, tuple[int, ...], int, int]]) -> Factor:

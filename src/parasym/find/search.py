@@ -27,6 +27,7 @@ def find(
     *,
     noise: NoiseModel | None = None,
     antiunitary: bool = False,
+    continuous: bool = False,
 ) -> Symmetry:
     r"""Return the parameter symmetry of a model, or of a quantum circuit.
 
@@ -48,6 +49,7 @@ def find(
         kwargs: Example keyword inputs.
         noise: For circuits: channels after the gates; what is returned is the subgroup that survives them.
         antiunitary: For circuits: whether complex conjugation may take part.
+        continuous: For circuits: whether to report straight directions without effect too.
 
     Returns:
         The symmetry: factors, uncovered operations, pinned parameters.
@@ -68,9 +70,9 @@ def find(
         Hecht-Nielsen 1990; Chen, Lu, Hecht-Nielsen 1993; Kunin et al. Neural mechanics. ICLR 2021.
     """
     if is_circuit(model):
-        return find_circuit(as_circuit(model, args, kwargs), noise=noise, antiunitary=antiunitary)
-    if noise is not None or antiunitary:
-        raise BadInputError(f"Arguments `noise` and `antiunitary` are for circuits, but the model is a {type(model).__name__}.")
+        return find_circuit(as_circuit(model, args, kwargs), noise=noise, antiunitary=antiunitary, continuous=continuous)
+    if noise is not None or antiunitary or continuous:
+        raise BadInputError(f"Options of circuits were given, but the model is a {type(model).__name__}.")
     return solve(*lowered_model(model, args, kwargs))
 
 

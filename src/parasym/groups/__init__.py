@@ -2,6 +2,7 @@
 
 from parasym.groups._table import GROUPS
 from parasym.groups.abstract import AbstractGroup
+from parasym.groups.drift import Drift
 from parasym.groups.linear import GeneralLinear, Orthogonal
 from parasym.groups.permutation import Permutation
 from parasym.groups.plane import PlaneRotation
@@ -13,6 +14,7 @@ from parasym.groups.translation import Translation
 __all__ = [
     "GROUPS",
     "AbstractGroup",
+    "Drift",
     "GeneralLinear",
     "Orthogonal",
     "Permutation",

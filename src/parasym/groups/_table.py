@@ -1,6 +1,7 @@
 """Every group, in one table. A new group is one file and one entry here."""
 
 from parasym.groups.abstract import AbstractGroup
+from parasym.groups.drift import Drift
 from parasym.groups.linear import GeneralLinear, Orthogonal
 from parasym.groups.permutation import Permutation
 from parasym.groups.plane import PlaneRotation
@@ -18,4 +19,5 @@ GROUPS: tuple[type[AbstractGroup], ...] = (
     PlaneRotation,
     Translation,
     SignedShift,
+    Drift,
 )

@@ -6,11 +6,12 @@ from itertools import product
 from math import prod
 from typing import overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from parasym.core import BadInputError, Params, ShapeError
-from parasym.groups import SignedShift
+from parasym.groups import Drift, SignedShift
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
 
@@ -102,18 +103,27 @@ class Symmetry:
     @overload
     def act(self, element: Element, params: Tensor) -> Tensor: ...
 
-    def act(self, element: Element, params: Params | Tensor) -> Params | Tensor:
+    @overload
+    def act(self, element: Element, params: np.ndarray) -> np.ndarray: ...
+
+    def act(self, element: Element, params: Params | Tensor | np.ndarray) -> Params | Tensor | np.ndarray:
         """Return the parameters moved by ``element``: a new dictionary, nothing is modified.
 
         Names that no factor moves are passed on unchanged; tied names move together.
 
         Args:
             element: Moves, applied first to last.
-            params: Parameters and buffers by name; a lone tensor if the symmetry knows only one, as that of a circuit does.
+            params: Parameters and buffers by name; a lone tensor or array if the symmetry knows only one.
 
         Raises:
             ShapeError: If a parameter that moves is missing or has another shape.
         """
+        if isinstance(params, np.ndarray):
+            if not np.issubdtype(params.dtype, np.floating):
+                raise ShapeError(f"An array of parameters must have floating-point numbers, but has dtype {params.dtype}.")
+            moved = params.copy()  # keeps subclasses, such as PennyLane's tensors
+            moved[...] = self.act(element, torch.from_numpy(np.array(params, subok=False))).numpy()
+            return moved
         if isinstance(params, Tensor):
             if len(self.shapes) != 1:
                 raise ShapeError(f"The symmetry acts on {len(self.shapes)} tensors: give them by name, not one tensor alone.")
@@ -155,6 +165,8 @@ class Symmetry:
     def elements(self) -> Iterator[Element]:
         """Yield every element of a symmetry of angles (see :class:`parasym.groups.SignedShift`), the identity first.
 
+        Continuous factors keep still.
+
         Raises:
             BadInputError: If the symmetry has another group.
         """
@@ -186,7 +198,7 @@ class Symmetry:
         return replace(self, factors=factors)
 
     def _angle_groups(self, what: str) -> list[SignedShift]:
-        groups = [factor.group for factor in self.factors]
+        groups = [factor.group for factor in self.factors if not isinstance(factor.group, Drift)]
         if not all(isinstance(group, SignedShift) for group in groups):
             raise BadInputError(f"`{what}` is there for symmetries of angles; this one has {type(groups[0]).__name__}.")
         return groups  # pyright: ignore[reportReturnType]

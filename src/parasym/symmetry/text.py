@@ -2,7 +2,7 @@
 
 from math import prod
 
-from parasym.groups import Permutation, SignedShift
+from parasym.groups import Drift, Permutation, SignedShift
 from parasym.symmetry.factor import Factor
 from parasym.symmetry.symmetry import Symmetry
 
@@ -33,6 +33,8 @@ def group_name(factor: Factor) -> str:
     group = factor.group
     if isinstance(group, SignedShift):
         return f"Z2^{group.rank}"
+    if isinstance(group, Drift):
+        return f"drift({group.dimension})"
     symbol = {
         "Permutation": "S",
         "SignFlip": "signs",
