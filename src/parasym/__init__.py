@@ -3,6 +3,7 @@
 from parasym.breaking import SigmaAsymmetric, WAsymmetric, break_
 from parasym.core import SymmetryError, model_params
 from parasym.find import find
+from parasym.hopping import hop
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import (
     ActivationMatching,
@@ -27,6 +28,7 @@ __all__ = [
     "merge",
     "distance",
     "canonicalize",
+    "hop",
     "barrier",
     # Break
     "break_",

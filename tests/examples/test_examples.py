@@ -9,6 +9,7 @@ FOLDER = Path(__file__).parents[2] / "examples"
 
 CASES = {
     "merge_two_checkpoints.py": (["12", "64"], ["naive", "matched", "merged: 9"]),
+    "vqe.py": (["9"], ["hop 0", "energy with hops"]),
     "circuit_symmetries.py": ([], ["order 8192", "holds: yes", "4096 different levels"]),
     "find_your_model.py": ([], ["S(5)", "holds: yes", "of an output"]),
 }

@@ -2,6 +2,7 @@
 
 from parasym.circuits.angle import Angle, angle_of
 from parasym.circuits.ansatz import alternating, heisenberg_ring, ising_ring, layered
+from parasym.circuits.character import NoiseCharacters, noise_characters, without_noise
 from parasym.circuits.circuit import Circuit, describe, parameters_of
 from parasym.circuits.gates import operation_matrix, pauli_matrix
 from parasym.circuits.noise import (
@@ -29,8 +30,10 @@ from parasym.circuits.operation import (
 )
 from parasym.circuits.pauli import Pauli
 from parasym.circuits.search import angle_group, find_circuit
+from parasym.circuits.shots import CircuitCost, sampled
 from parasym.circuits.spread import Spread, orbit_spread
 from parasym.circuits.state import InitialState, ProductState, StabilizerState, ZeroState
+from parasym.circuits.transfer import Transfer, transfer
 
 __all__ = [
     # The circuit
@@ -75,6 +78,14 @@ __all__ = [
     "bit_flip",
     "amplitude_damping",
     "generalized_amplitude_damping",
+    "without_noise",
+    "NoiseCharacters",
+    "noise_characters",
+    # Simulate
+    "Transfer",
+    "transfer",
+    "CircuitCost",
+    "sampled",
     # Circuits in use
     "layered",
     "alternating",

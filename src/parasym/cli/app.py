@@ -6,13 +6,14 @@ import typer
 
 from parasym.cli.demo import demo
 from parasym.cli.find import find
+from parasym.cli.hop import hop
 from parasym.cli.match import match
 from parasym.cli.merge import merge
 from parasym.cli.report import report
 from parasym.cli.study import study
 from parasym.cli.verify import verify
 
-VERBS: tuple[Callable[..., None], ...] = (find, verify, match, merge, demo, study, report)
+VERBS: tuple[Callable[..., None], ...] = (find, verify, match, merge, hop, demo, study, report)
 
 app = typer.Typer(
     name="parasym",

@@ -1,6 +1,7 @@
 """Tables, figures and one self-contained HTML page."""
 
 from parasym.report.figure import MATCHED, NAIVE, Curve, Figure, correlation_figure, fields_figure, interpolation_figure
+from parasym.report.hop import HopResult, hop_page, hop_table, orbit_figure, runs_figure, runs_table
 from parasym.report.number import big_integer, mean_spread, percent, sig
 from parasym.report.page import Card, Page, Section, render_page
 from parasym.report.study import claim_table, result_table, study_figure, study_markdown, study_page, write_results
@@ -38,6 +39,13 @@ __all__ = [
     "uncovered_table",
     # the page
     "render_page",
+    # hops
+    "HopResult",
+    "hop_page",
+    "hop_table",
+    "orbit_figure",
+    "runs_figure",
+    "runs_table",
     # studies
     "claim_table",
     "result_table",

@@ -68,13 +68,14 @@ def study_figure(part: Part, *, quantity: str) -> Figure:
         part: The results for one architecture.
         quantity: What the curves show.
     """
+    quantity, axis = part.quantity or quantity, part.axis or "position on the segment"
     lines = [line for line in part.lines if line.cells[0].ours is not None]
     with drawing(7.4, max(2.8, 0.34 * len(lines) + 1.2)) as (canvas, made):
         left, right = canvas.subplots(1, 2, width_ratios=(1, 1))
         colors = {line.name: mpl.colormaps["tab10"](k % 10) for k, line in enumerate(part.lines)}
         for runs in part.curves:
             _draw_runs(left, runs, colors.get(runs.name, "black"))
-        left.set_xlabel("position on the segment")
+        left.set_xlabel(axis)
         left.set_title(quantity)
         for place, line in enumerate(reversed(lines)):
             ours = line.cells[0].ours
@@ -86,7 +87,7 @@ def study_figure(part: Part, *, quantity: str) -> Figure:
     alt = f"{part.title}. {part.measures[0]}: " + "; ".join(f"{line.name} {line.cells[0].ours}" for line in lines) + "."
     many = any(len(runs.values) > MANY for runs in part.curves)
     what = "median and middle half" if many else "mean, lowest and highest"
-    return Figure(made[0], alt, f"{part.title}: {quantity} along the segment ({what} of the runs), and {part.measures[0]}.")
+    return Figure(made[0], alt, f"{part.title}: {quantity} by {axis} ({what} of the runs), and {part.measures[0]}.")
 
 
 def study_page(summary: Summary, rows: Sequence[Row], *, command: str) -> Page:

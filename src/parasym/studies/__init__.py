@@ -19,6 +19,7 @@ from parasym.studies.row import Row
 from parasym.studies.settings import changed
 from parasym.studies.study import Study
 from parasym.studies.summary import Cell, Line, Part, Runs, Summary, plain
+from parasym.studies.symh_adam import AdamRun
 from parasym.studies.task import AbstractTask, task_id
 
 __all__ = [
@@ -58,6 +59,7 @@ __all__ = [
     "share_difference",
     "share_interval",
     # measures
+    "AdamRun",
     "HiddenLayer",
     "exchange_cost",
 ]

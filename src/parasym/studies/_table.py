@@ -3,5 +3,6 @@
 from parasym.studies.lmc import LMC
 from parasym.studies.mli import MLI
 from parasym.studies.study import Study
+from parasym.studies.symh import SYMH
 
-STUDIES: tuple[Study, ...] = (LMC, MLI)
+STUDIES: tuple[Study, ...] = (LMC, MLI, SYMH)

@@ -55,7 +55,7 @@ def run_study(
     Raises:
         BadInputError: If the folder or the data do not fit.
     """
-    data = {key: _data(key, paths).fingerprint for key in sorted({_named(task) for task in tasks})}
+    data = {key: _data(key, paths).fingerprint for key in sorted({_named(task) for task in tasks if task.data_key})}
     ledger = Ledger(folder)
     left = ledger.begin(study.name, study.version, tasks, preset=preset, data=data)
     done = len(tasks) - len(left)
@@ -79,14 +79,14 @@ def run_task(study: Study, task: AbstractTask, paths: Paths, device: str = "cpu"
     Raises:
         BadInputError: If the data cannot be read.
     """
-    data = _data(_named(task), paths)
+    data = _data(_named(task), paths) if task.data_key else None
     start, processor = time.perf_counter(), time.process_time()
     records = tuple(study.run(task, data, device))
     return Row(
         id=task_id(study.name, study.version, task),
         study=study.name,
         task=asdict(task),
-        data=data.fingerprint,
+        data="" if data is None else data.fingerprint,
         commit=_commit(),
         versions={"python": platform.python_version(), "torch": torch.__version__, "parasym": __version__},
         device=torch.cuda.get_device_name(device) if device.startswith("cuda") else f"cpu {platform.machine()}",
@@ -116,6 +116,7 @@ def _one_thread() -> None:
 
 
 def _named(task: AbstractTask) -> str:
+    assert task.data_key is not None
     name, train, test = task.data_key
     return f"{name}:{train or 'all'}:{test or 'all'}"
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from parasym.data import Images, NodeLabels
 from parasym.studies.row import Record, Row
 from parasym.studies.summary import Summary
 from parasym.studies.task import AbstractTask
 
-Run = Callable[[Any, Images | NodeLabels, str], Sequence[Record]]
+Run = Callable[[Any, Any, str], Sequence[Record]]
+"""From a task, its data (images, labels of nodes, or ``None``) and a device to records."""
 
 
 @dataclass(frozen=True)

@@ -65,6 +65,8 @@ class Part:
         claims: What the paper says about them.
         curves: For the figure.
         note: How it was done: plan, counts.
+        quantity: What its curves show; that of the summary if empty.
+        axis: What the curves run along; a segment if empty.
     """
 
     title: str
@@ -73,6 +75,8 @@ class Part:
     claims: tuple[Claim, ...]
     curves: tuple[Runs, ...]
     note: str = ""
+    quantity: str = ""
+    axis: str = ""
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,8 @@ class AbstractTask:
         raise NotImplementedError
 
     @property
-    def data_key(self) -> tuple[str, int | None, int | None]:
-        """The source of its data, and how many train and test examples."""
+    def data_key(self) -> tuple[str, int | None, int | None] | None:
+        """The source of its data, and how many train and test examples; ``None`` if it needs none."""
         raise NotImplementedError
 
 

@@ -1,0 +1,129 @@
+"""The study of minima hopping: its records, budgets, claims, and what the claims would say of a fault."""
+
+from dataclasses import asdict, replace
+
+import numpy as np
+import pytest
+import torch
+
+from parasym.circuits import find_circuit, transfer
+from parasym.core import BadInputError
+from parasym.report import study_figure
+from parasym.studies.harness import run_task
+from parasym.studies.symh import ADAM, LBFGS, SYMH, SymhSettings, run_symh, symh_tasks
+from parasym.studies.symh_adam import AdamRun
+from parasym.studies.symh_circuit import Problem, degenerate_circuit
+from parasym.studies.symh_summary import summarize_symh
+
+
+def tiny(index: int):
+    return symh_tasks(SYMH.presets["tiny"][index])[0]
+
+
+@pytest.fixture(scope="module")
+def rows():
+    return [run_task(SYMH, tiny(k), {}) for k in range(3)]
+
+
+def test_a_task_gives_the_same_records_again(rows):
+    again = run_symh(tiny(2), None, "cpu")
+    assert [r["excess"] for r in again] == [r["excess"] for r in rows[2].records]
+    assert rows[2].data == ""
+
+
+def test_every_method_stays_within_the_budget(rows):
+    for row, methods in ((rows[1], ADAM), (rows[2], LBFGS)):
+        assert {r["method"] for r in row.records} == set(methods)
+        task = row.task
+        budget = task["steps"] * 2 * task["qubits"] * (task["layers"] + 1)
+        slack = 1 + 60 if task["optimizer"] == "adam" else 0  # the last comparison of a hop or restart is finished
+        assert all(0 < r["circuits"] <= budget + slack for r in row.records)
+        assert all(len(r["curve"]) == 31 for r in row.records)
+
+
+def test_all_methods_start_alike_and_energies_are_above_the_ground(rows):
+    starts = {}
+    for r in rows[1].records:
+        assert r["excess"] > 0
+        starts.setdefault(r["seed"], set()).add(round(r["curve"][0], 9))
+    assert all(len(values) == 1 for values in starts.values())
+
+
+def test_one_level_under_pauli_noise_many_under_amplitude_damping(rows):
+    levels = {r["method"]: r for r in rows[0].records}
+    assert levels["without noise"]["order"] == 16
+    assert levels["dephasing"]["levels"] == levels["depolarizing"]["levels"] == 1
+    assert levels["amplitude damping"]["levels"] > 4
+
+
+@pytest.mark.parametrize("layers", [2, 3, 4])
+def test_the_degenerate_circuit_has_as_many_points_as_published(layers):
+    assert find_circuit(degenerate_circuit(layers, 0)).order == 2 ** (4 * (layers - 1))
+
+
+def test_the_claims_and_the_fault_they_would_catch(rows):
+    summary = summarize_symh(rows)
+    assert len(summary.parts) == 3
+    degeneracy = summary.parts[0]
+    assert [claim.verdict for claim in degeneracy.claims[:2]] == ["yes", "yes"]
+    spread = [replace_record(r, spread=1e-3) if r["method"] == "dephasing" else r for r in rows[0].records]
+    broken = summarize_symh([replace(rows[0], records=tuple(spread))]).parts[0]
+    assert broken.claims[0].verdict == "no", "planted fault: dephasing that breaks"
+    assert all(claim.ours is not None for part in summary.parts for claim in part.claims)
+    for part in summary.parts:
+        assert part.axis in study_figure(part, quantity="x").caption
+
+
+def test_a_method_that_changes_nothing_is_not_said_to_help(rows):
+    same = []
+    by_seed = {r["seed"]: r for r in rows[1].records if r["method"] == "none"}
+    for r in rows[1].records:
+        same.append(r | {"excess": by_seed[r["seed"]]["excess"]})
+    claims = summarize_symh([replace(rows[1], records=tuple(same))]).parts[0].claims
+    assert {claim.verdict for claim in claims} == {"no"}
+
+
+def replace_record(record, **changes):
+    return record | changes
+
+
+def test_hops_carry_the_momentum(monkeypatch):
+    """Without noise a scattered run must follow the image of the plain one; were the signs forgotten it would not."""
+    problem = Problem("ising", 3, 2, "ry-cx", 0.05)
+    orbit = problem.orbit()
+    clean = transfer(find_clean(orbit.circuit))
+    run = AdamRun(clean, orbit, shots=None, first=0, count=2, steps=18, blocks=3, rate=0.1)
+    plain, scattered = run.run("none"), run.run("scatter")
+    assert np.allclose([o.cost for o in plain], [o.cost for o in scattered], atol=1e-10)
+    monkeypatch.setattr("parasym.hopping.points.OrbitPoints.signs", lambda self, c: torch.ones(len(c), len(self.angles)))
+    assert not np.allclose([o.cost for o in plain], [o.cost for o in run.run("scatter")], atol=1e-4)
+
+
+def find_clean(circuit):
+    from parasym.circuits import without_noise
+
+    return without_noise(circuit)
+
+
+def test_shots_reach_the_optimizer(rows):
+    exact, sampled = (run_symh(task, None, "cpu") for task in symh_tasks(SYMH.presets["tiny"][1]))
+    assert all(a["excess"] != b["excess"] for a, b in zip(exact, sampled, strict=True))
+
+
+def test_presets_name_real_tasks():
+    for name, entries in SYMH.presets.items():
+        tasks = [task for entry in entries for task in symh_tasks(entry)]
+        assert len({str(asdict(task)) for task in tasks}) == len(tasks), name
+        assert name == "tiny" or all(e.seeds >= 20 for e in entries)
+
+
+def test_bad_settings():
+    good = SymhSettings("ising-4-ry-cx", 2, (0.02,))
+    for bad, words in (
+        (replace(good, optimizer="sgd"), "adam, lbfgs"),
+        (replace(good, seeds=0), "at least one seed"),
+        (replace(good, shots=(-1,)), "at least 1, or 0"),
+        (replace(good, architecture="xy-4-ry-cx"), "`xy` is unknown"),
+    ):
+        with pytest.raises(BadInputError, match=words):
+            symh_tasks(bad)
