@@ -146,7 +146,7 @@ def test_tasks_of_every_preset_are_different_and_begin_with_one_pair_of_everythi
     tasks = [task for settings in LMC.presets[preset] for task in LMC.tasks(settings)]
     assert len(set(tasks)) == len(tasks)
     first = LMC.presets[preset][0]
-    assert [t.variant for t in tasks[: len(first.variants)]] == list(first.variants)
+    assert [t.variant for t in tasks[: len(first.variants)] if isinstance(t, LmcTask)] == list(first.variants)
     assert preset == "tiny" or all(settings.pairs >= 5 for settings in LMC.presets[preset])
 
 

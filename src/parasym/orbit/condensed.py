@@ -68,7 +68,7 @@ class Energies:
         m = self._squares[name]
         for at in reversed(range(m.ndim)):  # from the last axis, so that the places of the earlier ones stay
             if self._axes[name][at] != axis:
-                m = torch.tensordot(m, (2 * self._logs[name, self._axes[name][at]]).exp(), dims=([at], [0]))
+                m = m.movedim(at, -1) @ (2 * self._logs[name, self._axes[name][at]]).exp()
         return m * (2 * self._logs[name, axis]).exp()
 
     def scale(self, k: int, log: Tensor) -> None:
