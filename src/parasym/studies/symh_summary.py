@@ -31,10 +31,10 @@ NOTES = (
     "optimizers see sampled values only. An evaluation counts as one circuit, a gradient as two per rotation, whatever the "
     "simulator does.",
     "All methods of a part start from the same angles. The change is the mean over starts of the relative change of the excess "
-    "against no hops. Budgets are equal for Adam, whose restarts are as many shorter runs as there are blocks; L-BFGS stops when it "
-    "has converged, and only restarts always use all of the budget. After an early hop the Walsh decode goes on hopping after "
+    "against no hops. Budgets are equal for Adam, whose restarts are as many shorter runs as there are blocks; L-BFGS stops when "
+    "it has converged, and only restarts always use all of the budget. After an early hop the Walsh decode goes on hopping after "
     "convergence as long as that pays.",
-    "The noise is amplitude damping on both qubits after every two-qubit gate. Hops are taken from the cosets of what survives it.",
+    "The noise is amplitude damping on both qubits after every two-qubit gate. Hops are taken from the cosets of what survives.",
     "The paper's figures were not at hand: its claims are those of its abstract, and all numbers here are this project's own.",
 )
 
