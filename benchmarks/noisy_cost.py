@@ -53,8 +53,9 @@ def run(task: Task) -> list[Row]:
         batch = {MANY: lambda s=simulator, x=points: s.cost_and_gradient(x)}
         rows += side_by_side(f"{case}: cost", costs, n=task.n, limit=task.limit)
         rows += side_by_side(f"{case}: cost and gradient", gradients, n=task.n, limit=task.limit)
-        together = side_by_side(f"{case}: cost and gradient", batch, n=task.n, limit=task.limit)
-        rows += [_per_point(row, len(points)) for row in together]
+        rows += [
+            _per_point(row, len(points)) for row in side_by_side(f"{case}: cost and gradient", batch, n=task.n, limit=task.limit)
+        ]
     return rows
 
 

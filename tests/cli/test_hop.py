@@ -64,6 +64,7 @@ def test_shots_and_selectors(run: Run, folder: Path) -> None:
     ("arguments", "words"),
     [
         ((f"{FILE}:circuit", "--shots", "0"), "at least 1, or None"),
+        ((f"{FILE}:circuit", "--selector", "luck"), "Known are walsh, random, greedy, exhaustive"),
         ((f"{FILE}:network",), "must be a circuit"),
         ((f"{FILE}:constant",), "must have parameters"),
         ((f"{FILE}:circuit", "--noise", "amplitude_damping:2"), "strength between 0 and 1"),

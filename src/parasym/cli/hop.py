@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -21,24 +21,13 @@ from parasym.cli.outcome import Outcome, execute
 from parasym.cli.progress import working
 from parasym.cli.subject import load
 from parasym.core import BadInputError, child_generator
-from parasym.hopping import (
-    AbstractSelector,
-    Exhaustive,
-    Greedy,
-    NoisyOrbit,
-    OrbitPoints,
-    RandomElements,
-    noisy_orbit,
-)
-from parasym.hopping import (
-    hop as make_hop,
-)
+from parasym.hopping import SELECTORS, AbstractSelector, NoisyOrbit, OrbitPoints, WalshDecode, noisy_orbit
+from parasym.hopping import hop as make_hop
 from parasym.hopping.random_elements import all_coordinates, draw
 from parasym.report import HopResult, hop_page, hop_table, render_page, rich_table, runs_table
 from parasym.studies import AdamRun
 
 METHODS: Mapping[str, str] = {"no hops": "none", "Walsh decode": "decode", "random restarts": "restarts"}
-SELECTORS: Mapping[str, AbstractSelector] = {"random": RandomElements(), "greedy": Greedy(), "exhaustive": Exhaustive()}
 MOST_POINTS = 4096
 
 
@@ -52,7 +41,7 @@ def hop(
     report: Annotated[Path | None, typer.Option("--report", help="Write an HTML page with histogram and curves here.")] = None,
     noise: NoiseOption = None,
     selector: Annotated[
-        Literal["walsh", "random", "greedy", "exhaustive"], typer.Option("--selector", help="How a better point is looked for.")
+        str, typer.Option("--selector", help=f"How a better point is looked for: {', '.join(SELECTORS)}.")
     ] = "walsh",
     shots: Annotated[int | None, typer.Option("--shots", help="Shots per Pauli word; exact values if left out.")] = None,
     starts: Annotated[
@@ -68,6 +57,8 @@ def hop(
 
     def job() -> Outcome:
         checked_shots(shots)
+        if selector not in SELECTORS:
+            raise BadInputError(f"Selector `{selector}` is unknown. Known are {', '.join(SELECTORS)}.")
         for path in (output, report):
             if path is not None:
                 ensure_writable(path, force=force)
@@ -121,7 +112,7 @@ def _found(
         orbit.symmetry,
         CircuitCost(simulator, shots=shots, generator=child_generator(seed, "shots")),
         theta,
-        selector=SELECTORS.get(selector, orbit.decode),
+        selector=_selector(selector, orbit),
         cosets=orbit.cosets,
         generator=child_generator(seed, "hop"),
     )
@@ -145,6 +136,10 @@ def _found(
     how = "exact values" if shots is None else f"{shots} shots per Pauli word"
     note = f"Adam, rate 0.1, {how}; a budget of {steps} gradients by the shift rule, hops or restarts after each third."
     return HopResult(name, orbit, made, costs, runs, circuits, note)
+
+
+def _selector(name: str, orbit: NoisyOrbit) -> AbstractSelector:
+    return orbit.decode if SELECTORS[name] is WalshDecode else SELECTORS[name]()
 
 
 def _data(found: HopResult) -> dict[str, Any]:

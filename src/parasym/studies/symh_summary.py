@@ -27,15 +27,14 @@ LEVELS = (("spread", "spread"), ("lowest", "lowest"), ("median", "median"), ("hi
 ONE_LEVEL = 1e-10
 
 NOTES = (
-    "The excess energy is the exact noisy energy of the final angles above the exact ground energy of the ring; with "
-    "shots too, where the "
-    "optimizers see sampled values only. An evaluation counts as one circuit, a gradient as two per rotation, whatever "
-    "the simulator does.",
-    "All methods of a part start from the same angles. The change is the mean over starts of the relative change of the "
-    "excess against "
-    "no hops. Budgets are equal for Adam; L-BFGS stops when it has converged, and only restarts always use all of it.",
-    "The noise is amplitude damping on both qubits after every two-qubit gate. Hops are taken from the cosets of what "
-    "survives it.",
+    "The excess energy is the exact noisy energy of the final angles above the exact ground energy of the ring, also where the "
+    "optimizers see sampled values only. An evaluation counts as one circuit, a gradient as two per rotation, whatever the "
+    "simulator does.",
+    "All methods of a part start from the same angles. The change is the mean over starts of the relative change of the excess "
+    "against no hops. Budgets are equal for Adam, whose restarts are as many shorter runs as there are blocks; L-BFGS stops when "
+    "it has converged, and only restarts always use all of the budget. After an early hop the Walsh decode goes on hopping after "
+    "convergence as long as that pays.",
+    "The noise is amplitude damping on both qubits after every two-qubit gate. Hops are taken from the cosets of what survives.",
     "The paper's figures were not at hand: its claims are those of its abstract, and all numbers here are this project's own.",
 )
 
@@ -170,10 +169,8 @@ def _degeneracy(rows: list[Row]) -> Part:
     t, some = rows[0].task, next(iter(found["amplitude damping"].values()))
     note = (
         f"{some['points']:,} of {some['order']:,} degenerate points per target: {t['qubits']} qubits, {t['layers']} "
-        "layers, infidelity with "
-        f"random real states, trained without noise; then noise of strength {t['gamma']:g} on every qubit after each of "
-        "the two steps of "
-        "controlled NOTs per layer. Levels are counted as distinct where they are 1e-12 apart."
+        f"layers, fidelity with random real states, trained without noise; then noise of strength {t['gamma']:g} on every qubit "
+        "after each of the two steps of controlled NOTs per layer. Levels are counted as distinct where they are 1e-12 apart."
     )
     curves = tuple(_runs(name, found[name]) for name in found)
     title = f"Degenerate points, {t['qubits']} qubits, {t['layers']} layers, strength {t['gamma']:g}"

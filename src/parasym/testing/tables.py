@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from parasym.groups import GROUPS
+from parasym.hopping import SELECTORS
 from parasym.orbit._table import METHODS
 from parasym.rules import RULES
 from parasym.zoo import CIRCUITS, ZOO
@@ -91,6 +92,11 @@ def method_rows() -> list[tuple[str, ...]]:
     return [(f"`{kind.__name__}`", summary(kind)) for kind in METHODS]
 
 
+def selector_rows() -> list[tuple[str, ...]]:
+    """Return one row per selector of a hop: its name on the command line, its class, what it does."""
+    return [(f"`{name}`", f"`{kind.__name__}`", summary(kind)) for name, kind in SELECTORS.items()]
+
+
 def render() -> str:
     """Return the whole page as Markdown."""
     sections = [
@@ -107,6 +113,7 @@ def render() -> str:
             zoo_rows(),
         ),
         (f"{len(CIRCUITS)} circuits", ("circuit", "order", "derivation"), circuit_rows()),
+        ("Selectors of a hop", ("name", "selector", "what it does"), selector_rows()),
     ]
     return HEAD + "".join(f"\n## {title}\n\n{markdown_table(head, rows)}\n" for title, head, rows in sections)
 
