@@ -69,8 +69,8 @@ def hop_parameters_(
         >>> optimizer = torch.optim.Adam([x], lr=0.1)
         >>> for step in range(60):
         ...     if step == 30:
-        ...         made = hop_parameters_(orbit, simulator.cost, [x], optimizer=optimizer,
-        generator=torch.Generator().manual_seed(0))
+        ...         seeded = torch.Generator().manual_seed(0)
+        ...         made = hop_parameters_(orbit, simulator.cost, [x], optimizer=optimizer, generator=seeded)
         ...     optimizer.zero_grad()
         ...     simulator.cost(x).backward()
         ...     optimizer.step()
