@@ -13,7 +13,7 @@ from parasym.symmetry import group_name
 from parasym.verify import verify
 from parasym.zoo import ZOO, Entry
 from parasym.zoo.paper import GraphNet, NormedMLP, resnet8
-from tests.breaking.zoo_cases import LEFT, PROVED, REFUSED, SLOW
+from tests.breaking.zoo_cases import LEFT, LONG, PROVED, REFUSED, SLOW
 
 MASKS = WAsymmetric(frozen=0.5, distinct=False)
 ALL = WAsymmetric(frozen=0.5, distinct=False, leftover="freeze")
@@ -45,7 +45,7 @@ def test_what_is_left_of_the_zoo(entry: Entry):
     assert trainable_count(frozen) <= trainable_count(broken) < trainable_count(model)
 
 
-@pytest.mark.parametrize("name", PROVED)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=[pytest.mark.slow] if n in LONG else []) for n in PROVED])
 def test_the_count_of_null_directions_agrees(name: str):
     entry = next(e for e in ZOO if e.name == name)
     broken = break_(entry.model(), ALL, inputs(entry))

@@ -50,6 +50,9 @@ REFUSED: dict[str, str] = {
 SLOW = {"vit", "gpt", "gpt_tied", "transformer_encoder", "transformer_encoder_norm_first"}
 """Models whose freezing takes more than two seconds."""
 
+LONG = {"depthwise", "group_norm", "residual_mlp", "embedding_tied", "attention_bias", "cross_attention"}
+"""Models whose count takes more than two seconds."""
+
 PROVED = {
     "mlp_relu": (),
     "mlp_tanh": (),

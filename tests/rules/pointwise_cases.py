@@ -161,6 +161,9 @@ _NUMBERS = torch.arange(1.0, 21.0).reshape(5, 4)
 class Chosen(nn.Module):
     """A first layer some of whose entries are constants, by a choice under a constant mask."""
 
+    mask: Tensor
+    frozen: Tensor
+
     def __init__(self, mask: Tensor, frozen: Tensor, *, otherwise: bool = False):
         super().__init__()
         self.first, self.second, self.otherwise = nn.Linear(4, 5), nn.Linear(5, 3), otherwise

@@ -120,6 +120,8 @@ def test_rest_by_kind() -> None:
 class BehindMask(nn.Module):
     """A layer two of whose entries never reach the output, in no row or column of their own."""
 
+    mask: Tensor
+
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = nn.Linear(3, 4), nn.Linear(4, 2)
