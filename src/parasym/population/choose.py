@@ -19,8 +19,8 @@ SIZES = (8, 64)
 STEPS = 3
 """Steps of each trial: one to warm up, then the fastest of the others counts."""
 HOPELESS = 2.0
-"""A trial whose first step is this many times slower than the loop is not continued."""
-SHARE, LEAST = 0.03, 0.2
+"""A trial whose first step takes this many times as long as the loop, and half of LEAST, is not continued."""
+SHARE, LEAST = 0.03, 0.5
 """A trial that does not look promising is left out if trials would take more than this share of the training, or seconds."""
 
 
@@ -40,7 +40,9 @@ def choose_way(task: Task, state: State, wanted: Literal["auto", "vmap", "loop"]
     generator = torch.random.fork_rng(devices=[task.data.device] if task.data.device.type == "cuda" else [])
     with generator, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # vmap warns of slow batching rules: that is what is measured
-        loop, changed = _try_alone(task, state)
+        # Where nothing is to be timed and there is no buffer to watch, no step need be taken.
+        timed = wanted == "auto" and len(task.seeds) > 1
+        loop, changed = _try_alone(task, state, STEPS if timed else 1) if timed or state.fixed or state.own else (0.0, [])
         state.separate(changed)
         if isinstance(wanted, Way):
             return wanted
@@ -66,7 +68,7 @@ def _measured(task: Task, state: State, loop: float, first: float) -> Way:
             break
         start = time.perf_counter()
         try:
-            last = _try_together(task, state, size, HOPELESS * loop * size) / size
+            last = _try_together(task, state, size, max(HOPELESS * loop * size, LEAST / 2)) / size
         except torch.cuda.OutOfMemoryError:
             torch.cuda.empty_cache()
             break
@@ -92,7 +94,7 @@ def _obstacle(task: Task, state: State) -> tuple[str, float]:
         return f"vmap cannot train it: {str(error).strip().splitlines()[0][:160]}", 0.0
 
 
-def _try_alone(task: Task, state: State) -> tuple[float, list[str]]:
+def _try_alone(task: Task, state: State, number: int) -> tuple[float, list[str]]:
     """Return the seconds of a step of the first network, and which of its buffers it changed."""
     course = _course(task, state, 1)
     rows = state.rows.take(torch.zeros(1, dtype=torch.int64, device=task.data.device))
@@ -104,7 +106,7 @@ def _try_alone(task: Task, state: State) -> tuple[float, list[str]]:
         task.gradients.alone(bound, one.batch(slice(0, 1)).of(0), smoothing, rows.scale[0])
         stepper.step_(bound.grad, one.rates)
 
-    seconds = _seconds(course, step, float("inf"))
+    seconds = _seconds(course, step, float("inf"), number)
     return seconds, [n for n, v in bound.fixed().items() if not torch.equal(v, before[n])]
 
 
@@ -128,10 +130,10 @@ def _course(task: Task, state: State, size: int) -> Course:
     return Course(task, list(task.plans[:size]), list(task.seeds[:size]), orders, state.epoch)
 
 
-def _seconds(course: Course, step: Callable[[Step], None], limit: float) -> float:
-    steps = list(islice(course, STEPS))
+def _seconds(course: Course, step: Callable[[Step], None], limit: float, number: int = STEPS) -> float:
+    steps = list(islice(course, number))
     taken: list[float] = []
-    for k in range(STEPS):
+    for k in range(number):
         _wait(course.smoothing)
         start = time.perf_counter()
         step(steps[k % len(steps)])
