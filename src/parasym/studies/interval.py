@@ -32,7 +32,7 @@ class Estimate:
         if not math.isfinite(self.low):
             return f"{self.mean:.3f} (n = {self.n})"
         size = self.high - self.low or abs(self.mean)
-        places = 3 if size == 0 else max(3, 2 - math.floor(math.log10(size)))
+        places = 3 if size == 0 else max(3, 1 - math.floor(math.log10(size)))
         form = f".{places}f" if places <= MOST_PLACES else ".1e"
         return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
