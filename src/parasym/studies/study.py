@@ -7,7 +7,6 @@ from typing import Any
 from parasym.data import Images, NodeLabels
 from parasym.studies.row import Record, Row
 from parasym.studies.summary import Summary
-from parasym.studies.task import AbstractTask
 
 Run = Callable[[Any, Images | NodeLabels, str], Sequence[Record]]
 
@@ -32,6 +31,6 @@ class Study:
     version: int
     paper: str
     presets: Mapping[str, tuple[Any, ...]]
-    tasks: Callable[[Any], tuple[AbstractTask, ...]]
+    tasks: Callable[[Any], tuple[Any, ...]]
     run: Run
     summarize: Callable[[Sequence[Row]], Summary]
