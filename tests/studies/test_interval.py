@@ -83,3 +83,17 @@ def test_nothing_measured_is_not_settled_and_one_that_fails_decides():
     assert together((good, nothing)) == "unsure"
     assert together((good, nothing, bad)) == "no"
     assert together(()) == "unsure"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "text"),
+    [
+        ((1.0, 0.5, 1.5), "1.000 [0.500, 1.500]"),
+        ((0.00012, 0.0001, 0.00014), "0.000120 [0.000100, 0.000140]"),
+        ((1e-9, -1e-9, 3e-9), "1.0e-09 [-1.0e-09, 3.0e-09]"),
+        ((0.0, 0.0, 0.0), "0.000 [0.000, 0.000]"),
+        ((2.0, -math.inf, math.inf), "2.000 (n = 5)"),
+    ],
+)
+def test_a_small_number_is_not_printed_as_zero(numbers: tuple[float, float, float], text: str):
+    assert str(Estimate(*numbers, 5)) == text

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from scipy import stats
 
 LEVEL = 0.95
+MOST_PLACES = 6
+"""Decimals; smaller numbers are written with an exponent."""
 
 
 @dataclass(frozen=True)
@@ -26,10 +28,13 @@ class Estimate:
     n: int
 
     def __str__(self) -> str:
-        """Return the number and the interval."""
+        """Return the number and the interval, with three decimals or as many as show how wide it is."""
         if not math.isfinite(self.low):
             return f"{self.mean:.3f} (n = {self.n})"
-        return f"{self.mean:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        size = self.high - self.low or abs(self.mean)
+        places = 3 if size == 0 else max(3, 1 - math.floor(math.log10(size)))
+        form = f".{places}f" if places <= MOST_PLACES else ".1e"
+        return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
 
 def mean_interval(values: Sequence[float]) -> Estimate:

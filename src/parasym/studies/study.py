@@ -6,7 +6,6 @@ from typing import Any
 
 from parasym.studies.row import Record, Row
 from parasym.studies.summary import Summary
-from parasym.studies.task import AbstractTask
 
 Run = Callable[[Any, Any, str], Sequence[Record]]
 """From a task, its data (images, labels of nodes, or ``None``) and a device to records."""
@@ -32,6 +31,6 @@ class Study:
     version: int
     paper: str
     presets: Mapping[str, tuple[Any, ...]]
-    tasks: Callable[[Any], tuple[AbstractTask, ...]]
+    tasks: Callable[[Any], tuple[Any, ...]]
     run: Run
     summarize: Callable[[Sequence[Row]], Summary]
