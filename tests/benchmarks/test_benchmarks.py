@@ -17,7 +17,17 @@ from parasym.orbit.objective import gap
 TABLE = {benchmark.name: benchmark for benchmark in BENCHMARKS}
 
 
-@pytest.mark.parametrize("name", ["find_peers", "find_llama", "find_circuits", "noisy_cost", "torchani_pairs", "population_loop"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "find_peers",
+        pytest.param("find_llama", marks=pytest.mark.slow),
+        "find_circuits",
+        "noisy_cost",
+        "torchani_pairs",
+        "population_loop",
+    ],
+)
 def test_tiny(name):
     for package in {"find_llama": ("transformers",), "torchani_pairs": ("torchani", "ase")}.get(name, ()):
         pytest.importorskip(package)
