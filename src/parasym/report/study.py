@@ -145,7 +145,8 @@ def provenance(rows: Sequence[Row], *, command: str) -> tuple[str, ...]:
     return (
         f"Command: `{command}`.",
         f"Rows: {len(rows)}, on {', '.join(sorted({row.device for row in rows})) or 'nothing'}, with {'; '.join(versions) or '-'}"
-        + (f", at commit {', '.join(commits)} (+ means with changes)." if commits else "."),
+        + (f", at commit {', '.join(commits)}" if commits else "")
+        + (" (+ means with changes)." if any(commit.endswith("+") for commit in commits) else "."),
         f"Time: {sum(row.processor for row in rows) / 60:.1f} minutes of processor time in all.",
     )
 
