@@ -69,7 +69,7 @@ def study_figure(part: Part, *, quantity: str) -> Figure:
         quantity: What the curves show.
     """
     lines = [line for line in part.lines if line.cells[0].ours is not None]
-    with drawing(7.4, max(2.8, 0.34 * len(lines) + 1.2)) as (canvas, made):
+    with drawing(9.0, max(2.8, 0.34 * len(lines) + 1.2)) as (canvas, made):
         left, right = canvas.subplots(1, 2, width_ratios=(1, 1))
         colors = {line.name: mpl.colormaps["tab10"](k % 10) for k, line in enumerate(part.lines)}
         for runs in part.curves:
@@ -82,7 +82,7 @@ def study_figure(part: Part, *, quantity: str) -> Figure:
                 _draw_interval(right, ours, place, colors[line.name])
         right.set_yticks(range(len(lines)), [f"{line.name}, n = {line.n}" for line in reversed(lines)])
         right.axvline(0, color="#9aa5b1", linewidth=1)
-        right.set_title(f"{part.measures[0]}, 95 % interval")
+        right.set_title(f"{part.measures[0]} (95 %)")
     alt = f"{part.title}. {part.measures[0]}: " + "; ".join(f"{line.name} {line.cells[0].ours}" for line in lines) + "."
     many = any(len(runs.values) > MANY for runs in part.curves)
     what = "median and middle half" if many else "mean, lowest and highest"
