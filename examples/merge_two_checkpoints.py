@@ -9,11 +9,11 @@ import sys
 import torch
 from torch import nn
 
+from parasym.data import load_digits
 from parasym.find import find
 from parasym.landscape import barrier
 from parasym.orbit import match, merge
 from parasym.population import TrainingPlan, train_population
-from parasym.data import load_digits
 
 EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 30
 WIDTH = int(sys.argv[2]) if len(sys.argv) > 2 else 256
