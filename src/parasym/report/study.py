@@ -70,7 +70,7 @@ def study_figure(part: Part, *, quantity: str) -> Figure:
     """
     quantity, axis = part.quantity or quantity, part.axis or "position on the segment"
     lines = [line for line in part.lines if line.cells[0].ours is not None]
-    with drawing(7.4, max(2.8, 0.34 * len(lines) + 1.2)) as (canvas, made):
+    with drawing(9.0, max(2.8, 0.34 * len(lines) + 1.2)) as (canvas, made):
         left, right = canvas.subplots(1, 2, width_ratios=(1, 1))
         colors = {line.name: mpl.colormaps["tab10"](k % 10) for k, line in enumerate(part.lines)}
         for runs in part.curves:
@@ -83,7 +83,7 @@ def study_figure(part: Part, *, quantity: str) -> Figure:
                 _draw_interval(right, ours, place, colors[line.name])
         right.set_yticks(range(len(lines)), [f"{line.name}, n = {line.n}" for line in reversed(lines)])
         right.axvline(0, color="#9aa5b1", linewidth=1)
-        right.set_title(f"{part.measures[0]}, 95 % interval")
+        right.set_title(f"{part.measures[0]} (95 %)")
     alt = f"{part.title}. {part.measures[0]}: " + "; ".join(f"{line.name} {line.cells[0].ours}" for line in lines) + "."
     many = any(len(runs.values) > MANY for runs in part.curves)
     what = "median and middle half" if many else "mean, lowest and highest"
@@ -146,7 +146,8 @@ def provenance(rows: Sequence[Row], *, command: str) -> tuple[str, ...]:
     return (
         f"Command: `{command}`.",
         f"Rows: {len(rows)}, on {', '.join(sorted({row.device for row in rows})) or 'nothing'}, with {'; '.join(versions) or '-'}"
-        + (f", at commit {', '.join(commits)} (+ means with changes)." if commits else "."),
+        + (f", at commit {', '.join(commits)}" if commits else "")
+        + (" (+ means with changes)." if any(commit.endswith("+") for commit in commits) else "."),
         f"Time: {sum(row.processor for row in rows) / 60:.1f} minutes of processor time in all.",
     )
 

@@ -51,6 +51,8 @@ COLUMNS: tuple[tuple[str, str], ...] = (
 )
 
 NOTES = (
+    "The paper's numbers stand beside ours for their order and sign: unless the title says otherwise they are of other data "
+    "(MNIST, CIFAR-10, ogbn-arxiv), in full, and of longer training.",
     "The graph network is W-asymmetric with GELU, as the paper defines it; the code released with it puts FiGLU in its place.",
     "All networks start from the same distribution of trainable weights, that of torch's layers. The paper's plain ResNets start "
     "from He's normal one, which is here the control `standard, initialized by He's normal`.",

@@ -29,6 +29,7 @@ COLUMNS = (
 )
 
 NOTES = (
+    "The paper's numbers are of ResNet8 on CIFAR-10 and stand beside ours for their order and sign.",
     "(*) The code released with the paper compares with the line to the second point of the grid instead of the last, which "
     "scores 1 for every decreasing curve; here global convexity is as the paper defines it, so other numbers are to be expected.",
     "Losses are of the whole train set without augmentation, with each network's own label smoothing. The paper's are of "
