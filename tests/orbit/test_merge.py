@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from parasym.core import BadInputError
-from parasym.orbit import match_many, merge, reestimate
+from parasym.core import BadInputError, model_params
+from parasym.find import find
+from parasym.orbit import ActivationMatching, WeightMatching, match_many, merge, reestimate
 from parasym.orbit.objective import gap
 from tests.orbit.networks import CASES, batchnorm_cnn, linear_mlp, relu_mlp, rotary, tanh_mlp
 
@@ -90,3 +91,31 @@ def test_merge_with_data_leaves_out_what_holds_for_stored_statistics_only():
     assert (case.outputs(merged) - case.outputs(a)).abs().max() < 1e-3  # eps, and the scale before it
     broken = reestimate(case.model, stored.act(stored.sample(generator=g, only=(4,)), a), data)
     assert (case.outputs(broken) - case.outputs(a)).abs().max() > 0.1
+
+
+class Wired(nn.Module):
+    """A graph network whose edges are a buffer of whole numbers."""
+
+    edges: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(3, 5), nn.Linear(5, 2)
+        self.register_buffer("edges", torch.tensor([[0, 1, 2], [1, 2, 0]]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.first(x).relu()
+        return self.second(torch.zeros_like(h).index_add(0, self.edges[1], h[self.edges[0]]))
+
+
+@pytest.mark.parametrize("by_activations", [False, True])
+def test_whole_numbers_stay_what_they_are(by_activations: bool):
+    torch.manual_seed(0)
+    model, x = Wired().double(), torch.randn(3, 3, dtype=torch.float64)
+    symmetry, a = find(model, (x,)), model_params(model)
+    b = symmetry.act(symmetry.sample(generator=torch.Generator().manual_seed(1)), a)
+    method = ActivationMatching(model, [x]) if by_activations else WeightMatching()
+    merged = merge(symmetry, [a, b], method=method)
+    assert merged["edges"].dtype == torch.int64
+    assert float((a["first.weight"] - b["first.weight"]).norm()) > 0.1
+    assert torch.allclose(torch.func.functional_call(model, merged, (x,)), model(x), atol=1e-5)

@@ -86,13 +86,17 @@ def _listed(names: list[str]) -> str:
 
 
 def working(params: Params, names: Sequence[str]) -> Params:
-    """Return the named tensors, detached and in at least single precision.
+    """Return the named tensors, detached and in at least single precision; whole numbers, such as edges of a graph, stay so.
 
     Args:
         params: Parameters by name.
         names: Which to keep.
     """
-    return {n: params[n].detach().to(torch.promote_types(params[n].dtype, torch.float32)) for n in names}
+    return {n: _wide(params[n].detach()) for n in names}
+
+
+def _wide(x: Tensor) -> Tensor:
+    return x.to(torch.promote_types(x.dtype, torch.float32)) if x.is_floating_point() or x.is_complex() else x
 
 
 def moving_names(symmetry: Symmetry) -> list[str]:
