@@ -1,6 +1,6 @@
 """From types, levels and exponents to factors with their bindings."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product as cartesian
@@ -126,15 +126,15 @@ class Assembly:
         def cost(pattern: Pattern) -> float:
             return sum(_COST[_sort(self._value(w[0]))] for w in pattern)
 
-        patterns = list(patterns)
+        patterns = self._one_per_variance(list(patterns), cost)
         better = True
         while better:
             better = False
             for i, p in enumerate(patterns):
                 for q in patterns[:i] + patterns[i + 1 :]:
                     shared = p.keys() & q.keys()
-                    # The difference gains what only q has, so it can only pay if that costs less than what both have.
-                    if 2 * cost({w: q[w] for w in shared}) <= cost(q):
+                    # The difference gains what only q has, so it can only pay if q lies mostly inside p.
+                    if 2 * len(shared) <= len(q):
                         continue
                     ratios = {_ratio(p[w], q[w]) for w in shared}
                     sums = [_minus(p, q, r) for r in ratios]
@@ -142,6 +142,16 @@ class Assembly:
                     if cost(best) < cost(patterns[i]):
                         patterns[i], better = best, True
                         break
+        return patterns
+
+    def _one_per_variance(self, patterns: list[Pattern], cost: Callable[[Pattern], float]) -> list[Pattern]:
+        """Return a basis in which every stored variance is in one pattern only, the smallest that had it."""
+        for where in dict.fromkeys(w for p in patterns for w in p if _sort(self._value(w[0])) == "variance"):
+            bearing = [k for k, p in enumerate(patterns) if where in p]
+            pivot = min(bearing, key=lambda k: cost(patterns[k]))
+            for k in bearing:
+                if k != pivot:
+                    patterns[k] = _minus(patterns[k], patterns[pivot], _ratio(patterns[k][where], patterns[pivot][where]))
         return patterns
 
     def _mixing(self, wire: Leaf, patterns: list[Pattern], everywhere: Pattern, spans: tuple[Span, Span]) -> list[Factor]:
