@@ -2,23 +2,24 @@
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass
 from typing import Any
 
 
 @dataclass(frozen=True)
-class AbstractTask:
+class AbstractTask(ABC):
     """One piece of work of a study; every field matters for its result."""
 
     @property
+    @abstractmethod
     def seed(self) -> int:
         """The seed that everything random in the task comes from."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def data_key(self) -> tuple[str, int | None, int | None] | None:
         """The source of its data, and how many train and test examples; ``None`` if it needs none."""
-        raise NotImplementedError
 
 
 def canonical(value: Any) -> str:
