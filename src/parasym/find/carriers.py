@@ -304,14 +304,14 @@ class Carriers:
         if step.fn is Fn.ADD or (step.fn is Fn.LINEAR and step.signs[0]):
             return replace(moved, sign=moved.sign * step.signs[operand])
         if step.fn is Fn.MUL and len(step.xs) == 2 and step.xs[0] is not step.xs[1]:
-            along = self._vector(step.xs[1 - operand], step, moved)
+            along = self._vector(step, 1 - operand, moved)
             return None if along is None else replace(moved, through=(*moved.through, along))
         return None
 
-    def _vector(self, value: Value, step: Pointwise, moved: Carrier) -> Along | None:
+    def _vector(self, step: Pointwise, operand: int, moved: Carrier) -> Along | None:
         """Return a factor that is a power of a leaf vector lying exactly along the run."""
         power = 1.0
-        source = value
+        source = step.xs[operand]
         while not source.leaf:
             earlier = self._made.get(source.index)
             if isinstance(earlier, Reshape):
@@ -321,11 +321,10 @@ class Carriers:
                 source = earlier.xs[0]
             else:
                 return None
-        wide = [k for k, n in enumerate(value.shape) if n > 1]
-        lead = len(step.out.shape) - len(value.shape)
-        if len(wide) != 1 or len(source.shape) != 1 or source.index in self._lost:
+        wide = [letter for letter, n in zip(step.letters[operand], step.xs[operand].shape, strict=True) if n > 1]
+        axis = wide[0] if len(wide) == 1 else None
+        if axis is None or len(source.shape) != 1 or source.index in self._lost:
             return None
-        axis = wide[0] + lead
         whole = tuple((axis, k) for k in range(len(self.ground.wires(step.out, axis, 0))))
         if self.ground.count(step.out, axis) != 1 or moved.at != whole:
             return None

@@ -88,12 +88,7 @@ def letters_of(step: Instruction) -> Letters | None:
     if isinstance(step, Reshape):
         return _unit_letters(step)
     if isinstance(step, Pointwise):
-        n = len(step.out.shape)
-        spec = []
-        for x in step.xs:
-            lead = n - len(x.shape)
-            spec.append(tuple(k + lead if m == step.out.shape[k + lead] else None for k, m in enumerate(x.shape)))
-        return Letters((*step.xs, step.out), (*spec, tuple(range(n))))
+        return Letters((*step.xs, step.out), (*step.letters, tuple(range(len(step.out.shape)))))
     if isinstance(step, Contract):
         return Letters((step.x, step.y, step.out), (step.x_letters, step.y_letters, step.out_letters))
     if isinstance(step, Reduce):

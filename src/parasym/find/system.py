@@ -38,14 +38,28 @@ class LinearSystem:
         a, b = self._root(a), self._root(b)
         if a == b:
             return
-        if a in self._solved or b in self._solved:
-            self._solve(self._difference(a, b))
-        elif ZERO in (a, b):
-            self._solved[max(a, b)] = {}
+        solved = self._solved
+        if ZERO in (a, b):
+            name = max(a, b)
+            if name in solved:
+                self._solve(self._value(name))
+            else:
+                solved[name] = {}
+        elif a in solved:
+            self._same_as_solved(b, a)
+        elif b in solved:
+            self._same_as_solved(a, b)
         elif self.rank[a] < self.rank[b]:
             self._equal[b] = a
         else:
             self._equal[a] = b
+
+    def _same_as_solved(self, name: int, solved: int) -> None:
+        """Impose that a set of equals is another one that is known in free unknowns."""
+        if name not in self._solved and all(self.rank[name] > self.rank[n] for n in self._value(solved)):
+            self._equal[name] = solved
+        else:
+            self._solve(self._difference(name, solved))
 
     def equate(self, expression: Expression) -> None:
         """Impose that an expression is zero."""
@@ -80,6 +94,7 @@ class LinearSystem:
     def _solve(self, rest: Expression) -> None:
         if not rest:
             return
+        rest = dict(rest)
         pivot = max(rest, key=self.rank.__getitem__)
         factor = rest.pop(pivot)
         self._solved[pivot] = {name: self._divide(-c, factor) for name, c in rest.items()}

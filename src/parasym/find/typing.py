@@ -134,16 +134,14 @@ class _Typing:
 
     def _pointwise(self, step: Pointwise) -> list[Axis]:
         out: list[Axis | None] = [None] * len(step.out.shape)
-        for x in step.xs:
-            lead = len(step.out.shape) - len(x.shape)
-            for k, axis in enumerate(self.of(x)):
-                n = step.out.shape[k + lead]
-                if x.shape[k] != n:
+        for x, letters in zip(step.xs, step.letters, strict=True):
+            for letter, axis in zip(letters, self.of(x), strict=True):
+                if letter is None:
                     continue
-                known = out[k + lead]
+                known = out[letter]
                 if known is None:
-                    out[k + lead] = axis
-                else:
+                    out[letter] = axis
+                elif known is not axis:
                     unify(known, axis)
         return [UNIT if axis is None else axis for axis in out]
 

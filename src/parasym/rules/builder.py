@@ -120,11 +120,19 @@ class Builder:
         self, fn: Fn, *xs: Operand, degree: float | Fraction = 1, signs: Sequence[int] = (), real: bool = True
     ) -> Value:
         """Return ``fn`` of broadcast operands."""
-        values = tuple(self.number(x) for x in xs)
+        values = tuple([x if isinstance(x, Value) else self.number(x) for x in xs])
         out = self.value(_broadcast([v.shape for v in values]), real=real)
         signs = tuple(signs) or (1,) * len(values)
         power = _ONE if degree == 1 else Fraction(degree).limit_denominator(1000)
         self.emit(Pointwise(fn, values, out, power, signs))
+        return out
+
+    def along(self, fn: Fn, x: Value, vector: Value, axis: int, *, signs: tuple[int, int] = (1, 1)) -> Value:
+        """Return ``fn`` of ``x`` and a vector that lies along one axis of it."""
+        if vector.shape != (x.shape[axis],):
+            raise Unsupported(f"a vector of shape {vector.shape} along axis {axis} of {x.shape}")
+        out = self.value(x.shape)
+        self.emit(Pointwise(fn, (x, vector), out, _ONE, signs, (tuple(range(len(x.shape))), (axis,))))
         return out
 
     def add(self, *xs: Operand, signs: Sequence[int] = ()) -> Value:

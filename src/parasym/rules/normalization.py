@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from parasym.rules.builder import NEGLIGIBLE, Builder
-from parasym.rules.program import Kind, Value
+from parasym.rules.program import Fn, Kind, Value
 from parasym.rules.rule import Rule
 
 
@@ -13,10 +13,9 @@ def _affine(b: Builder, x: Value, weight: Value | None, bias: Value | None) -> V
     return x if bias is None else b.add(x, bias)
 
 
-def _per_channel(b: Builder, vector: Value | None, x: Value) -> Value | None:
-    if vector is None:
-        return None
-    return b.reshape(vector, [vector.shape[0], *[1] * (len(x.shape) - 2)])
+def _per_channel(b: Builder, x: Value, weight: Value | None, bias: Value | None) -> Value:
+    x = x if weight is None else b.along(Fn.MUL, x, weight, 1)
+    return x if bias is None else b.along(Fn.ADD, x, bias, 1)
 
 
 def _layer_norm(
@@ -73,13 +72,8 @@ def _batch_norm(
             b.pin(x)
     else:
         deviation = b.power(_plus(b, var, eps), Fraction(-1, 2))
-        centred = b.add(x, _needed(b, mean, x), signs=(1, -1))
-        out = b.mul(centred, _needed(b, deviation, x))
-    return _affine(b, out, _per_channel(b, weight, x), _per_channel(b, bias, x))
-
-
-def _needed(b: Builder, vector: Value, x: Value) -> Value:
-    return b.reshape(vector, [vector.shape[0], *[1] * (len(x.shape) - 2)])
+        out = b.along(Fn.MUL, b.along(Fn.ADD, x, mean, 1, signs=(1, -1)), deviation, 1)
+    return _per_channel(b, out, weight, bias)
 
 
 def _plus(b: Builder, var: Value, eps: float) -> Value:
@@ -130,7 +124,7 @@ def _instance_norm(
         b.flow(b.reduce("mean", x, dims), mean)
         b.flow(b.square_sum(x, dims), var)
     out = b.normalize(x, range(2, len(x.shape)), eps=eps)
-    return _affine(b, out, _per_channel(b, weight, x), _per_channel(b, bias, x))
+    return _per_channel(b, out, weight, bias)
 
 
 def _group_norm(
@@ -140,7 +134,7 @@ def _group_norm(
     n, c, *space = x.shape
     split = b.reshape(x, [n, groups, c // groups, *space])
     out = b.reshape(b.normalize(split, range(2, len(split.shape)), eps=eps), x.shape)
-    return _affine(b, out, _per_channel(b, weight, x), _per_channel(b, bias, x))
+    return _per_channel(b, out, weight, bias)
 
 
 def _native_group_norm(

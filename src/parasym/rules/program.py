@@ -72,9 +72,16 @@ class Fn(Enum):
 
 @dataclass(eq=False)
 class Pointwise:
-    """``out = fn(*xs)`` element by element; operands are broadcast from the right.
+    """``out = fn(*xs)`` element by element.
 
-    ``signs`` are the signs of the terms of a sum, or the factor 1 or -1 of a linear map; 0 if it is another number.
+    Attributes:
+        fn: What the function lets through.
+        xs: Operands.
+        out: Output.
+        degree: Of a power.
+        signs: The signs of the terms of a sum, or the factor 1 or -1 of a linear map; 0 if it is another number.
+        letters: For every operand and each of its axes the axis of ``out`` that it lies on, ``None`` where it is
+            broadcast; by default operands are aligned from the right.
     """
 
     fn: Fn
@@ -82,6 +89,18 @@ class Pointwise:
     out: Value
     degree: Fraction = Fraction(1)
     signs: tuple[int, ...] = ()
+    letters: tuple[tuple[int | None, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        """Align operands from the right where nothing else is said."""
+        if not self.letters:
+            shape = self.out.shape
+            self.letters = tuple([_from_the_right(x.shape, shape) for x in self.xs])
+
+
+def _from_the_right(shape: tuple[int, ...], out: tuple[int, ...]) -> tuple[int | None, ...]:
+    lead = len(out) - len(shape)
+    return tuple([k + lead if n == out[k + lead] else None for k, n in enumerate(shape)])
 
 
 @dataclass(eq=False)
