@@ -11,9 +11,10 @@ from parasym.find.dependence import Deps, dependences
 from parasym.find.exponent import Exponents
 from parasym.find.exponent import Slot as Where
 from parasym.find.level import channelwise_wires
-from parasym.find.links import Cell, Ground, TooManyCells
+from parasym.find.ground import Ground
 from parasym.find.redundancy import Span
 from parasym.find.slots import slot_of
+from parasym.find.structure import Cell, TooManyCells
 from parasym.groups import AbstractGroup, GeneralLinear, Orthogonal, Permutation, PlaneRotation, PositiveScaling, SignFlip
 from parasym.rules.program import Kind, Value, operands
 from parasym.symmetry import Binding, Factor, Slot, Wire
@@ -36,7 +37,8 @@ class Assembly:
     def __post_init__(self) -> None:
         types = self.ground.types
         self.channelwise = channelwise_wires(self.ground)
-        self.mixed = {w for v in types.program.values for a in range(len(v.shape)) for t in types.terms(v, a) for w in t.wires}
+        axes = {axis for axes in types.axes for axis in axes}
+        self.mixed = {wire for axis in axes for term in types.terms(axis) for wire in term.wires}
         self.mixed -= self.channelwise | types.pinned | types.planes
         self.cells = cells(types)
         self.scales = Exponents(self.ground, 0)
@@ -53,8 +55,8 @@ class Assembly:
     def _where(self) -> dict[Leaf, list[Where]]:
         out: dict[Leaf, list[Where]] = {}
         for value in self.leaves:
-            for axis in range(len(value.shape)):
-                for t, term in enumerate(self.ground.types.terms(value, axis)):
+            for axis, terms in enumerate(self.ground.terms(value)):
+                for t, term in enumerate(terms):
                     for k, wire in enumerate(term.wires):
                         out.setdefault(wire, []).append((value.index, axis, t, k))
         return out
@@ -62,7 +64,7 @@ class Assembly:
     def _name(self, wire: Leaf) -> Wire:
         index, axis, t, k = self.where[wire][0]
         value = self._value(index)
-        terms = self.ground.types.terms(value, axis)
+        terms = self.ground.terms(value)[axis]
         label = f"{value.name}[{axis}]"
         if len(terms) > 1:
             label += f"[{terms[t].start}:]"
@@ -98,7 +100,7 @@ class Assembly:
 
     def _wire_factors(self, wire: Leaf, spans: tuple[Span, Span]) -> tuple[list[Factor], list[Factor]]:
         types = self.ground.types
-        patterns = self._sparse(self.scales.wire_basis([(self._value(w[0]), w) for w in self.where[wire]]))
+        patterns = self._sparse(self.scales.wire_basis(self.where[wire]))
         everywhere: Pattern = dict.fromkeys(self.where[wire], 1)
         pinned = wire in types.pinned
         if wire in types.planes and wire not in self.channelwise and not pinned:
@@ -110,7 +112,7 @@ class Assembly:
         if not pinned and wire not in types.planes and classes is not None and any(len(c) > 1 for c in classes):
             group = Permutation(wire.size, classes if len(classes) > 1 else ())
             discrete.append(self._factor(group, wire, everywhere))
-        for pattern in self.signs.wire_basis([(self._value(w[0]), w) for w in self.where[wire]]):
+        for pattern in self.signs.wire_basis(self.where[wire]):
             if spans[1].add(pattern):
                 discrete.append(self._factor(SignFlip(wire.size), wire, pattern))
         continuous = [self._factor(PositiveScaling(wire.size), wire, pattern) for pattern in patterns if spans[0].add(pattern)]
@@ -222,7 +224,7 @@ class Assembly:
 
     def _region(self, value: Value, cell: Cell) -> tuple[Slot, ...]:
         return tuple(
-            slot_of(axis, self.ground.types.terms(value, axis)[t], -1)
+            slot_of(axis, self.ground.term(value, axis, t), -1)
             for axis, t in enumerate(cell)
             if self.ground.count(value, axis) > 1
         )
@@ -248,7 +250,7 @@ class Assembly:
 
     def _term(self, where: Where) -> Term:
         index, axis, t, _ = where
-        return self.ground.types.terms(self._value(index), axis)[t]
+        return self.ground.term(self._value(index), axis, t)
 
     def _bindings(self, wire: Leaf, where: Where, power: Fraction, second_start: int | None = None) -> Iterable[Binding]:
         """Return the bindings of one place: one for every combination of places of the outer wires."""
@@ -260,13 +262,13 @@ class Assembly:
                 choices.append([slot_of(axis, term, term.wires.index(base), second_start)])
                 continue
             other = next(a for a in range(len(value.shape)) if a != axis and self._bears(value, a, base))
-            choices.append([slot_of(other, t, t.wires.index(base)) for t in self.ground.types.terms(value, other)])
+            choices.append([slot_of(other, t, t.wires.index(base)) for t in self.ground.terms(value)[other]])
         own = slot_of(axis, term, k, second_start)
         for over in cartesian(*choices):
             yield Binding(value.name, own, over=over, power=power, offset=value.offset)
 
     def _bears(self, value: Value, axis: int, wire: Leaf) -> bool:
-        return any(wire in t.wires for t in self.ground.types.terms(value, axis))
+        return any(wire in t.wires for t in self.ground.terms(value)[axis])
 
 
 def _sort(value: Value) -> str:

@@ -8,7 +8,9 @@ another parameter that is added to the same sum and to nothing else.
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from parasym.find.links import Cell, Ground, Link, Place, TooManyCells
+from parasym.find.ground import Ground
+from parasym.find.structure import Cell, Place, TooManyCells
+from parasym.find.template import Link, Template
 from parasym.find.nulls import NullDirections
 from parasym.find.slots import slot_of
 from parasym.rules.program import (
@@ -32,6 +34,7 @@ from parasym.rules.program import (
 )
 from parasym.symmetry import Along, Through
 
+Passage = tuple[tuple[Place, ...], int]
 _DEPTH = 60
 _PATHS = 12
 
@@ -66,11 +69,12 @@ class Exchange:
     """Pairs of the source as it arrives and the sink that cancels it there."""
 
 
-@dataclass
+@dataclass(slots=True)
 class _Use:
     step: Instruction
+    template: Template
     operand: int
-    link: Link | None
+    link: Link
 
 
 @dataclass
@@ -102,7 +106,7 @@ class Carriers:
         self._outputs = {v.index for v in program.outputs}
         self._sums: set[tuple[int, int]] = set()
         self._made = {out.index: step for step in program.code if (out := result(step)) is not None}
-        self._readers: dict[int, list[tuple[Instruction, int]]] = defaultdict(list)
+        self._readers: dict[int, list[tuple[Instruction, Template, int]]] = defaultdict(list)
         self._uses: dict[tuple[int, Cell], list[_Use]] = {}
         self._lost: set[int] = set(program.loops)
         self._direct: dict[tuple[int, Cell], list[Carrier]] = {}
@@ -130,31 +134,24 @@ class Carriers:
         out = result(step)
         if isinstance(step, Normalize) and step.sums_to_one and out is not None:
             self._sums.update((out.index, a) for a in step.dims)
+        template = self.ground.template(step)
         for operand, x in enumerate(operands(step)):
-            if out is None or isinstance(step, Pin) or not self._continues(step, operand, (x, out)):
+            links = None if out is None or isinstance(step, Pin) else _links(template, operand)
+            if not links or out is None:
                 self._lost.add(x.index)
                 continue
-            if any(index == x.index for index, _ in self._sums):
-                self._pass_sums(step, x, out, self.ground.links(step, operand))
-            self._readers[x.index].append((step, operand))
-
-    def _continues(self, step: Instruction, operand: int, ends: tuple[Value, Value]) -> bool:
-        """Whether any cell of an operand continues in the output."""
-        if self.ground.letters(step) is not None and all(self.ground.single(value) for value in ends):
-            return True
-        try:
-            return bool(self.ground.links(step, operand))
-        except TooManyCells:
-            return False
+            if self._sums and any(index == x.index for index, _ in self._sums):
+                self._pass_sums(step, x, out, links)
+            self._readers[x.index].append((step, template, operand))
 
     def _uses_of(self, index: int, cell: Cell) -> list[_Use]:
         """Return what reads a cell; an operand that cannot be followed is lost, and asked for no more."""
         known = self._uses.get((index, cell))
         if known is None:
             known = self._uses[index, cell] = [
-                _Use(step, operand, link)
-                for step, operand in self._readers[index]
-                for link in self.ground.links(step, operand)
+                _Use(step, template, operand, link)
+                for step, template, operand in self._readers[index]
+                for link in template.links(operand)
                 if link.x_cell == cell
             ]
         return known
@@ -172,8 +169,8 @@ class Carriers:
     # -- sinks: parameters that reach a sum by a path of their own ----------------------------------
 
     def _runs(self, value: Value, cell: Cell) -> list[Carrier]:
-        axes = [tuple((a, k) for k in range(len(self.ground.wires(value, a, t)))) for a, t in enumerate(cell)]
-        runs = [run for run in axes if run]
+        structure = self.ground.structure(value)
+        runs = [run for a in range(len(cell)) if (run := structure.run(a, cell))]
         whole = [tuple(place for run in runs for place in run)] if len(runs) > 1 else []
         parts = [(place,) for run in runs if len(run) > 1 for place in run]
         return [Carrier(value.index, cell, run, run) for run in (*runs, *whole, *parts)]
@@ -183,7 +180,7 @@ class Carriers:
             self._direct[value.index, cell] = self._runs(value, cell)
 
     def _alone(self, x: Value, cell: Cell) -> bool:
-        return len(self._uses_of(x.index, cell)) == 1 and x.index not in self._outputs | self._lost
+        return x.index not in self._outputs and x.index not in self._lost and len(self._uses_of(x.index, cell)) == 1
 
     def _advance(self, step: Instruction) -> set[int]:
         """Take shifts through an instruction; return the value they arrive in."""
@@ -195,7 +192,7 @@ class Carriers:
                 if not self._direct.get((x.index, cell)) or not self._alone(x, cell):
                     continue
                 use = self._uses_of(x.index, cell)[0]
-                if use.step is not step or use.operand != operand or use.link is None:
+                if use.step is not step or use.operand != operand:
                     continue
                 moved = [self._carry(use, old) for old in self._direct[x.index, cell]]
                 here = self._direct.setdefault((out.index, use.link.out_cell), [])
@@ -217,13 +214,14 @@ class Carriers:
         if self._invisible(value, cell, c):
             return
         again = (value.index, cell) in search.seen
-        if not depth or value.index in self._outputs | self._lost or again or len(search.sinks) > _PATHS:
+        lost = value.index in self._outputs or value.index in self._lost
+        if not depth or lost or again or len(search.sinks) > _PATHS:
             raise _Blocked
         search.seen.add((value.index, cell))
         for use in self._uses_of(value.index, cell):
             out = result(use.step)
             moved = self._carry(use, c)
-            if moved is None or out is None or use.link is None:
+            if moved is None or out is None:
                 raise _Blocked
             if self._cancel(use, out, moved, search):
                 continue
@@ -234,7 +232,7 @@ class Carriers:
 
     def _cancel(self, use: _Use, out: Value, moved: Carrier, search: _Search) -> bool:
         step = use.step
-        if not isinstance(step, Pointwise) or step.fn is not Fn.ADD or use.link is None:
+        if not isinstance(step, Pointwise) or step.fn is not Fn.ADD:
             return False
         for sink in self._direct.get((out.index, use.link.out_cell), []):
             if sink.at != moved.at or (sink.source, sink.cell) == (moved.source, moved.cell):
@@ -267,48 +265,22 @@ class Carriers:
     # -- one instruction --------------------------------------------------------------------------
 
     def _carry(self, use: _Use, c: Carrier) -> Carrier | None:
-        step, operand, link = use.step, use.operand, use.link
-        assert link is not None
-        moved = None
-        out = result(step)
-        if out is not None and not out.real:
-            return None  # a position or a choice does not shift along
-        if all(place in link.places for place in c.at):
-            moved = replace(c, at=tuple(link.places[place] for place in c.at))
-        if isinstance(step, Reshape | Permute | Expand | Slice | Cat):
-            return moved if self._whole(step, c) else None
-        if isinstance(step, Pointwise):
-            return self._pointwise(step, operand, moved)
-        if isinstance(step, Contract):
-            return self._contract(step, operand, link, c, moved)
-        if isinstance(step, Reduce):
-            single = all(self.ground.count(step.x, a) == 1 for a in step.dims)
-            return moved if step.fn in ("mean", "max") and single else None
-        if isinstance(step, Fixed):
-            kept = {x for x, _ in step.kept}
-            single = all(self.ground.count(step.x, a) == 1 for a in range(len(step.x.shape)) if a not in kept)
-            passes = (step.fn == "linear" and step.averaging) or step.fn == "max"
-            return moved if passes and single else None
-        return None
-
-    def _whole(self, step: Instruction, c: Carrier) -> bool:
-        """Whether a shift that is constant along the other axes stays so; a piece of a whole axis does not."""
-        coarse_cut = isinstance(step, Slice) and self.ground.count(step.x, step.dim) == 1
-        if coarse_cut and isinstance(step, Slice):
-            return all(axis != step.dim for axis, _ in c.at)
-        return not (isinstance(step, Cat) and self.ground.count(step.out, step.dim) == 1)
-
-    def _pointwise(self, step: Pointwise, operand: int, moved: Carrier | None) -> Carrier | None:
-        if moved is None:
+        template, operand, link = use.template, use.operand, use.link
+        key = (_passage, operand, link.x_cell, link.out_cell, c.at)
+        if key not in template.known:
+            template.known[key] = _passage(template, operand, link, c.at)
+        passed = template.known[key]
+        if isinstance(use.step, Contract):
+            return self._contract(use.step, operand, link, c, passed)
+        if passed is None:
             return None
-        if step.fn is Fn.ADD or (step.fn is Fn.LINEAR and step.signs[0]):
-            return replace(moved, sign=moved.sign * step.signs[operand])
-        if step.fn is Fn.MUL and len(step.xs) == 2 and step.xs[0] is not step.xs[1]:
-            along = self._vector(step, 1 - operand, moved)
-            return None if along is None else replace(moved, through=(*moved.through, along))
-        return None
+        at, sign = passed
+        if isinstance(use.step, Pointwise) and use.step.fn is Fn.MUL:
+            along = self._vector(use.step, 1 - operand, at)
+            return None if along is None else replace(c, at=at, through=(*c.through, along))
+        return c if sign == 1 and at == c.at else replace(c, at=at, sign=c.sign * sign)
 
-    def _vector(self, step: Pointwise, operand: int, moved: Carrier) -> Along | None:
+    def _vector(self, step: Pointwise, operand: int, at: tuple[Place, ...]) -> Along | None:
         """Return a factor that is a power of a leaf vector lying exactly along the run."""
         power = 1.0
         source = step.xs[operand]
@@ -325,35 +297,69 @@ class Carriers:
         axis = wide[0] if len(wide) == 1 else None
         if axis is None or len(source.shape) != 1 or source.index in self._lost:
             return None
-        whole = tuple((axis, k) for k in range(len(self.ground.wires(step.out, axis, 0))))
-        if self.ground.count(step.out, axis) != 1 or moved.at != whole:
+        out = self.ground.structure(step.out)
+        if out.counts[axis] != 1 or at != out.run(axis, out.first):
             return None
         return Along(source.name, power, source.offset)
 
-    def _contract(self, step: Contract, operand: int, link: Link, c: Carrier, moved: Carrier | None) -> Carrier | None:
-        spec = self.ground.letters(step)
-        assert spec is not None
-        mine, theirs = spec.letters[operand], spec.letters[1 - operand]
+    def _contract(self, step: Contract, operand: int, link: Link, c: Carrier, passed: Passage | None) -> Carrier | None:
+        mine, theirs = (step.x_letters, step.y_letters) if operand == 0 else (step.y_letters, step.x_letters)
         x, y = (step.x, step.y) if operand == 0 else (step.y, step.x)
-        gone = [letter for letter in mine if letter not in spec.out]
-        if any(self.ground.count(x, mine.index(letter)) > 1 for letter in gone):
+        gone = [letter for letter in mine if letter not in step.out_letters]
+        if not step.out.real or any(self.ground.count(x, mine.index(letter)) > 1 for letter in gone):
             return None
         if any(letter not in theirs for letter in gone):
             return None
-        if moved is not None and len(gone) == 1 and (y.index, theirs.index(gone[0])) in self._sums:
-            return moved
+        if passed is not None and len(gone) == 1 and (y.index, theirs.index(gone[0])) in self._sums:
+            return replace(c, at=passed[0])
         letters = {mine[axis] for axis, _ in c.at}
         if len(letters) != 1 or not letters <= set(gone) or y.kind is not Kind.PARAMETER or x is y:
             return None
         (letter,) = letters
         axis = mine.index(letter)
-        if c.at != tuple((axis, k) for k in range(len(self.ground.wires(x, axis, link.x_cell[axis])))):
+        if c.at != self.ground.structure(x).run(axis, link.x_cell):
             return None
         rest = [a for a, m in enumerate(theirs) if m not in gone]
         if len(rest) != 1 or theirs[rest[0]] in mine or self.ground.count(y, rest[0]) != 1:
             return None
         slot_axis = theirs.index(letter)
         through = Through(y.name, slot_of(slot_axis, self.ground.term(y, slot_axis, 0), -1), rest[0])
-        out_axis = spec.out.index(theirs[rest[0]])
+        out_axis = step.out_letters.index(theirs[rest[0]])
         at = tuple((out_axis, k) for k in range(len(self.ground.wires(y, rest[0], 0))))
         return replace(c, at=at, through=(*c.through, through)) if at else None
+
+
+def _links(template: Template, operand: int) -> list[Link]:
+    try:
+        return template.links(operand)
+    except TooManyCells:
+        return []
+
+
+def _passage(template: Template, operand: int, link: Link, at: tuple[Place, ...]) -> Passage | None:
+    """Return where a shift along some places arrives, and with which sign, as far as the form of an instruction tells."""
+    step = template.step
+    if not template.out.real:
+        return None  # a position or a choice does not shift along
+    if not all(place in link.places for place in at):
+        return None
+    arrived = tuple(link.places[place] for place in at)
+    sign = 1
+    x = template.structures[operand]
+    if isinstance(step, Slice):  # a shift of a piece of a whole axis is not constant along it
+        passes = x.counts[step.dim] > 1 or all(axis != step.dim for axis, _ in at)
+    elif isinstance(step, Cat):
+        passes = template.out.counts[step.dim] > 1
+    elif isinstance(step, Pointwise):
+        linear = step.fn is Fn.ADD or (step.fn is Fn.LINEAR and step.signs[0] != 0)
+        sign = step.signs[operand] if linear else 1
+        passes = linear or (step.fn is Fn.MUL and len(step.xs) == 2 and step.xs[0] is not step.xs[1])
+    elif isinstance(step, Reduce):
+        passes = step.fn in ("mean", "max") and all(x.counts[a] == 1 for a in step.dims)
+    elif isinstance(step, Fixed):
+        kept = {axis for axis, _ in step.kept}
+        single = all(n == 1 for a, n in enumerate(x.counts) if a not in kept)
+        passes = single and ((step.fn == "linear" and step.averaging) or step.fn == "max")
+    else:
+        passes = isinstance(step, Reshape | Permute | Expand | Contract)
+    return (arrived, sign) if passes else None

@@ -24,7 +24,7 @@ def cells(types: Types) -> dict[Leaf, Cells | None]:
         if value.kind is not Kind.CONSTANT:
             continue
         for axis in range(len(value.shape)):
-            for start, term in ((t.start, t) for t in types.terms(value, axis)):
+            for start, term in ((t.start, t) for t in types.terms(types.axes[value.index][axis])):
                 for place, leaf in enumerate(term.wires):
                     if leaf in types.pinned or leaf in unknown:
                         continue

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Collection
 
 from parasym.find.axis import Leaf, Term
-from parasym.find.links import Ground, Letters
-from parasym.rules.program import Kind, Normalize, Permute, Reshape, Rotary, Value
+from parasym.find.ground import Ground
+from parasym.rules.program import Instruction, Kind, Normalize, Permute, Reshape, Rotary, Value, operands, result
 
 Deps = dict[Leaf, set[Leaf]]
 
@@ -22,12 +22,13 @@ def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf]) -> De
         borne: Wires that parameters or buffers bear; the others are left out.
     """
     run = _Dependences(ground, borne)
-    for value in ground.types.program.values:
+    values = ground.types.program.values
+    for value in sorted(values, key=lambda v: not v.leaf):  # parameters settle most wires
         run.tensor(value)
-    for step in ground.types.program.code:
-        spec = ground.letters(step)
-        if spec is not None and not isinstance(step, Permute | Reshape | Rotary):
-            run.instruction(spec, step.dims if isinstance(step, Normalize) else ())
+    if any(run.deps.values()):
+        for step in ground.types.program.code:
+            if not isinstance(step, Permute | Reshape | Rotary) and ground.template(step).lettered:
+                run.instruction(step, step.dims if isinstance(step, Normalize) else ())
     for bases in run.deps.values():
         bases -= mixed
     return _acyclic(run.deps)
@@ -55,11 +56,13 @@ class _Dependences:
                 once = {leaf for leaf, n in count.items() if n == 1 or value.kind is Kind.ACTIVATION}
                 self._restrict(term, once)
 
-    def instruction(self, spec: Letters, joint: tuple[int, ...]) -> None:
+    def instruction(self, step: Instruction, joint: tuple[int, ...]) -> None:
         """Keep the bases that an instruction treats as an aligned batch; ``joint`` letters it takes statistics over."""
         terms: dict[int, tuple[Term, ...]] = {}
         bearing: dict[int, set[int]] = {}
-        for k, (value, letters) in enumerate(zip(spec.values, spec.letters, strict=True)):
+        values = (*operands(step), result(step))
+        for k, (value, letters) in enumerate(zip(values, self._ground.template(step).letters, strict=True)):
+            assert value is not None
             for row, letter in zip(self._ground.terms(value), letters, strict=True):
                 if letter is not None:
                     terms.setdefault(letter, row)

@@ -10,7 +10,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
 from parasym.find.form import may_have_equal_branches
-from parasym.find.links import Cell, Ground, TooManyCells
+from parasym.find.ground import Ground
+from parasym.find.structure import Cell, TooManyCells
 from parasym.find.slots import slot_of
 from parasym.groups import Permutation
 from parasym.rules.program import (
@@ -89,38 +90,39 @@ class Fingerprints:
 
     def _parts(self, step: Instruction, out: Value, cell: Cell) -> tuple[Hashable, bool, list[Child]]:
         tag = self.program.tags.get(out.index, ("", 0))
+        template = self.ground.template(step)
         if isinstance(step, Reshape | Permute | Slice | Cat):
             found: list[Child] = [
                 ((x.index, link.x_cell), "")
                 for k, x in enumerate(operands(step))
-                for link in self.ground.links(step, k)
+                for link in template.links(k)
                 if link.out_cell == cell
             ]
             if len(found) != 1:
                 raise TooManyCells
             rearranged = (type(step).__name__, out.shape if isinstance(step, Reshape) else getattr(step, "order", ""))
             return rearranged, False, found
-        spec = self.ground.letters(step)
-        if spec is None:
+        if not template.lettered:
             raise TooManyCells
-        want = {c: t for c, t in zip(spec.out, cell, strict=True) if c is not None}
+        letters, xs = template.letters, operands(step)
+        want = {c: t for c, t in zip(letters[-1], cell, strict=True) if c is not None}
         rows = []
-        for choice in self.ground.letter_cells(spec):
+        for choice in template.choices:
             if all(choice[c] == t for c, t in want.items() if c in choice):
                 rows.append(
                     tuple(
-                        (v.index, tuple(0 if c is None else choice[c] for c in mine))
-                        for v, mine in zip(spec.values[:-1], spec.letters[:-1], strict=True)
+                        (x.index, tuple(0 if c is None else choice[c] for c in mine))
+                        for x, mine in zip(xs, letters[:-1], strict=True)
                     )
                 )
         rows = list(dict.fromkeys(rows))
         if isinstance(step, Pointwise):
-            return self._pointwise(step, tag, spec.letters, rows[0], (out.index, cell))
+            return self._pointwise(step, tag, letters, rows[0], (out.index, cell))
         if isinstance(step, Contract):
             summands: list[list[Child]] = [list(zip(row, ("x", "y"), strict=True)) for row in rows]
             if len(rows) > 1:
                 self.sums[out.index, cell] = summands
-            return ("contract", spec.letters), True, [((out.index, cell), row) for row in rows]  # type: ignore[misc]
+            return ("contract", letters), True, [((out.index, cell), row) for row in rows]  # type: ignore[misc]
         if isinstance(step, Reduce):
             if len(rows) > 1 and step.fn in ("sum", "mean"):
                 self.sums[out.index, cell] = [[(row[0], "")] for row in rows]

@@ -6,7 +6,7 @@ could, and a look at the last operations of every summand tells.
 
 from functools import lru_cache
 
-from parasym.find.links import Ground
+from parasym.find.ground import Ground
 from parasym.rules.program import Contract, Fn, Instruction, Pointwise, Reduce, Reshape, Value, operands, result
 
 _DEPTH = 9

@@ -1,8 +1,9 @@
 """Which wires may be mixed linearly, and which only channel by channel."""
 
-from parasym.find.axis import Leaf, leaves
-from parasym.find.links import Ground
-from parasym.rules.program import Contract, Expand, Fixed, Fn, Instruction, Kind, Normalize, Pin, Pointwise, Reduce
+from parasym.find.axis import Leaf
+from parasym.find.ground import Ground, is_zero
+from parasym.find.template import Template
+from parasym.rules.program import Contract, Expand, Fixed, Fn, Kind, Normalize, Pointwise, Reduce, operands, result
 
 
 def channelwise_wires(ground: Ground) -> set[Leaf]:
@@ -17,45 +18,52 @@ def channelwise_wires(ground: Ground) -> set[Leaf]:
     types = ground.types
     found: set[Leaf] = set()
     for value in types.program.values:
-        zero = value.kind is Kind.CONSTANT and value.data is not None and not bool(value.data.any())
-        if (value.kind is Kind.CONSTANT and not zero) or not value.real:
+        if (value.kind is Kind.CONSTANT and not is_zero(value)) or not value.real:
             for axis in types.axes[value.index]:
-                found.update(leaves(axis))
+                found.update(types.wires(axis))
     for step in types.program.code:
-        found.update(leaf for value, axis in _touched(ground, step) for leaf in leaves(types.axes[value.index][axis]))
+        template = ground.template(step)
+        touched = template.known.get(_touched)
+        if touched is None:
+            touched = template.known[_touched] = _touched(template)
+        values = (*operands(step), result(step))
+        for k, axis in touched:
+            value = values[k]
+            assert value is not None
+            found.update(types.wires(types.axes[value.index][axis]))
     return found
 
 
-def _touched(ground: Ground, step: Instruction) -> list[tuple]:
-    """Return the axes ``(value, axis)`` whose wires an instruction keeps from being mixed."""
-    spec = ground.letters(step)
-    if spec is None or isinstance(step, Pin):
+def _touched(template: Template) -> list[tuple[int, int]]:
+    """Return the axes ``(operand, axis)``, with the output last, whose wires an instruction keeps from being mixed."""
+    step = template.step
+    if not template.lettered:
         return []
-    everywhere = [(step.out, a) for a in range(len(step.out.shape))] if not isinstance(step, Contract) else []
+    *mine, letters = template.letters
+    out = len(mine)
+    everywhere = [(out, a) for a in range(len(letters))]
     if isinstance(step, Pointwise):
         if step.fn is Fn.LINEAR:
             return []
         if step.fn not in (Fn.ADD, Fn.MUL):
             return everywhere
-        bearing = [sum(letter in mine for mine in spec.letters[:-1]) for letter in spec.out]
+        bearing = [sum(letter in x for x in mine) for letter in letters]
         if step.fn is Fn.ADD:
-            return [(step.out, a) for a, n in enumerate(bearing) if n < len(step.xs)]
-        return [(step.out, a) for a, n in enumerate(bearing) if n > 1]
+            return [(out, a) for a, n in enumerate(bearing) if n < len(mine)]
+        return [(out, a) for a, n in enumerate(bearing) if n > 1]
     if isinstance(step, Contract):
         shared = set(step.x_letters) & set(step.y_letters) & set(step.out_letters)
-        summed = set(step.x_letters) ^ set(step.y_letters)
-        mine = ((step.x, step.x_letters), (step.y, step.y_letters))
-        alone = [(v, a) for v, letters in mine for a, c in enumerate(letters) if c in summed - set(step.out_letters)]
-        return [*((step.out, a) for a, letter in enumerate(step.out_letters) if letter in shared), *alone]
+        summed = (set(step.x_letters) ^ set(step.y_letters)) - set(step.out_letters)
+        alone = [(k, a) for k, x in enumerate(mine) for a, c in enumerate(x) if c in summed]
+        return [*((out, a) for a, letter in enumerate(step.out_letters) if letter in shared), *alone]
     if isinstance(step, Reduce):
         if step.fn in ("sum", "mean"):
-            return [(step.x, a) for a in step.dims]
-        return [(step.x, a) for a in range(len(step.x.shape))]
+            return [(0, a) for a in step.dims]
+        return [(0, a) for a in range(len(mine[0]))]
     if isinstance(step, Normalize):
         return everywhere
     if isinstance(step, Fixed):
         return everywhere if step.fn != "linear" else []
     if isinstance(step, Expand):
-        old = set(spec.letters[0])
-        return [(step.out, a) for a in range(len(step.out.shape)) if a not in old]
+        return [(out, a) for a in range(len(letters)) if a not in mine[0]]
     return []

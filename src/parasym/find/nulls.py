@@ -5,7 +5,9 @@ the sets is invisible. Softmax does not see a constant over its axis, LayerNorm 
 statistics no constant over the batch. The empty set means that every shift is invisible.
 """
 
-from parasym.find.links import Cell, Ground, Link, Place, TooManyCells
+from parasym.find.ground import Ground
+from parasym.find.structure import Cell, Place, TooManyCells
+from parasym.find.template import Link, Template
 from parasym.rules.program import (
     Cat,
     Contract,
@@ -54,8 +56,10 @@ class NullDirections:
 
     def _sees_all(self, value: Value) -> bool:
         """Whether every shift of a value is known to be seen, in its only cell or in all of them."""
-        first = (0,) * len(value.shape)
-        return value.index in self._blocked or (self._known.get((value.index, first)) == [] and self.ground.single(value))
+        if value.index in self._blocked:
+            return True
+        structure = self.ground.structure(value)
+        return structure.single and self._known.get((value.index, structure.first)) == []
 
     def _step(self, step: Instruction) -> None:
         out = result(step)
@@ -65,26 +69,33 @@ class NullDirections:
         if out is None or (not isinstance(step, Normalize | Slice) and self._sees_all(out)):
             self._blocked.update(x.index for x in operands(step))
             return
+        template = self.ground.template(step)
         for operand, x in enumerate(operands(step)):
             try:
-                links = self.ground.links(step, operand)
+                links = template.links(operand)
             except TooManyCells:
                 self._blocked.add(x.index)
                 continue
-            if isinstance(step, Slice) and {link.out_cell for link in links} != set(self.ground.cells(step.out)):
+            if isinstance(step, Slice) and {link.out_cell for link in links} != set(template.out.cells):
                 self._blocked.add(x.index)
                 continue
             reached = set()
             for link in links:
                 reached.add(link.x_cell)
-                behind = self.of(out, link.out_cell)
-                mine = own_nulls(self.ground, step, link)
-                if mine is None:
-                    pulled = (pull(self.ground, step, operand, link, b) for b in behind or ())
-                    mine = None if behind is None else [k for k in pulled if k is not None]
-                self._meet((x.index, link.x_cell), mine)
+                self._meet((x.index, link.x_cell), self._behind(template, operand, link, out))
             if not isinstance(step, Slice):
                 self._block_unreached(x, reached)
+
+    def _behind(self, template: Template, operand: int, link: Link, out: Value) -> Nulls | None:
+        """Return the null directions of a cell of an operand as far as one cell of the output tells."""
+        mine = own_nulls(template, link)
+        if mine is not None:
+            return mine
+        behind = self.of(out, link.out_cell)
+        if behind is None:
+            return None
+        pulled = (_pulled(template, operand, link, b) for b in behind)
+        return [k for k in pulled if k is not None]
 
     def _block_unreached(self, x: Value, reached: set[Cell]) -> None:
         try:
@@ -104,21 +115,28 @@ class NullDirections:
         self._known[key] = minimal[:_MOST]
 
 
-def own_nulls(ground: Ground, step: Instruction, link: Link) -> Nulls | None:
+def own_nulls(template: Template, link: Link) -> Nulls | None:
     """Return what a normalization does not see by itself, ``None`` for other instructions."""
+    step, x = template.step, template.structures[0]
     if not isinstance(step, Normalize):
         return None
-    if any(ground.count(step.x, a) > 1 for a in step.dims):
+    if any(x.counts[a] > 1 for a in step.dims):
         return []
-    return [frozenset((a, k) for a in step.dims for k in range(len(ground.wires(step.x, a, link.x_cell[a]))))]
+    return [x.everywhere(link.x_cell, set(step.dims))]
 
 
-def pull(ground: Ground, step: Instruction, operand: int, link: Link, behind: frozenset[Place]) -> frozenset[Place] | None:
+def _pulled(template: Template, operand: int, link: Link, behind: frozenset[Place]) -> frozenset[Place] | None:
+    key = (pull, operand, link.x_cell, link.out_cell, behind)
+    if key not in template.known:
+        template.known[key] = pull(template, operand, link, behind)
+    return template.known[key]
+
+
+def pull(template: Template, operand: int, link: Link, behind: frozenset[Place]) -> frozenset[Place] | None:
     """Return along which places a shift of an operand must be constant to be constant along ``behind`` in the output.
 
     Args:
-        ground: Types and places.
-        step: The instruction.
+        template: The form of the instruction.
         operand: Which operand is shifted.
         link: A cell of the operand and one of the output.
         behind: Places of the output's cell.
@@ -126,59 +144,59 @@ def pull(ground: Ground, step: Instruction, operand: int, link: Link, behind: fr
     Returns:
         Places of the operand's cell, or ``None`` if no shift will do.
     """
+    step = template.step
     back = {target: place for place, target in link.places.items()}
     mine = frozenset(back[p] for p in behind if p in back)
     if isinstance(step, Reshape):
-        return mine | _merged(ground, step, link, {axis for axis, _ in behind - set(link.places.values())})
+        return mine | _merged(template, link, {axis for axis, _ in behind - set(link.places.values())})
     if isinstance(step, Slice | Cat):
         return mine if len(mine) == len(behind) else None
-    spec = ground.letters(step)
-    if spec is None:
+    if not template.lettered:
         return None
-    letters = {spec.out[axis] for axis, _ in behind}
+    *spec, out = template.letters
+    letters = {out[axis] for axis, _ in behind}
     if isinstance(step, Permute | Expand):
         return mine
     if isinstance(step, Reduce):
         return mine if step.fn in ("sum", "mean") else None
     if isinstance(step, Contract):
-        other = spec.letters[1 - operand]
-        return mine if step.x is not step.y and not letters & set(other) else None
+        return mine if step.x is not step.y and not letters & set(spec[1 - operand]) else None
     if isinstance(step, Fixed):
-        return _pull_fixed(ground, step, link, behind, mine)
+        return _pull_fixed(template, step, link, behind, mine)
     if isinstance(step, Pointwise):
         if step.fn in (Fn.ADD, Fn.LINEAR):
             return mine
         if step.fn is Fn.MUL and len({x.index for x in step.xs}) == len(step.xs):
-            others = [c for k, c in enumerate(spec.letters[:-1]) if k != operand]
+            others = [c for k, c in enumerate(spec) if k != operand]
             return mine if not any(letters & set(c) for c in others) else None
     return None
 
 
-def _everywhere(ground: Ground, value: Value, cell: Cell, axes: set[int]) -> frozenset[Place]:
-    return frozenset((a, k) for a in axes for k in range(len(ground.wires(value, a, cell[a]))))
-
-
-def _merged(ground: Ground, step: Reshape, link: Link, axes: set[int]) -> frozenset[Place]:
+def _merged(template: Template, link: Link, axes: set[int]) -> frozenset[Place]:
     """Return all places of what a reshape merged into these axes: constant along all of them is constant along each."""
+    step = template.step
+    if not axes or not isinstance(step, Reshape):
+        return frozenset()
     runs = [ins for ins, outs in segments(step.x.shape, step.out.shape) if axes & set(outs)]
-    return _everywhere(ground, step.x, link.x_cell, {a for ins in runs for a in ins})
+    return template.structures[0].everywhere(link.x_cell, {a for ins in runs for a in ins})
 
 
 def _pull_fixed(
-    ground: Ground, step: Fixed, link: Link, behind: frozenset[Place], mine: frozenset[Place]
+    template: Template, step: Fixed, link: Link, behind: frozenset[Place], mine: frozenset[Place]
 ) -> frozenset[Place] | None:
     if step.fn != "linear":
         return None
     kept_out = {out for _, out in step.kept}
     if all(axis in kept_out for axis, _ in behind):
         return mine
-    wide = {a for a, n in enumerate(step.out.shape) if a not in kept_out and n > 1}
-    if not step.averaging or not behind >= _everywhere(ground, step.out, link.out_cell, wide):
+    x, out = template.structures
+    wide = {a for a in range(len(out.axes)) if a not in kept_out}
+    if not step.averaging or not behind >= out.everywhere(link.out_cell, wide):
         return None
-    if any(ground.count(step.out, a) > 1 for a in wide):
+    if any(out.counts[a] > 1 for a in wide):
         return None
     kept_x = {x for x, _ in step.kept}
-    lost = {a for a, n in enumerate(step.x.shape) if a not in kept_x and n > 1}
-    if any(ground.count(step.x, a) > 1 for a in lost):
+    lost = {a for a in range(len(x.axes)) if a not in kept_x}
+    if any(x.counts[a] > 1 for a in lost):
         return None
-    return mine | _everywhere(ground, step.x, link.x_cell, lost)
+    return mine | x.everywhere(link.x_cell, lost)

@@ -3,7 +3,8 @@
 from fractions import Fraction
 
 from parasym.find.exponent import Slot as Where
-from parasym.find.links import Cell, Ground, TooManyCells
+from parasym.find.ground import Ground
+from parasym.find.structure import Cell, TooManyCells
 
 Row = dict[tuple[int, Cell], int | Fraction]
 

@@ -14,7 +14,7 @@ from parasym.core import BadInputError
 from parasym.find.assemble import Assembly
 from parasym.find.capture import Capture, export
 from parasym.find.exchange import exchanges
-from parasym.find.links import Ground
+from parasym.find.ground import Ground
 from parasym.find.lower import Lowered, lower, needs_functionalization
 from parasym.find.trace import Untraceable, trace
 from parasym.find.translation import translations

@@ -1,11 +1,9 @@
 """Homogeneous linear equations, solved one by one by substitution, over the rationals or over GF(2)."""
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 Expression = dict[int, int | Fraction]
-
-ZERO = -1
-"""The unknown that is always zero."""
 
 
 class LinearSystem:
@@ -26,40 +24,62 @@ class LinearSystem:
         self._equal: list[int] = []
         self._solved: dict[int, Expression] = {}
 
-    def unknown(self, rank: int = 0) -> int:
-        """Return a new unknown; unknowns of high rank are eliminated first, among equals the younger."""
-        name = len(self.rank)
-        self.rank.append((rank << 40) + name)
-        self._equal.append(name)
-        return name
+    def unknowns(self, count: int, rank: int = 0) -> int:
+        """Return the first of new unknowns with consecutive numbers; those of high rank go first, among equals the younger."""
+        first = len(self.rank)
+        names = range(first, first + count)
+        self._equal += names
+        self.rank += [(rank << 40) + name for name in names]
+        return first
+
+    def vanish(self, name: int) -> None:
+        """Impose that an unknown is zero."""
+        name = self._root(name)
+        if name in self._solved:
+            self._solve(self._value(name))
+        else:
+            self._solved[name] = {}
 
     def same(self, a: int, b: int) -> None:
         """Impose that two unknowns are equal."""
-        a, b = self._root(a), self._root(b)
+        equal = self._equal
+        if equal[a] != a:
+            a = self._root(a)
+        if equal[b] != b:
+            b = self._root(b)
         if a == b:
             return
-        solved = self._solved
-        if ZERO in (a, b):
-            name = max(a, b)
-            if name in solved:
-                self._solve(self._value(name))
-            else:
-                solved[name] = {}
-        elif a in solved:
+        if a in self._solved:
             self._same_as_solved(b, a)
-        elif b in solved:
+        elif b in self._solved:
             self._same_as_solved(a, b)
         elif self.rank[a] < self.rank[b]:
-            self._equal[b] = a
+            equal[b] = a
         else:
-            self._equal[a] = b
+            equal[a] = b
 
     def _same_as_solved(self, name: int, solved: int) -> None:
         """Impose that a set of equals is another one that is known in free unknowns."""
-        if name not in self._solved and all(self.rank[name] > self.rank[n] for n in self._value(solved)):
+        value = self._value(solved)
+        if name not in self._solved and all(self.rank[name] > self.rank[n] for n in value):
             self._equal[name] = solved
         else:
-            self._solve(self._difference(name, solved))
+            difference = dict(self._value(name))
+            self._accumulate(difference, value, -1)
+            self._solve(difference)
+
+    def product(self, names: Sequence[int], out: int | None) -> None:
+        """Impose that unknowns add up to another one, or to zero."""
+        alive = [name for name in names if not self.is_zero(name)]
+        if len(alive) > 1 or (alive and out is None):
+            total: Expression = {} if out is None else {out: -1}
+            for name in alive:
+                total[name] = total.get(name, 0) + 1
+            self.equate(total)
+        elif alive and out is not None:
+            self.same(alive[0], out)
+        elif out is not None:
+            self.vanish(out)
 
     def equate(self, expression: Expression) -> None:
         """Impose that an expression is zero."""
@@ -68,50 +88,52 @@ class LinearSystem:
     def is_zero(self, name: int) -> bool:
         """Return whether an unknown is known to be zero."""
         root = self._root(name)
-        return root == ZERO or (root in self._solved and not self._value(root))
+        return root in self._solved and not self._value(root)
+
+    def value(self, name: int) -> Expression:
+        """Return an unknown in free unknowns only; not to be changed."""
+        return self._value(self._root(name))
 
     def reduce(self, expression: Expression) -> Expression:
         """Return an expression in free unknowns only."""
         out: Expression = {}
         for name, factor in expression.items():
-            self._accumulate(out, self._value(self._root(name)), factor)
+            self._accumulate(out, self.value(name), factor)
         return out
 
     def _root(self, name: int) -> int:
-        if name == ZERO:
-            return ZERO
         equal = self._equal
         while equal[name] != name:
             equal[name] = equal[equal[name]]
             name = equal[name]
         return name
 
-    def _difference(self, a: int, b: int) -> Expression:
-        out = dict(self._value(a))
-        self._accumulate(out, self._value(b), -1)
-        return out
-
     def _solve(self, rest: Expression) -> None:
         if not rest:
             return
-        rest = dict(rest)
         pivot = max(rest, key=self.rank.__getitem__)
-        factor = rest.pop(pivot)
-        self._solved[pivot] = {name: self._divide(-c, factor) for name, c in rest.items()}
+        factor = rest[pivot]
+        if factor in (1, -1):
+            self._solved[pivot] = {name: self._mod(-c * factor) for name, c in rest.items() if name != pivot}
+        else:
+            self._solved[pivot] = {name: self._divide(-c, factor) for name, c in rest.items() if name != pivot}
 
     def _value(self, root: int) -> Expression:
         """Return what a set of equals is in free unknowns."""
-        if root == ZERO:
-            return {}
         known = self._solved.get(root)
         if known is None:
             return {root: 1}
-        if any(self._equal[n] != n or n in self._solved for n in known):
-            fresh: Expression = {}
-            for n, c in known.items():
-                self._accumulate(fresh, self._value(self._root(n)), c)
-            known = self._solved[root] = fresh
-        return known
+        equal, solved = self._equal, self._solved
+        for n in known:
+            if equal[n] != n or n in solved:
+                break
+        else:
+            return known
+        fresh: Expression = {}
+        for n, c in known.items():
+            self._accumulate(fresh, self.value(n), c)
+        solved[root] = fresh
+        return fresh
 
     def _accumulate(self, out: Expression, other: Expression, factor: int | Fraction) -> None:
         for name, c in other.items():
@@ -125,10 +147,11 @@ class LinearSystem:
             else:
                 out.pop(name, None)
 
+    def _mod(self, value: int | Fraction) -> int | Fraction:
+        return value % self.modulus if self.modulus else value
+
     def _divide(self, value: int | Fraction, factor: int | Fraction) -> int | Fraction:
         if self.modulus:
             return value % self.modulus
-        if factor in (1, -1):
-            return value * factor
         out = Fraction(value) / factor
         return int(out) if out.denominator == 1 else out

@@ -3,7 +3,8 @@
 from math import prod
 
 from parasym.find.carriers import Carriers, Exchange
-from parasym.find.links import AllWhole, Cell, Ground, Place, PositionsWhole, TooManyCells
+from parasym.find.ground import AllWhole, Ground, PositionsWhole
+from parasym.find.structure import Cell, Place, TooManyCells
 from parasym.find.nulls import NullDirections
 from parasym.find.slots import slot_of
 from parasym.groups import Translation
@@ -28,7 +29,7 @@ def translations(ground: Ground, leaves: list[Value]) -> list[Factor]:
     free: Free = set()
     known: set[tuple[str, tuple[int, ...]]] = set()
     exchanged: set[tuple[str, ...]] = set()
-    split = any(ground.count(v, a) > 1 for v in ground.types.program.values for a in range(len(v.shape)))
+    split = not all(ground.single(v) for v in ground.types.program.values)
     others = (PositionsWhole(ground.types), AllWhole(ground.types)) if split else ()
     for here in (ground, *others):
         nulls = NullDirections(here)

@@ -57,13 +57,20 @@ class Types:
     pinned: set[Leaf] = field(default_factory=set)
     planes: set[Leaf] = field(default_factory=set)
     _terms: dict[Axis, tuple[Term, ...]] = field(default_factory=dict)
+    _wires: dict[Axis, frozenset[Leaf]] = field(default_factory=dict)
 
-    def terms(self, value: Value, axis: int) -> tuple[Term, ...]:
-        """Return the products of wires that make up an axis of a value."""
-        kind = self.axes[value.index][axis]
-        known = self._terms.get(kind)
+    def terms(self, axis: Axis) -> tuple[Term, ...]:
+        """Return the products of wires that make up an axis."""
+        known = self._terms.get(axis)
         if known is None:
-            known = self._terms[kind] = tuple(terms(kind))
+            known = self._terms[axis] = tuple(terms(axis))
+        return known
+
+    def wires(self, axis: Axis) -> frozenset[Leaf]:
+        """Return the wires of an axis."""
+        known = self._wires.get(axis)
+        if known is None:
+            known = self._wires[axis] = frozenset(leaves(axis))
         return known
 
 
