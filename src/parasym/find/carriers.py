@@ -8,7 +8,7 @@ another parameter that is added to the same sum and to nothing else.
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from parasym.find.ground import Ground
+from parasym.find.ground import Ground, Step
 from parasym.find.structure import Cell, Place, TooManyCells
 from parasym.find.template import Link, Template
 from parasym.find.nulls import NullDirections
@@ -23,14 +23,11 @@ from parasym.rules.program import (
     Kind,
     Normalize,
     Permute,
-    Pin,
     Pointwise,
     Reduce,
     Reshape,
     Slice,
     Value,
-    operands,
-    result,
 )
 from parasym.symmetry import Along, Through
 
@@ -71,8 +68,7 @@ class Exchange:
 
 @dataclass(slots=True)
 class _Use:
-    step: Instruction
-    template: Template
+    step: Step
     operand: int
     link: Link
 
@@ -105,19 +101,19 @@ class Carriers:
         self._values = program.values
         self._outputs = {v.index for v in program.outputs}
         self._sums: set[tuple[int, int]] = set()
-        self._made = {out.index: step for step in program.code if (out := result(step)) is not None}
-        self._readers: dict[int, list[tuple[Instruction, Template, int]]] = defaultdict(list)
+        self._made = {step.out.index: step.code for step in ground.steps if step.out is not None}
+        self._readers: dict[int, list[tuple[Step, int]]] = defaultdict(list)
         self._uses: dict[tuple[int, Cell], list[_Use]] = {}
         self._lost: set[int] = set(program.loops)
         self._direct: dict[tuple[int, Cell], list[Carrier]] = {}
-        for step in program.code:
+        for step in ground.steps:
             self._read(step)
         leaves = [v for v in self._values if v.leaf and v.offset == 0 and v.index not in self._lost]
         for value in leaves:
             self._start(value)
         carrying = {index for index, _ in self._direct}
-        for step in program.code:
-            if any(x.index in carrying for x in operands(step)):
+        for step in ground.steps:
+            if any(x.index in carrying for x in step.xs):
                 carrying.update(self._advance(step))
         for value in leaves:
             for cell in self._cells(value):
@@ -130,28 +126,27 @@ class Carriers:
         except TooManyCells:
             return []
 
-    def _read(self, step: Instruction) -> None:
-        out = result(step)
-        if isinstance(step, Normalize) and step.sums_to_one and out is not None:
-            self._sums.update((out.index, a) for a in step.dims)
-        template = self.ground.template(step)
-        for operand, x in enumerate(operands(step)):
-            links = None if out is None or isinstance(step, Pin) else _links(template, operand)
+    def _read(self, step: Step) -> None:
+        out, code = step.out, step.code
+        if isinstance(code, Normalize) and code.sums_to_one and out is not None:
+            self._sums.update((out.index, a) for a in code.dims)
+        for operand, x in enumerate(step.xs):
+            links = None if out is None else _links(step.template, operand)
             if not links or out is None:
                 self._lost.add(x.index)
                 continue
             if self._sums and any(index == x.index for index, _ in self._sums):
-                self._pass_sums(step, x, out, links)
-            self._readers[x.index].append((step, template, operand))
+                self._pass_sums(code, x, out, links)
+            self._readers[x.index].append((step, operand))
 
     def _uses_of(self, index: int, cell: Cell) -> list[_Use]:
         """Return what reads a cell; an operand that cannot be followed is lost, and asked for no more."""
         known = self._uses.get((index, cell))
         if known is None:
             known = self._uses[index, cell] = [
-                _Use(step, template, operand, link)
-                for step, template, operand in self._readers[index]
-                for link in template.links(operand)
+                _Use(step, operand, link)
+                for step, operand in self._readers[index]
+                for link in step.template.links(operand)
                 if link.x_cell == cell
             ]
         return known
@@ -182,12 +177,12 @@ class Carriers:
     def _alone(self, x: Value, cell: Cell) -> bool:
         return x.index not in self._outputs and x.index not in self._lost and len(self._uses_of(x.index, cell)) == 1
 
-    def _advance(self, step: Instruction) -> set[int]:
+    def _advance(self, step: Step) -> set[int]:
         """Take shifts through an instruction; return the value they arrive in."""
-        out = result(step)
+        out = step.out
         if out is None or out.index in self._lost:
             return set()
-        for operand, x in enumerate(operands(step)):
+        for operand, x in enumerate(step.xs):
             for cell in self._cells(x):
                 if not self._direct.get((x.index, cell)) or not self._alone(x, cell):
                     continue
@@ -219,7 +214,7 @@ class Carriers:
             raise _Blocked
         search.seen.add((value.index, cell))
         for use in self._uses_of(value.index, cell):
-            out = result(use.step)
+            out = use.step.out
             moved = self._carry(use, c)
             if moved is None or out is None:
                 raise _Blocked
@@ -231,7 +226,7 @@ class Carriers:
         return any(not still & set(c.at) for still in self.nulls.of(value, cell) or ())
 
     def _cancel(self, use: _Use, out: Value, moved: Carrier, search: _Search) -> bool:
-        step = use.step
+        step = use.step.code
         if not isinstance(step, Pointwise) or step.fn is not Fn.ADD:
             return False
         for sink in self._direct.get((out.index, use.link.out_cell), []):
@@ -265,18 +260,18 @@ class Carriers:
     # -- one instruction --------------------------------------------------------------------------
 
     def _carry(self, use: _Use, c: Carrier) -> Carrier | None:
-        template, operand, link = use.template, use.operand, use.link
+        code, template, operand, link = use.step.code, use.step.template, use.operand, use.link
         key = (_passage, operand, link.x_cell, link.out_cell, c.at)
         if key not in template.known:
             template.known[key] = _passage(template, operand, link, c.at)
         passed = template.known[key]
-        if isinstance(use.step, Contract):
-            return self._contract(use.step, operand, link, c, passed)
+        if isinstance(code, Contract):
+            return self._contract(code, operand, link, c, passed)
         if passed is None:
             return None
         at, sign = passed
-        if isinstance(use.step, Pointwise) and use.step.fn is Fn.MUL:
-            along = self._vector(use.step, 1 - operand, at)
+        if isinstance(code, Pointwise) and code.fn is Fn.MUL:
+            along = self._vector(code, 1 - operand, at)
             return None if along is None else replace(c, at=at, through=(*c.through, along))
         return c if sign == 1 and at == c.at else replace(c, at=at, sign=c.sign * sign)
 

@@ -4,8 +4,8 @@ from collections import Counter
 from collections.abc import Collection
 
 from parasym.find.axis import Leaf, Term
-from parasym.find.ground import Ground
-from parasym.rules.program import Instruction, Kind, Normalize, Permute, Reshape, Rotary, Value, operands, result
+from parasym.find.ground import Ground, Step
+from parasym.rules.program import Kind, Normalize, Permute, Reshape, Rotary, Value
 
 Deps = dict[Leaf, set[Leaf]]
 
@@ -26,9 +26,10 @@ def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf]) -> De
     for value in sorted(values, key=lambda v: not v.leaf):  # parameters settle most wires
         run.tensor(value)
     if any(run.deps.values()):
-        for step in ground.types.program.code:
-            if not isinstance(step, Permute | Reshape | Rotary) and ground.template(step).lettered:
-                run.instruction(step, step.dims if isinstance(step, Normalize) else ())
+        for step in ground.steps:
+            code = step.code
+            if step.template.lettered and not isinstance(code, Permute | Reshape | Rotary):
+                run.instruction(step, code.dims if isinstance(code, Normalize) else ())
     for bases in run.deps.values():
         bases -= mixed
     return _acyclic(run.deps)
@@ -56,12 +57,11 @@ class _Dependences:
                 once = {leaf for leaf, n in count.items() if n == 1 or value.kind is Kind.ACTIVATION}
                 self._restrict(term, once)
 
-    def instruction(self, step: Instruction, joint: tuple[int, ...]) -> None:
+    def instruction(self, step: Step, joint: tuple[int, ...]) -> None:
         """Keep the bases that an instruction treats as an aligned batch; ``joint`` letters it takes statistics over."""
         terms: dict[int, tuple[Term, ...]] = {}
         bearing: dict[int, set[int]] = {}
-        values = (*operands(step), result(step))
-        for k, (value, letters) in enumerate(zip(values, self._ground.template(step).letters, strict=True)):
+        for k, (value, letters) in enumerate(zip((*step.xs, step.out), step.template.letters, strict=True)):
             assert value is not None
             for row, letter in zip(self._ground.terms(value), letters, strict=True):
                 if letter is not None:

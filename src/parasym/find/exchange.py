@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
 from parasym.find.form import may_have_equal_branches
-from parasym.find.ground import Ground
+from parasym.find.ground import Ground, Step
 from parasym.find.structure import Cell, TooManyCells
 from parasym.find.slots import slot_of
 from parasym.groups import Permutation
@@ -30,8 +30,6 @@ from parasym.rules.program import (
     Rotary,
     Slice,
     Value,
-    operands,
-    result,
 )
 from parasym.symmetry import Factor, Part, Swap, Wire
 
@@ -51,10 +49,9 @@ class Fingerprints:
         self.ground = ground
         self.program = ground.types.program
         self.made: dict[int, Instruction] = {}
-        for step in self.program.code:
-            out = result(step)
-            if out is not None:
-                self.made[out.index] = step
+        for step in ground.steps:
+            if step.out is not None:
+                self.made[step.out.index] = step.code
         self.children: dict[Node, tuple[Hashable, bool, list[Child]]] = {}
         self.sums: dict[Node, list[list[Child]]] = {}
         self.order: list[Node] = []
@@ -62,11 +59,10 @@ class Fingerprints:
             if value.index not in self.made:
                 for cell in ground.cells(value):
                     self._leaf(value, cell)
-        for step in self.program.code:
-            out = result(step)
-            if out is not None and not isinstance(step, Pin):
-                for cell in ground.cells(out):
-                    self._inner(step, out, cell)
+        for step in ground.steps:
+            if step.out is not None:
+                for cell in ground.cells(step.out):
+                    self._inner(step, step.out, cell)
 
     def _leaf(self, value: Value, cell: Cell) -> None:
         shape = tuple(self.ground.term(value, a, t).size for a, t in enumerate(cell))
@@ -83,18 +79,18 @@ class Fingerprints:
         self.children[value.index, cell] = (name, False, [])
         self.order.append((value.index, cell))
 
-    def _inner(self, step: Instruction, out: Value, cell: Cell) -> None:
+    def _inner(self, step: Step, out: Value, cell: Cell) -> None:
         name, loose, children = self._parts(step, out, cell)
         self.children[out.index, cell] = (name, loose, children)
         self.order.append((out.index, cell))
 
-    def _parts(self, step: Instruction, out: Value, cell: Cell) -> tuple[Hashable, bool, list[Child]]:
+    def _parts(self, made: Step, out: Value, cell: Cell) -> tuple[Hashable, bool, list[Child]]:
+        step, template = made.code, made.template
         tag = self.program.tags.get(out.index, ("", 0))
-        template = self.ground.template(step)
         if isinstance(step, Reshape | Permute | Slice | Cat):
             found: list[Child] = [
                 ((x.index, link.x_cell), "")
-                for k, x in enumerate(operands(step))
+                for k, x in enumerate(made.xs)
                 for link in template.links(k)
                 if link.out_cell == cell
             ]
@@ -104,7 +100,7 @@ class Fingerprints:
             return rearranged, False, found
         if not template.lettered:
             raise TooManyCells
-        letters, xs = template.letters, operands(step)
+        letters, xs = template.letters, made.xs
         want = {c: t for c, t in zip(letters[-1], cell, strict=True) if c is not None}
         rows = []
         for choice in template.choices:

@@ -2,11 +2,11 @@
 
 from fractions import Fraction
 
-from parasym.find.ground import Ground
+from parasym.find.ground import Ground, Step
 from parasym.find.relation import Relations
 from parasym.find.structure import Cell
 from parasym.find.system import Expression, LinearSystem
-from parasym.rules.program import Instruction, Kind, Value, operands, result
+from parasym.rules.program import Kind, Value
 
 Slot = tuple[int, int, int, int]  # value, axis, term, place within the term
 
@@ -29,33 +29,33 @@ class Exponents:
         for value in program.values:
             if value.kind is Kind.INPUT or (value.kind is Kind.CONSTANT and not ground.structure(value).zero):
                 self._still(value)
-        for step in program.code:
+        for step in ground.steps:
             self._impose(step)
         for value in program.outputs:
             self._still(value)
 
     def _start(self, value: Value) -> int:
         """Return the number of the first exponent of a value."""
-        base = self._base.get(value.index)
-        if base is None:
-            rank = _RANK.get(value.kind, 2)
-            base = self._base[value.index] = self.system.unknowns(self.ground.structure(value).size, rank)
+        rank = _RANK.get(value.kind, 2)
+        base = self._base[value.index] = self.system.unknowns(self.ground.structure(value).size, rank)
         return base
 
     def _still(self, value: Value) -> None:
-        base = self._start(value)
+        base = self._base.get(value.index)
+        if base is None:
+            base = self._start(value)
         for k in range(self.ground.structure(value).size):
             self.system.vanish(base + k)
 
-    def _impose(self, step: Instruction) -> None:
-        template = self.ground.template(step)
+    def _impose(self, step: Step) -> None:
+        template = step.template
         said = template.known.get(self.sign)
         if said is None:
             said = template.known[self.sign] = Relations(template, sign=self.sign)
-        out = result(step)
-        base = [self._start(x) for x in operands(step)]
-        if out is not None:
-            base.append(self._start(out))
+        known, base = self._base, []
+        for value in step.xs if step.out is None else (*step.xs, step.out):
+            first = known.get(value.index)
+            base.append(self._start(value) if first is None else first)
         system = self.system
         for k, n in said.zeros:
             system.vanish(base[k] + n)
@@ -64,7 +64,7 @@ class Exponents:
         for refs, last in said.products:
             system.product([base[k] + n for k, n in refs], None if last is None else base[last[0]] + last[1])
         for degree, (k, n), (m, i) in said.powers:
-            system.equate({base[k] + n: degree, base[m] + i: -1})
+            system.product([base[k] + n], base[m] + i, degree)
 
     # -- solutions --------------------------------------------------------------------------------
 

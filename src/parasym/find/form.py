@@ -7,7 +7,7 @@ could, and a look at the last operations of every summand tells.
 from functools import lru_cache
 
 from parasym.find.ground import Ground
-from parasym.rules.program import Contract, Fn, Instruction, Pointwise, Reduce, Reshape, Value, operands, result
+from parasym.rules.program import Contract, Fn, Instruction, Pointwise, Reduce, Reshape, Value, operands
 
 _DEPTH = 9
 
@@ -21,12 +21,12 @@ def may_have_equal_branches(ground: Ground) -> bool:
     program = ground.types.program
     if any(not ground.single(v) for step in program.code if isinstance(step, Contract | Reduce) for v in operands(step)):
         return True  # a sum over blocks has summands of its own
-    made: dict[int, Instruction] = {out.index: step for step in program.code if (out := result(step)) is not None}
+    made = {step.out.index: step.code for step in ground.steps if step.out is not None}
     forms = _Forms(made)
     for step in program.code:
         if isinstance(step, Pointwise) and step.fn is Fn.ADD:
-            seen = [forms.of(x, _DEPTH) for x, _ in forms.summands(step) if not forms.is_leaf(x)]
-            if len(set(seen)) < len(seen):
+            inner = [x for x, _ in forms.summands(step) if not forms.is_leaf(x)]
+            if len(inner) > 1 and len({forms.of(x, _DEPTH) for x in inner}) < len(inner):
                 return True
     return False
 

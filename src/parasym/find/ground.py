@@ -1,13 +1,29 @@
 """The ground on which all later passes stand: how every value is cut, and the form of every instruction."""
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from parasym.find.axis import Axis, Leaf, Term
 from parasym.find.structure import Cell, Cut, Place, Structure
 from parasym.find.template import Template, Terms, cuts, form_of, letters_of
 from parasym.find.typing import Types
 from parasym.rules.program import Cat, Instruction, Kind, Reshape, Slice, Value, operands, result
+
+
+class Step(NamedTuple):
+    """An instruction of a program.
+
+    Attributes:
+        code: The instruction.
+        template: What is known of all instructions of its form.
+        xs: Its operands.
+        out: Its result, ``None`` for a pin.
+    """
+
+    code: Instruction
+    template: Template
+    xs: tuple[Value, ...]
+    out: Value | None
 
 
 class Ground:
@@ -20,10 +36,16 @@ class Ground:
     def __init__(self, types: Types) -> None:
         self.types = types
         self._cut: dict[Axis, tuple[tuple[Term, ...], Cut]] = {}
-        self._seen: dict[int, tuple[Terms, Structure]] = {}
-        self._structures: dict[tuple[Any, ...], Structure] = {}
-        self._templates: dict[tuple[Any, ...], Template] = {}
-        self._of_step: dict[int, Template] = {}
+        structures: dict[tuple[Any, ...], Structure] = {}
+        self._terms: list[Terms] = []
+        self._structures: list[Structure] = []
+        for value, kinds in zip(types.program.values, types.axes, strict=True):
+            axes = [self._cut.get(kind) or self._cut_of(kind) for kind in kinds]
+            key = (tuple([cut for _, cut in axes]), value.real, is_zero(value))
+            if key not in structures:
+                structures[key] = Structure(key[0], real=key[1], zero=key[2])
+            self._terms.append(tuple([terms for terms, _ in axes]))
+            self._structures.append(structures[key])
 
     @cached_property
     def still(self) -> set[Leaf]:
@@ -40,22 +62,11 @@ class Ground:
 
     def terms(self, value: Value) -> Terms:
         """Return the terms of every axis of a value."""
-        return self._look(value)[0]
+        return self._terms[value.index]
 
     def structure(self, value: Value) -> Structure:
         """Return how a value is cut."""
-        return self._look(value)[1]
-
-    def _look(self, value: Value) -> tuple[Terms, Structure]:
-        known = self._seen.get(value.index)
-        if known is None:
-            axes = [self._cut.get(axis) or self._cut_of(axis) for axis in self.types.axes[value.index]]
-            key = (tuple([cut for _, cut in axes]), value.real, is_zero(value))
-            structure = self._structures.get(key)
-            if structure is None:
-                structure = self._structures[key] = Structure(key[0], real=key[1], zero=key[2])
-            known = self._seen[value.index] = (tuple([terms for terms, _ in axes]), structure)
-        return known
+        return self._structures[value.index]
 
     def _cut_of(self, axis: Axis) -> tuple[tuple[Term, ...], Cut]:
         terms = self.types.terms(axis)
@@ -68,11 +79,11 @@ class Ground:
 
     def count(self, value: Value, axis: int) -> int:
         """Return the number of terms of an axis."""
-        return self.structure(value).counts[axis]
+        return self._structures[value.index].counts[axis]
 
     def single(self, value: Value) -> bool:
         """Whether a value has one cell only."""
-        return self.structure(value).single
+        return self._structures[value.index].single
 
     def cells(self, value: Value) -> list[Cell]:
         """Return every cell of a value.
@@ -80,15 +91,15 @@ class Ground:
         Raises:
             TooManyCells: If there are more than the limit.
         """
-        return self.structure(value).cells
+        return self._structures[value.index].cells
 
     def wires(self, value: Value, axis: int, term: int) -> tuple[Leaf, ...]:
         """Return the wires of a term."""
-        return self.terms(value)[axis][term].wires
+        return self._terms[value.index][axis][term].wires
 
     def term(self, value: Value, axis: int, term: int) -> Term:
         """Return a term of an axis."""
-        return self.terms(value)[axis][term]
+        return self._terms[value.index][axis][term]
 
     def places(self, value: Value, cell: Cell) -> list[Place]:
         """Return the places of a cell."""
@@ -96,26 +107,25 @@ class Ground:
 
     # -- instructions -----------------------------------------------------------------------------
 
-    def template(self, step: Instruction) -> Template:
-        """Return what is known of all instructions of the same form."""
-        known = self._of_step.get(id(step))
-        if known is None:
-            known = self._of_step[id(step)] = self._find(step)
-        return known
-
-    def _find(self, step: Instruction) -> Template:
-        letters = letters_of(step)
-        xs, out = operands(step), result(step)
-        values = xs if out is None else (*xs, out)
-        looks = [self._look(v) for v in values]
-        structures = tuple([structure for _, structure in looks])
-        same = () if len(xs) == 1 else tuple([xs.index(x) for x in xs])
-        terms = tuple([t for t, _ in looks]) if isinstance(step, Slice | Cat | Reshape) and letters is None else ()
-        key = (form_of(step, letters), structures, same, cuts(terms))
-        known = self._templates.get(key)
-        if known is None:
-            known = self._templates[key] = Template(step, letters, structures, terms)
-        return known
+    @cached_property
+    def steps(self) -> list[Step]:
+        """Every instruction with its operands, its result and its template."""
+        templates: dict[tuple[Any, ...], Template] = {}
+        out: list[Step] = []
+        for step in self.types.program.code:
+            letters = letters_of(step)
+            xs, made = operands(step), result(step)
+            values = xs if made is None else (*xs, made)
+            same = () if len(xs) == 1 else tuple([xs.index(x) for x in xs])
+            cutting = letters is None and isinstance(step, Slice | Cat | Reshape)
+            terms = tuple([self._terms[v.index] for v in values]) if cutting else ()
+            structures = tuple([self._structures[v.index] for v in values])
+            key = (form_of(step, letters), structures, same, cuts(terms))
+            template = templates.get(key)
+            if template is None:
+                template = templates[key] = Template(step, letters, structures, terms)
+            out.append(Step(step, template, xs, made))
+        return out
 
 
 class PositionsWhole(Ground):

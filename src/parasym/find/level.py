@@ -1,9 +1,9 @@
 """Which wires may be mixed linearly, and which only channel by channel."""
 
-from parasym.find.axis import Leaf
+from parasym.find.axis import Axis, Leaf
 from parasym.find.ground import Ground, is_zero
 from parasym.find.template import Template
-from parasym.rules.program import Contract, Expand, Fixed, Fn, Kind, Normalize, Pointwise, Reduce, operands, result
+from parasym.rules.program import Contract, Expand, Fixed, Fn, Kind, Normalize, Pointwise, Reduce
 
 
 def channelwise_wires(ground: Ground) -> set[Leaf]:
@@ -21,16 +21,18 @@ def channelwise_wires(ground: Ground) -> set[Leaf]:
         if (value.kind is Kind.CONSTANT and not is_zero(value)) or not value.real:
             for axis in types.axes[value.index]:
                 found.update(types.wires(axis))
-    for step in types.program.code:
-        template = ground.template(step)
+    axes: set[Axis] = set()
+    for step in ground.steps:
+        template = step.template
         touched = template.known.get(_touched)
         if touched is None:
             touched = template.known[_touched] = _touched(template)
-        values = (*operands(step), result(step))
         for k, axis in touched:
-            value = values[k]
+            value = step.xs[k] if k < len(step.xs) else step.out
             assert value is not None
-            found.update(types.wires(types.axes[value.index][axis]))
+            axes.add(types.axes[value.index][axis])
+    for axis in axes:
+        found.update(types.wires(axis))
     return found
 
 

@@ -5,7 +5,7 @@ the sets is invisible. Softmax does not see a constant over its axis, LayerNorm 
 statistics no constant over the batch. The empty set means that every shift is invisible.
 """
 
-from parasym.find.ground import Ground
+from parasym.find.ground import Ground, Step
 from parasym.find.structure import Cell, Place, TooManyCells
 from parasym.find.template import Link, Template
 from parasym.rules.program import (
@@ -14,7 +14,6 @@ from parasym.rules.program import (
     Expand,
     Fixed,
     Fn,
-    Instruction,
     Kind,
     Normalize,
     Permute,
@@ -23,8 +22,6 @@ from parasym.rules.program import (
     Reshape,
     Slice,
     Value,
-    operands,
-    result,
     segments,
 )
 
@@ -45,7 +42,7 @@ class NullDirections:
         self._blocked: set[int] = {v.index for v in ground.types.program.outputs}
         values = ground.types.program.values
         self._blocked |= {k for k in ground.types.program.loops if values[k].kind is not Kind.STATE}
-        for step in reversed(ground.types.program.code):
+        for step in reversed(ground.steps):
             self._step(step)
 
     def of(self, value: Value, cell: Cell) -> Nulls | None:
@@ -61,29 +58,28 @@ class NullDirections:
         structure = self.ground.structure(value)
         return structure.single and self._known.get((value.index, structure.first)) == []
 
-    def _step(self, step: Instruction) -> None:
-        out = result(step)
+    def _step(self, step: Step) -> None:
+        out, code, template = step.out, step.code, step.template
         if out is not None and out.kind is Kind.STATE and out.index in self.ground.types.program.loops:
             return  # an update of running statistics; the caller moves those along
         # A normalization hides shifts of its own, and a slice does not see what it cuts off.
-        if out is None or (not isinstance(step, Normalize | Slice) and self._sees_all(out)):
-            self._blocked.update(x.index for x in operands(step))
+        if out is None or (self._sees_all(out) and not isinstance(code, Normalize | Slice)):
+            self._blocked.update([x.index for x in step.xs])
             return
-        template = self.ground.template(step)
-        for operand, x in enumerate(operands(step)):
+        for operand, x in enumerate(step.xs):
             try:
                 links = template.links(operand)
             except TooManyCells:
                 self._blocked.add(x.index)
                 continue
-            if isinstance(step, Slice) and {link.out_cell for link in links} != set(template.out.cells):
+            if isinstance(code, Slice) and {link.out_cell for link in links} != set(template.out.cells):
                 self._blocked.add(x.index)
                 continue
             reached = set()
             for link in links:
                 reached.add(link.x_cell)
                 self._meet((x.index, link.x_cell), self._behind(template, operand, link, out))
-            if not isinstance(step, Slice):
+            if not isinstance(code, Slice):
                 self._block_unreached(x, reached)
 
     def _behind(self, template: Template, operand: int, link: Link, out: Value) -> Nulls | None:

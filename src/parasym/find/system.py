@@ -68,18 +68,22 @@ class LinearSystem:
             self._accumulate(difference, value, -1)
             self._solve(difference)
 
-    def product(self, names: Sequence[int], out: int | None) -> None:
-        """Impose that unknowns add up to another one, or to zero."""
-        alive = [name for name in names if not self.is_zero(name)]
-        if len(alive) > 1 or (alive and out is None):
-            total: Expression = {} if out is None else {out: -1}
-            for name in alive:
-                total[name] = total.get(name, 0) + 1
-            self.equate(total)
-        elif alive and out is not None:
-            self.same(alive[0], out)
-        elif out is not None:
-            self.vanish(out)
+    def product(self, names: Sequence[int], out: int | None, degree: int | Fraction = 1) -> None:
+        """Impose that ``degree`` times the sum of unknowns is another one, or zero."""
+        total: Expression = {}
+        for name in names:
+            self._accumulate(total, self.value(name), degree)
+        if out is None:
+            self._solve(total)
+            return
+        out = self._root(out)
+        if len(total) == 1 and 1 in total.values():
+            self.same(next(iter(total)), out)
+        elif out not in self._solved and out not in total and all(self.rank[out] > self.rank[name] for name in total):
+            self._solved[out] = total
+        else:
+            self._accumulate(total, self.value(out), -1)
+            self._solve(total)
 
     def equate(self, expression: Expression) -> None:
         """Impose that an expression is zero."""
