@@ -1,8 +1,9 @@
 """From types, levels and exponents to factors with their bindings."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import lru_cache
 from itertools import product as cartesian
 
 from parasym.find.axis import Leaf, Term
@@ -47,7 +48,13 @@ class Assembly:
         used |= types.program.loops | {v.index for v in types.program.outputs}
         self.leaves = [v for v in types.program.values if v.leaf and v.index in used]
         self.where = self._where()
-        self.deps: Deps = dependences(self.ground, self.mixed | (types.planes - self.channelwise), self.where.keys())
+        self.patterns = {
+            wire: (self._sparse(self.scales.wire_basis(places)), self.signs.wire_basis(places))
+            for wire, places in self.where.items()
+        }
+        acting = {wire for wire, patterns in self.patterns.items() if wire not in types.pinned or any(patterns)}
+        mixed = self.mixed | (types.planes - self.channelwise)
+        self.deps: Deps = dependences(self.ground, mixed, self.where.keys(), acting)
         self.order = {wire: k for k, wire in enumerate(self.where)}
         self.names = {wire: self._name(wire) for wire in self.where}
         self.positions = {wire: k for k, wire in reversed(list(enumerate(self.names.values())))}
@@ -100,7 +107,7 @@ class Assembly:
 
     def _wire_factors(self, wire: Leaf, spans: tuple[Span, Span]) -> tuple[list[Factor], list[Factor]]:
         types = self.ground.types
-        patterns = self._sparse(self.scales.wire_basis(self.where[wire]))
+        patterns, signs = self.patterns[wire]
         everywhere: Pattern = dict.fromkeys(self.where[wire], 1)
         pinned = wire in types.pinned
         if wire in types.planes and wire not in self.channelwise and not pinned:
@@ -112,7 +119,7 @@ class Assembly:
         if not pinned and wire not in types.planes and classes is not None and any(len(c) > 1 for c in classes):
             group = Permutation(wire.size, classes if len(classes) > 1 else ())
             discrete.append(self._factor(group, wire, everywhere))
-        for pattern in self.signs.wire_basis(self.where[wire]):
+        for pattern in signs:
             if spans[1].add(pattern):
                 discrete.append(self._factor(SignFlip(wire.size), wire, pattern))
         continuous = [self._factor(PositiveScaling(wire.size), wire, pattern) for pattern in patterns if spans[0].add(pattern)]
@@ -125,8 +132,12 @@ class Assembly:
         one per variance, should move any.
         """
 
+        if not patterns:
+            return patterns
+        costs = {w: _COST[_sort(self._value(w[0]))] for p in patterns for w in p}
+
         def cost(pattern: Pattern) -> float:
-            return sum(_COST[_sort(self._value(w[0]))] for w in pattern)
+            return sum(map(costs.__getitem__, pattern))
 
         patterns = self._one_per_variance(list(patterns), cost)
         better = True
@@ -178,6 +189,7 @@ class Assembly:
         if joint and not scale:
             return [self._factor(PositiveScaling(wire.size), wire, p) for p in patterns if spans[0].add(p)]
         bindings: list[Binding] = []
+        over = self._over(wire)
         for value in self.leaves:
             for axis in range(len(value.shape)):
                 mine = [w for w in self.where[wire] if w[:2] == (value.index, axis)]
@@ -188,12 +200,11 @@ class Assembly:
                     return [self._factor(PositiveScaling(wire.size), wire, p) for p in patterns if spans[0].add(p)]
                 for first, second in pairs:
                     start = self._term(second).start
-                    power = Fraction(joint.get(first, 1)) if scale else Fraction(1)
-                    bindings += self._bindings(wire, first, power, second_start=start)
+                    power = _fraction(joint.get(first, 1)) if scale else _ONE
+                    bindings += self._bindings(over, first, power, second_start=start)
         if scale:
             spans[0].add(joint)
         spans[1].add(everywhere)
-        over = self._over(wire)
         return [Factor(PlaneRotation(wire.size, scale), self.names[wire], tuple(self.names[b] for b in over), tuple(bindings))]
 
     def _pairs(self, value: Value, axis: int, mine: list[Where]) -> list[tuple[Where, Where]] | None:
@@ -215,7 +226,7 @@ class Assembly:
         for pattern in exponents.whole_basis(keys):
             if span.add_cells(pattern):
                 bindings = tuple(
-                    Binding(value.name, None, region=self._region(value, cell), power=Fraction(power), offset=value.offset)
+                    Binding(value.name, None, region=self._region(value, cell), power=_fraction(power), offset=value.offset)
                     for (index, cell), power in pattern.items()
                     for value in [self._value(index)]
                 )
@@ -233,39 +244,34 @@ class Assembly:
 
     def _over(self, wire: Leaf) -> list[Leaf]:
         bases = [b for b in self.deps.get(wire, ()) if b in self.order and b.size > 1]
-        return sorted(bases, key=self.order.__getitem__)
+        return bases and sorted(bases, key=self.order.__getitem__)
 
     def _factor(self, group: AbstractGroup, wire: Leaf, pattern: Pattern) -> Factor:
         bindings: list[Binding] = []
+        over = self._over(wire)
+        powerless = isinstance(group, Permutation | Orthogonal) and not isinstance(group, GeneralLinear)
         for where in self.where[wire]:
             if where in pattern:
-                power = (
-                    Fraction(1)
-                    if isinstance(group, Permutation | Orthogonal) and not isinstance(group, GeneralLinear)
-                    else Fraction(pattern[where])
-                )
-                bindings += self._bindings(wire, where, power)
-        over = tuple(self.names[b] for b in self._over(wire))
-        return Factor(group, self.names[wire], over, tuple(bindings))
+                bindings += self._bindings(over, where, _ONE if powerless else _fraction(pattern[where]))
+        return Factor(group, self.names[wire], tuple([self.names[b] for b in over]), tuple(bindings))
 
     def _term(self, where: Where) -> Term:
         index, axis, t, _ = where
         return self.ground.term(self._value(index), axis, t)
 
-    def _bindings(self, wire: Leaf, where: Where, power: Fraction, second_start: int | None = None) -> Iterable[Binding]:
+    def _bindings(self, outer: list[Leaf], where: Where, power: Fraction, second_start: int | None = None) -> list[Binding]:
         """Return the bindings of one place: one for every combination of places of the outer wires."""
         index, axis, _, k = where
         value, term = self._value(index), self._term(where)
         choices: list[list[Slot]] = []
-        for base in self._over(wire):
+        for base in outer:
             if base in term.wires:
                 choices.append([slot_of(axis, term, term.wires.index(base), second_start)])
                 continue
             other = next(a for a in range(len(value.shape)) if a != axis and self._bears(value, a, base))
             choices.append([slot_of(other, t, t.wires.index(base)) for t in self.ground.terms(value)[other]])
         own = slot_of(axis, term, k, second_start)
-        for over in cartesian(*choices):
-            yield Binding(value.name, own, over=over, power=power, offset=value.offset)
+        return [Binding(value.name, own, over=over, power=power, offset=value.offset) for over in cartesian(*choices)]
 
     def _bears(self, value: Value, axis: int, wire: Leaf) -> bool:
         return any(wire in t.wires for t in self.ground.terms(value)[axis])
@@ -278,10 +284,16 @@ def _sort(value: Value) -> str:
 
 
 def _ratio(a: int | Fraction, b: int | Fraction) -> int | Fraction:
-    out = Fraction(a) / Fraction(b)
+    if b in (1, -1):
+        return a * b
+    out = _fraction(a) / _fraction(b)
     return out.numerator if out.denominator == 1 else out
 
 
 def _minus(p: Pattern, q: Pattern, factor: int | Fraction) -> Pattern:
     out = p | {w: p.get(w, 0) - factor * v for w, v in q.items()}
     return {w: v for w, v in out.items() if v}
+
+
+_fraction = lru_cache(maxsize=1024)(Fraction)
+_ONE = _fraction(1)

@@ -10,7 +10,7 @@ from parasym.rules.program import Kind, Normalize, Permute, Reshape, Rotary, Val
 Deps = dict[Leaf, set[Leaf]]
 
 
-def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf]) -> Deps:
+def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf], acting: set[Leaf]) -> Deps:
     """Return for every wire the outer wires in whose slices it may take different elements.
 
     Wire ``w`` may depend on wire ``b`` if every tensor that bears ``w`` bears ``b`` exactly once, and every
@@ -20,8 +20,9 @@ def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf]) -> De
         ground: Types and places.
         mixed: Wires that are mixed linearly; nothing may depend on those.
         borne: Wires that parameters or buffers bear; the others are left out.
+        acting: Wires on which something acts: only of those it is asked.
     """
-    run = _Dependences(ground, borne)
+    run = _Dependences(ground, borne, acting)
     values = ground.types.program.values
     for value in sorted(values, key=lambda v: not v.leaf):  # parameters settle most wires
         run.tensor(value)
@@ -38,10 +39,11 @@ def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf]) -> De
 class _Dependences:
     """The dependences so far; once nothing is left for a wire, it is not looked at again."""
 
-    def __init__(self, ground: Ground, borne: Collection[Leaf]) -> None:
+    def __init__(self, ground: Ground, borne: Collection[Leaf], acting: set[Leaf]) -> None:
         self.deps: Deps = {}
         self._ground = ground
         self._borne = borne
+        self._acting = acting
 
     def tensor(self, value: Value) -> None:
         """Keep the bases that a tensor bears once wherever it bears a wire."""
@@ -80,16 +82,22 @@ class _Dependences:
 
     def _live(self, rows: tuple[tuple[Term, ...], ...]) -> bool:
         """Whether there is a wire of which something is still to be found out."""
-        deps, borne = self.deps, self._borne
-        return any(wire in borne and deps.get(wire, True) for terms in rows for term in terms for wire in term.wires)
+        deps, acting = self.deps, self._acting
+        for terms in rows:
+            for term in terms:
+                for wire in term.wires:
+                    if wire in acting and deps.get(wire, True):
+                        return True
+        return False
 
     def _always(self, terms: tuple[Term, ...]) -> set[Leaf]:
         """Return the wires that every term of an axis bears."""
         return set.intersection(*(set(self._known(term)) for term in terms))
 
     def _restrict(self, term: Term, allowed: set[Leaf]) -> None:
-        for wire in self._known(term):
-            self.deps[wire] = (self.deps[wire] & allowed if wire in self.deps else set(allowed)) - {wire}
+        for wire in term.wires:
+            if wire in self._acting:
+                self.deps[wire] = (self.deps[wire] & allowed if wire in self.deps else set(allowed)) - {wire}
 
 
 def _acyclic(deps: Deps) -> Deps:

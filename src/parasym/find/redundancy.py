@@ -1,6 +1,7 @@
 """Keeps track of which uniform scalings (or signs) are already spanned by other factors."""
 
 from fractions import Fraction
+from heapq import heapify, heappop, heappush
 
 from parasym.find.exponent import Slot as Where
 from parasym.find.ground import Ground
@@ -46,21 +47,31 @@ class Span:
         return True
 
     def _divide(self, value: int | Fraction, factor: int | Fraction) -> int | Fraction:
-        return value % 2 if self.modulus else Fraction(value) / factor
+        if self.modulus:
+            return value % 2
+        return value * factor if factor in (1, -1) else Fraction(value) / factor
 
     def _reduced(self, row: Row) -> Row:
-        rest = {k: self._norm(v) for k, v in row.items() if self._norm(v)}
-        while True:
-            pivot = min((k for k in rest if k in self._rows), default=None)
-            if pivot is None:
-                return rest
-            factor = rest[pivot]
-            for k, v in self._rows[pivot].items():
-                new = self._norm(rest.get(k, 0) - factor * v)
+        """Return what is left of a row; a kept row starts at its pivot, so pivots are met in order."""
+        rest = {k: value for k, v in row.items() if (value := self._norm(v))}
+        rows = self._rows
+        todo = [k for k in rest if k in rows]
+        heapify(todo)
+        while todo:
+            pivot = heappop(todo)
+            factor = rest.get(pivot)
+            if factor is None:
+                continue
+            for k, v in rows[pivot].items():
+                old = rest.get(k)
+                new = self._norm((0 if old is None else old) - factor * v)
                 if new:
                     rest[k] = new
-                else:
-                    rest.pop(k, None)
+                    if old is None and k in rows:
+                        heappush(todo, k)
+                elif old is not None:
+                    del rest[k]
+        return rest
 
     def _norm(self, value: int | Fraction) -> int | Fraction:
         return value % 2 if self.modulus else value
