@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parasym.find.system import ZERO, LinearSystem
+from parasym.find.system import LinearSystem
 
 EQUATIONS = st.lists(
     st.lists(st.tuples(st.integers(0, 6), st.sampled_from([-1, 1, 2])), min_size=1, max_size=3, unique_by=lambda t: t[0]),
@@ -18,12 +18,12 @@ EQUATIONS = st.lists(
 def solved(equations: list[list[tuple[int, int]]], modulus: int) -> LinearSystem:
     system = LinearSystem(modulus)
     for k in range(7):
-        system.unknown(k % 2)
+        system.unknowns(1, k % 2)
     for equation in equations:
         if [c for _, c in equation] in ([1, -1], [-1, 1]):
             system.same(equation[0][0], equation[1][0])
         elif len(equation) == 1 and equation[0][1] == 1:
-            system.same(equation[0][0], ZERO)
+            system.vanish(equation[0][0])
         else:
             system.equate(dict(equation))
     return system
@@ -61,7 +61,7 @@ def test_binary_solutions_are_as_many_as_counted_by_trying_all(equations):
 @pytest.mark.parametrize("modulus", [0, 2])
 def test_the_older_of_two_equals_stays(modulus: int):
     system = LinearSystem(modulus)
-    parameter, buffer, activation = system.unknown(0), system.unknown(1), system.unknown(2)
+    parameter, buffer, activation = (system.unknowns(1, rank) for rank in range(3))
     system.same(activation, buffer)
     system.same(buffer, parameter)
     assert [system.reduce({x: 1}) for x in (parameter, buffer, activation)] == [{parameter: 1}] * 3

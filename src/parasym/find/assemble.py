@@ -9,7 +9,7 @@ from itertools import product as cartesian
 from parasym.find.axis import Leaf, Term
 from parasym.find.color import cells
 from parasym.find.dependence import Deps, dependences
-from parasym.find.exponent import Exponents
+from parasym.find.exponent import Exponents, Pattern
 from parasym.find.exponent import Slot as Where
 from parasym.find.level import channelwise_wires
 from parasym.find.ground import Ground
@@ -19,8 +19,6 @@ from parasym.find.structure import Cell, TooManyCells
 from parasym.groups import AbstractGroup, GeneralLinear, Orthogonal, Permutation, PlaneRotation, PositiveScaling, SignFlip
 from parasym.rules.program import Kind, Value, operands
 from parasym.symmetry import Binding, Factor, Slot, Wire
-
-Pattern = dict[Where, int | Fraction]
 
 _COST = {"parameter": 1.0, "buffer": 1.5, "variance": 8.0}
 
@@ -42,16 +40,15 @@ class Assembly:
         self.mixed = {wire for axis in axes for term in types.terms(axis) for wire in term.wires}
         self.mixed -= self.channelwise | types.pinned | types.planes
         self.cells = cells(types)
-        self.scales = Exponents(self.ground, 0)
-        self.signs = Exponents(self.ground, 2)
+        self.exponents = Exponents(self.ground)
         used = {x.index for step in types.program.code for x in operands(step)}
         used |= types.program.loops | {v.index for v in types.program.outputs}
         self.leaves = [v for v in types.program.values if v.leaf and v.index in used]
         self.where = self._where()
-        self.patterns = {
-            wire: (self._sparse(self.scales.wire_basis(places)), self.signs.wire_basis(places))
-            for wire, places in self.where.items()
-        }
+        self.patterns: dict[Leaf, tuple[list[Pattern], list[Pattern]]] = {}
+        for wire, places in self.where.items():
+            scales, signs = self.exponents.of_wire(places)
+            self.patterns[wire] = self._sparse(scales), signs
         acting = {wire for wire, patterns in self.patterns.items() if wire not in types.pinned or any(patterns)}
         mixed = self.mixed | (types.planes - self.channelwise)
         self.deps: Deps = dependences(self.ground, mixed, self.where.keys(), acting)
@@ -95,11 +92,15 @@ class Assembly:
             discrete += d
         continuous.sort(key=self._position)
         discrete.sort(key=self._position)
-        for exponents, span, out, group in (
-            (self.scales, spans[0], continuous, PositiveScaling(1)),
-            (self.signs, spans[1], discrete, SignFlip(1)),
-        ):
-            out += self._whole_factors(exponents, span, group)
+        keys: list[tuple[int, Cell]] = []
+        for value in self.leaves:
+            try:
+                keys += [(value.index, cell) for cell in self.ground.cells(value)]
+            except TooManyCells:
+                continue
+        scales, signs = self.exponents.of_cells(keys)
+        continuous += self._whole_factors(scales, spans[0], PositiveScaling(1))
+        discrete += self._whole_factors(signs, spans[1], SignFlip(1))
         return continuous, discrete
 
     def _position(self, factor: Factor) -> int:
@@ -215,15 +216,9 @@ class Assembly:
         same = first.wires == second.wires and first.strides == second.strides and mine[0][3] == mine[1][3]
         return [(mine[0], mine[1])] if same else None
 
-    def _whole_factors(self, exponents: Exponents, span: Span, group: AbstractGroup) -> list[Factor]:
-        keys: list[tuple[int, Cell]] = []
-        for value in self.leaves:
-            try:
-                keys += [(value.index, cell) for cell in self.ground.cells(value)]
-            except TooManyCells:
-                continue
+    def _whole_factors(self, patterns: list[dict], span: Span, group: AbstractGroup) -> list[Factor]:
         out = []
-        for pattern in exponents.whole_basis(keys):
+        for pattern in patterns:
             if span.add_cells(pattern):
                 bindings = tuple(
                     Binding(value.name, None, region=self._region(value, cell), power=_fraction(power), offset=value.offset)

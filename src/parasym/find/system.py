@@ -23,6 +23,8 @@ class LinearSystem:
         self.rank: list[int] = []
         self._equal: list[int] = []
         self._solved: dict[int, Expression] = {}
+        self._top: dict[int, int] = {}
+        """For every solved unknown a bound of the ranks of what it is made of; what replaces an unknown ranks below it."""
 
     def unknowns(self, count: int, rank: int = 0) -> int:
         """Return the first of new unknowns with consecutive numbers; those of high rank go first, among equals the younger."""
@@ -38,7 +40,7 @@ class LinearSystem:
         if name in self._solved:
             self._solve(self._value(name))
         else:
-            self._solved[name] = {}
+            self._settle(name, {})
 
     def same(self, a: int, b: int) -> None:
         """Impose that two unknowns are equal."""
@@ -60,12 +62,11 @@ class LinearSystem:
 
     def _same_as_solved(self, name: int, solved: int) -> None:
         """Impose that a set of equals is another one that is known in free unknowns."""
-        value = self._value(solved)
-        if name not in self._solved and all(self.rank[name] > self.rank[n] for n in value):
+        if name not in self._solved and self.rank[name] > self._top[solved]:
             self._equal[name] = solved
         else:
             difference = dict(self._value(name))
-            self._accumulate(difference, value, -1)
+            self._accumulate(difference, self._value(solved), -1)
             self._solve(difference)
 
     def product(self, names: Sequence[int], out: int | None, degree: int | Fraction = 1) -> None:
@@ -79,8 +80,8 @@ class LinearSystem:
         out = self._root(out)
         if len(total) == 1 and 1 in total.values():
             self.same(next(iter(total)), out)
-        elif out not in self._solved and out not in total and all(self.rank[out] > self.rank[name] for name in total):
-            self._solved[out] = total
+        elif out not in self._solved and all([self.rank[out] > self.rank[name] for name in total]):
+            self._settle(out, total)
         else:
             self._accumulate(total, self.value(out), -1)
             self._solve(total)
@@ -117,10 +118,13 @@ class LinearSystem:
             return
         pivot = max(rest, key=self.rank.__getitem__)
         factor = rest[pivot]
-        if factor in (1, -1):
-            self._solved[pivot] = {name: self._mod(-c * factor) for name, c in rest.items() if name != pivot}
-        else:
-            self._solved[pivot] = {name: self._divide(-c, factor) for name, c in rest.items() if name != pivot}
+        whole = factor in (1, -1)
+        rest = {n: self._mod(-c * factor) if whole else self._divide(-c, factor) for n, c in rest.items() if n != pivot}
+        self._settle(pivot, rest)
+
+    def _settle(self, name: int, value: Expression) -> None:
+        self._solved[name] = value
+        self._top[name] = max([self.rank[n] for n in value], default=-1)
 
     def _value(self, root: int) -> Expression:
         """Return what a set of equals is in free unknowns."""
@@ -140,6 +144,9 @@ class LinearSystem:
         return fresh
 
     def _accumulate(self, out: Expression, other: Expression, factor: int | Fraction) -> None:
+        if not out and factor == 1:
+            out.update(other)
+            return
         for name, c in other.items():
             old = out.get(name)
             new = c if factor == 1 else c * factor
