@@ -36,8 +36,7 @@ class Assembly:
     def __post_init__(self) -> None:
         types = self.ground.types
         self.channelwise = channelwise_wires(self.ground)
-        axes = {axis for axes in types.axes for axis in axes}
-        self.mixed = {wire for axis in axes for term in types.terms(axis) for wire in term.wires}
+        self.mixed = {wire for axis in self.ground.axes for term in types.terms(axis) for wire in term.wires}
         self.mixed -= self.channelwise | types.pinned | types.planes
         self.cells = cells(types)
         self.exponents = Exponents(self.ground)

@@ -4,7 +4,7 @@ from fractions import Fraction
 from typing import Any
 
 from parasym.find.ground import Ground, Step
-from parasym.find.relation import Relations
+from parasym.find.relation import Relations, alike
 from parasym.find.structure import Cell
 from parasym.find.system import LinearSystem
 from parasym.rules.program import Kind, Value
@@ -52,22 +52,30 @@ class Exponents:
             self.signs.vanish(base + k)
 
     def _impose(self, step: Step) -> None:
-        said = step.template.known.get(Relations)
-        if said is None:
-            said = tuple([Relations(step.template, sign=sign) for sign in (False, True)])
-            step.template.known[Relations] = said
-        known, base = self._base, []
-        for value in step.xs if step.out is None else (*step.xs, step.out):
-            first = known.get(value.index)
+        known = step.template.known.get(Relations)
+        if known is None:
+            scales, signs = [Relations(step.template, sign=sign) for sign in (False, True)]
+            known = step.template.known[Relations] = (scales, signs, alike(step.template, scales, signs))
+        scales, signs, twin = known
+        base = []
+        for value in step.xs:
+            first = self._base.get(value.index)
             base.append(self._start(value) if first is None else first)
-        for system, relations in zip((self.scales, self.signs), said, strict=True):
-            for k, n in relations.zeros:
+        if step.out is not None:
+            first = self._base.get(step.out.index)
+            if first is None and twin is not None:  # the output has the exponents of an operand
+                first = self._base[step.out.index] = base[twin]
+            base.append(self._start(step.out) if first is None else first)
+        for system, said in ((self.scales, scales), (self.signs, signs)):
+            for k, n in said.zeros:
                 system.vanish(base[k] + n)
-            for (k, n), (m, i) in relations.same:
-                system.same(base[k] + n, base[m] + i)
-            for refs, last in relations.products:
+            for (k, n), (m, i) in said.same:
+                a, b = base[k] + n, base[m] + i
+                if a != b:
+                    system.same(a, b)
+            for refs, last in said.products:
                 system.product([base[k] + n for k, n in refs], None if last is None else base[last[0]] + last[1])
-            for degree, (k, n), (m, i) in relations.powers:
+            for degree, (k, n), (m, i) in said.powers:
                 system.product([base[k] + n], base[m] + i, degree)
 
     # -- solutions --------------------------------------------------------------------------------

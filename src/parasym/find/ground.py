@@ -1,5 +1,6 @@
 """The ground on which all later passes stand: how every value is cut, and the form of every instruction."""
 
+from collections.abc import Collection
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -46,6 +47,11 @@ class Ground:
                 structures[key] = Structure(key[0], real=key[1], zero=key[2])
             self._terms.append(tuple([terms for terms, _ in axes]))
             self._structures.append(structures[key])
+
+    @property
+    def axes(self) -> Collection[Axis]:
+        """Every axis that some value has."""
+        return self._cut.keys()
 
     @cached_property
     def still(self) -> set[Leaf]:

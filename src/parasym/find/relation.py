@@ -63,6 +63,10 @@ class Relations:
             self.same, self.products, self.powers = [], [], []
             self.zeros = [(k, n) for k, structure in enumerate(template.structures) for n in range(structure.size)]
 
+    def equals(self, a: Ref, b: Ref) -> bool:
+        """Return whether two exponents are said to be equal, directly or because both vanish."""
+        return (a, b) in self.same or (b, a) in self.same or (a in self.zeros and b in self.zeros)
+
     # -- exponents --------------------------------------------------------------------------------
 
     def _whole(self, operand: int, cell: Cell) -> Ref | None:
@@ -218,6 +222,23 @@ class Relations:
             self._vanish(x, out)
         else:
             self.powers.append((degree, x, out))
+
+
+def alike(template: Template, *relations: Relations) -> int | None:
+    """Return an operand whose exponents are those of the output one by one, in all relations, ``None`` if there is none.
+
+    Args:
+        template: The form of an instruction.
+        relations: What it says.
+    """
+    last = len(template.structures) - 1
+    for operand, structure in enumerate(template.structures[:-1]):
+        numbers = range(structure.size)
+        if structure.size == template.out.size and all(
+            said.equals((operand, n), (last, n)) for said in relations for n in numbers
+        ):
+            return operand
+    return None
 
 
 def plane_pairs(count: int, *, interleaved: bool) -> list[tuple[int, int]]:
