@@ -54,14 +54,13 @@ def test_the_model_is_left_as_it_was(build: type[nn.Module], train: bool):
 def test_trace_and_export_agree(entry):
     model, args = entry.model(), entry.inputs(torch.Generator().manual_seed(0))
     try:
-        traced = trace(model, args, None)
+        named, lowered = trace(model, args, None)
     except Untraceable:
         assert any(isinstance(module, nn.RNNBase) for module in model.modules())
         return
-    lowered = lower(traced)
     assert not lowered.uncovered
     exported = export(model, args, None, level="functional")
-    ours, theirs = solve(traced, lowered), solve(exported, lower(exported))
+    ours, theirs = solve(named, lowered), solve(exported.named, lower(exported))
     assert sorted(map(group_name, ours.factors)) == sorted(map(group_name, theirs.factors))
 
 

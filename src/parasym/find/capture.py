@@ -24,28 +24,39 @@ STATE_PATTERNS = (
 
 
 @dataclass
+class Named:
+    """The tensors of a model.
+
+    Attributes:
+        shapes: Shape of every parameter and buffer.
+        tied: ``(name, first name)`` of tied tensors.
+        moving: Names of the parameters, and of the buffers that move with them.
+    """
+
+    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    tied: tuple[tuple[str, str], ...] = ()
+    moving: set[str] = field(default_factory=set)
+
+
+@dataclass
 class Capture:
     """A model as a graph.
 
     Attributes:
         graph: The graph of ATen operations; its placeholders are named by the dictionaries below.
+        named: The tensors of the model.
         parameters: Placeholder to parameter name (the first name of a tied tensor).
         states: Placeholder to the name of a buffer that moves with the parameters.
         constants: Placeholder or attribute to the numbers of a constant, ``None`` where they are not known.
-        shapes: Shape of every parameter and buffer.
-        tied: ``(name, first name)`` of tied tensors.
         updates: Names of the outputs that are new values of buffers rather than results.
-        program: The exported program, if the graph was made by ``torch.export``.
     """
 
     graph: fx.Graph
+    named: Named
     parameters: dict[str, str] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Tensor | None] = field(default_factory=dict)
-    shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
-    tied: tuple[tuple[str, str], ...] = ()
     updates: frozenset[str] = frozenset()
-    program: ExportedProgram | None = None
 
 
 def export(
@@ -98,15 +109,10 @@ def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
     tensors: dict[str, Tensor] = dict(program.state_dict) | {k: v for k, v in program.constants.items() if isinstance(v, Tensor)}
     named = dict(tensors) if owner is None else named_tensors(owner)
     first, tied = aliases(named)
-    out = Capture(
-        program.graph_module.graph,
-        shapes={
-            name: tuple(t.shape) for name, t in (program.state_dict | named).items() if name not in program.constants or owner
-        },
-        tied=tied,
-        updates=frozenset(spec.arg.name for spec in program.graph_signature.output_specs if spec.target is not None),
-        program=program,
-    )
+    every = (program.state_dict | named).items()
+    shapes = {name: tuple(t.shape) for name, t in every if name not in program.constants or owner}
+    updates = frozenset(spec.arg.name for spec in program.graph_signature.output_specs if spec.target is not None)
+    out = Capture(program.graph_module.graph, Named(shapes, tied), updates=updates)
     for node in program.graph_module.graph.nodes:
         if node.op == "get_attr":
             out.constants[node.name] = getattr(program.graph_module, str(node.target), None)
@@ -118,6 +124,7 @@ def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
             out.states[name] = first.get(target, target)
         elif spec.kind in (InputKind.BUFFER, InputKind.CONSTANT_TENSOR) and target is not None:
             out.constants[name] = numbers(tensors.get(target))
+    out.named.moving = set(out.parameters.values()) | set(out.states.values())
     return out
 
 

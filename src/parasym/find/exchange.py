@@ -86,7 +86,7 @@ class Fingerprints:
 
     def _parts(self, made: Step, out: Value, cell: Cell) -> tuple[Hashable, bool, list[Child]]:
         step, template = made.code, made.template
-        tag = self.program.tags.get(out.index, ("", 0))
+        tag = self.program.tag(out)
         if isinstance(step, Reshape | Permute | Slice | Cat):
             found: list[Child] = [
                 ((x.index, link.x_cell), "")

@@ -1,7 +1,7 @@
 """From a graph of ATen operations to a program in the small language."""
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from torch import Tensor, fx
 
 from parasym.core import CaptureError
 from parasym.find.capture import Capture, numbers
+from parasym.find.numberless import Numberless
 from parasym.rules import BY_NAME, Builder, Program, Unsupported, Value
 from parasym.rules.program import Fn, Kind, Pin, Pointwise, operands, result
 from parasym.rules.rotary import ComplexValue
@@ -101,10 +102,27 @@ def _is_view(node: fx.Node) -> bool:
     if _name(node) == "getitem":
         many = node.args[0]
         return not isinstance(many, fx.Node) or _is_view(many)
-    if _name(node) in _VIEWS:
-        return True
-    target = node.target
-    return isinstance(target, torch._ops.OpOverload) and _facts(target).view
+    return may_alias(node.target) if isinstance(node.target, torch._ops.OpOverload) else _name(node) in _VIEWS
+
+
+def may_alias(target: torch._ops.OpOverload) -> bool:
+    """Return whether the result of an operation may share memory with its operand.
+
+    Args:
+        target: An ATen operation.
+    """
+    facts = _facts(target)
+    return facts.view or facts.name in _VIEWS
+
+
+def writes(target: torch._ops.OpOverload) -> tuple[bool, bool]:
+    """Return whether an operation writes into its first argument, and whether into another one.
+
+    Args:
+        target: An ATen operation.
+    """
+    facts = _facts(target)
+    return facts.in_place, facts.elsewhere
 
 
 def lower(capture: Capture) -> Lowered:
@@ -113,19 +131,19 @@ def lower(capture: Capture) -> Lowered:
     Args:
         capture: A model as a graph.
     """
-    run = _Lowering(capture)
+    run = _Reader(capture)
     for node in capture.graph.nodes:
         run.node(node)
-    program = _one_leaf_per_tensor(_without_dead_code(run.builder.program))
-    return Lowered(program, run.uncovered)
+    return run.lowering.finish()
 
 
-class _Lowering:
+class _Reader:
+    """Reads a graph of ATen operations node by node."""
+
     def __init__(self, capture: Capture) -> None:
         self.capture = capture
-        self.builder = Builder()
+        self.lowering = Lowering()
         self.env: dict[fx.Node, Any] = {}
-        self.uncovered: list[Uncovered] = []
         self.by_name: dict[str, Value] = {}
 
     def node(self, node: fx.Node) -> None:
@@ -133,7 +151,7 @@ class _Lowering:
             self.env[node] = self._input(node)
         elif node.op == "get_attr":
             data = self.capture.constants.get(node.name)
-            self.env[node] = self._constant(data) if isinstance(data, Tensor) else data
+            self.env[node] = self.lowering.known(data) if isinstance(data, Tensor) else data
         elif node.op == "output":
             fx.map_arg(node.args, self._output)
         elif node.op == "call_function":
@@ -142,107 +160,157 @@ class _Lowering:
                 self.env[node.args[0]] = self.env[node]
 
     def _output(self, node: fx.Node) -> None:
-        value = self.env.get(node)
-        value = value.pair if isinstance(value, ComplexValue) else value
-        if isinstance(value, Value) and node.name not in self.capture.updates:
-            self.builder.program.outputs.append(value)
+        if node.name not in self.capture.updates:
+            self.lowering.output(self.env.get(node))
 
     def _input(self, node: fx.Node) -> Any:
-        b, c = self.builder, self.capture
+        c, lowering = self.capture, self.lowering
         example = node.meta.get("val")
         if not isinstance(example, Tensor):
             return example
-        shape, real = _shape(example), _is_real(example)
         for names, kind in ((c.parameters, Kind.PARAMETER), (c.states, Kind.STATE)):
-            if node.name in names and real:
+            if node.name in names and _is_real(example):
                 name = names[node.name]
                 if name not in self.by_name:
-                    self.by_name[name] = b.value(shape, kind, name=name)
+                    self.by_name[name] = lowering.leaf(example, kind, name)
                 return self.by_name[name]
         if node.name in c.constants or node.name in c.parameters or node.name in c.states:
-            return b.constant(c.constants.get(node.name), shape, real=real, name=node.name)
-        return b.value(shape, Kind.INPUT, real=real, name=node.name)
-
-    def _constant(self, data: Tensor) -> Value:
-        return self.builder.constant(numbers(data), data.shape, real=_is_real(data))
+            return lowering.constant(c.constants.get(node.name), example, node.name)
+        return lowering.leaf(example, Kind.INPUT, node.name)
 
     def _call(self, node: fx.Node) -> Any:
-        name = _name(node)
         args: Any
         kwargs: Any
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self.env[n])
-        if name == "getitem":
-            return args[0][args[1]] if isinstance(args[0], tuple | list) else args[0]
         example = node.meta.get("val")
+        if _name(node) == "getitem":
+            return args[0][args[1]] if isinstance(args[0], tuple | list) else args[0]
         if isinstance(node.target, torch._ops.HigherOrderOperator):  # a loop, a branch, a region without gradients
-            return self._opaque(node, args, kwargs, "no rule covers this operation")
+            return self.lowering.opaque(Call(node.target, args, kwargs, example, node), "no rule covers this operation")
         if not isinstance(node.target, torch._ops.OpOverload):
             return _hint(example)
-        folded = self._fold(node, name, args, kwargs)
+        return self.lowering.call(Call(node.target, args, kwargs, example, node))
+
+
+class Call(NamedTuple):
+    """An operation as it is called.
+
+    Attributes:
+        target: The operation.
+        args: Its arguments, with values for tensors.
+        kwargs: Its keyword arguments.
+        example: What it returns: tensors of which only shapes and types matter.
+        node: Where it was called, if that is known.
+    """
+
+    target: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    example: Any
+    node: fx.Node | None = None
+
+
+class Lowering:
+    """Writes the program of a model operation by operation."""
+
+    def __init__(self) -> None:
+        self.builder = Builder()
+        self.uncovered: list[Uncovered] = []
+
+    def leaf(self, example: Tensor, kind: Kind, name: str) -> Value:
+        """Return a new parameter, buffer or input."""
+        return self.builder.value(_shape(example), kind, real=_is_real(example), name=name)
+
+    def constant(self, data: Tensor | None, example: Tensor, name: str) -> Value:
+        """Return a constant whose numbers may not be known."""
+        return self.builder.constant(data, _shape(example), real=_is_real(example), name=name)
+
+    def known(self, data: Tensor) -> Value:
+        """Return a constant by its numbers."""
+        return self.builder.constant(numbers(data), data.shape, real=_is_real(data))
+
+    def output(self, value: Any) -> None:
+        """Say that the model returns a value."""
+        value = value.pair if isinstance(value, ComplexValue) else value
+        if isinstance(value, Value):
+            self.builder.program.outputs.append(value)
+
+    def finish(self) -> Lowered:
+        """Return the program."""
+        return Lowered(_one_leaf_per_tensor(_without_dead_code(self.builder.program)), self.uncovered)
+
+    def call(self, call: Call) -> Any:
+        """Return the values of an operation."""
+        name, args, kwargs = _facts(call.target).name, call.args, call.kwargs
+        folded = self._fold(call, name)
         if folded is not None:
             return folded
-        if example is None:
+        if call.example is None:
             return None
         rule = BY_NAME.get(name) or BY_NAME.get(name.rstrip("_"))
         if rule is None:
-            return self._opaque(node, args, kwargs, "no rule covers this operation")
+            return self.opaque(call, "no rule covers this operation")
         try:
-            self.builder.begin(f"{name} {_map((args, kwargs), lambda x: '' if isinstance(x, Value | ComplexValue) else x)}")
-            args, kwargs = _arguments(node, rule.lower, args, kwargs)
+            self.builder.begin(name, args, kwargs)
+            if kwargs:
+                args, kwargs = _arguments(call, rule.lower)
             out = rule.lower(self.builder, *args, **kwargs)
         except Unsupported as error:
-            return self._opaque(node, args, kwargs, f"its rule does not cover {error}")
+            return self.opaque(call, f"its rule does not cover {error}")
         except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, StopIteration, RuntimeError) as error:
             # Operations have overloads without number; one that a rule was not written for is pinned, not guessed.
-            return self._opaque(node, args, kwargs, f"its rule does not cover these arguments ({error})")
-        return self._checked(node, args, kwargs, out, example)
+            return self.opaque(call, f"its rule does not cover these arguments ({error})")
+        return self._checked(call, out)
 
-    def _checked(self, node: fx.Node, args: Any, kwargs: Any, out: Any, example: Any) -> Any:
+    def _checked(self, call: Call, out: Any) -> Any:
         """Return ``out`` if its shapes are what the graph says; a rule that disagrees is not believed."""
-        expected = (
-            [_shape(e) for e in example if isinstance(e, Tensor)] if isinstance(example, tuple | list) else [_shape(example)]
-        )
+        example = call.example
+        if isinstance(out, Value) and isinstance(example, Tensor):
+            expected = _shape(example)
+            if out.shape != expected:
+                return self.opaque(call, f"its rule expected shape {out.shape} but the graph says {expected}")
+            if out.real and not _is_real(example) and any(v.real for v in _values((call.args, call.kwargs))):
+                return self.builder.pointwise(Fn.GENERIC, out, real=False)  # rounded to whole numbers, by a cast
+            return out
+        many = isinstance(example, tuple | list)
+        expected = [_shape(e) for e in example if isinstance(e, Tensor)] if many else [_shape(example)]
         found = [o.shape for o in out] if isinstance(out, tuple) else [out.shape if isinstance(out, Value) else None]
         if isinstance(out, ComplexValue) or (
             isinstance(out, tuple) and found[: len(expected)] != expected and len(found) != len(expected)
         ):
             return out
         if any(f != e for f, e in zip(found[:1], expected[:1], strict=True)):
-            return self._opaque(node, args, kwargs, f"its rule expected shape {found[0]} but the graph says {expected[0]}")
-        if isinstance(out, Value) and out.real and isinstance(example, Tensor) and not _is_real(example):
-            if any(v.real for v in _values((args, kwargs))):  # rounded to whole numbers, by a cast
-                return self.builder.pointwise(Fn.GENERIC, out, real=False)
+            return self.opaque(call, f"its rule expected shape {found[0]} but the graph says {expected[0]}")
         return out
 
-    def _fold(self, node: fx.Node, name: str, args: Any, kwargs: Any) -> Any:
+    def _fold(self, call: Call, name: str) -> Any:
         """Return the numbers of an operation on constants only, ``None`` if it is not one."""
-        values = _values((args, kwargs))
-        example = node.meta.get("val")
-        if any(v.kind is not Kind.CONSTANT or v.data is None for v in values) or name in _RANDOM:
+        example = call.example
+        if not isinstance(example, Tensor) or name in _RANDOM or not _all_known((call.args, call.kwargs)):
             return None
-        if not isinstance(example, Tensor) or example.numel() > _FOLD_LIMIT:
+        if example.numel() > _FOLD_LIMIT:
             return None
         to_data = lambda x: x.data if isinstance(x, Value) else torch.device("cpu") if isinstance(x, torch.device) else x  # noqa: E731
-        plain_args, plain_kwargs = _map((args, kwargs), to_data)
-        if _in_place(node) and isinstance(plain_args[0], Tensor):
+        plain_args, plain_kwargs = _map((call.args, call.kwargs), to_data)
+        if _facts(call.target).in_place and isinstance(plain_args[0], Tensor):
             plain_args = (plain_args[0].clone(), *plain_args[1:])  # the model's own buffer stays as it is
-        assert isinstance(node.target, Callable)
         try:
-            data = node.target(*plain_args, **plain_kwargs)
+            data = call.target(*plain_args, **plain_kwargs)
         except (RuntimeError, TypeError, NotImplementedError):
             return None
         known = isinstance(data, Tensor) and numbers(data) is not None and tuple(data.shape) == _shape(example)
-        return self._constant(data) if known else None
+        return self.known(data) if known else None
 
-    def _opaque(self, node: fx.Node, args: Any, kwargs: Any, reason: str) -> Any:
+    def opaque(self, call: Call, reason: str) -> Any:
+        """Return new values for what an operation returns, and pin all that it touches."""
         b = self.builder
-        inputs = _values((args, kwargs))
+        inputs = _values((call.args, call.kwargs))
         touched = [v for v in inputs if v.index not in b.data_only]
         if touched:
-            self.uncovered.append(_uncovered(node, reason))
+            self.uncovered.append(_uncovered(call, reason))
         if inputs:
             b.pin(*inputs)
-        example = node.meta.get("val")
+        example = call.example
 
         def fresh(x: Any) -> Any:
             if not isinstance(x, Tensor):
@@ -304,23 +372,24 @@ def _one_leaf_per_tensor(program: Program) -> Program:
     return Program(program.values, [*sums, *program.code], program.outputs, program.loops, program.tags)
 
 
-def _arguments(
-    node: fx.Node, lower: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
-) -> tuple[Sequence[Any], dict[str, Any]]:
+def _arguments(call: Call, lower: Callable[..., Any]) -> tuple[Sequence[Any], dict[str, Any]]:
     """Return positional arguments in the order of the schema, and those keywords that the rule takes."""
-    if not kwargs:
-        return args, kwargs
-    assert isinstance(node.target, torch._ops.OpOverload)
-    schema = node.target._schema.arguments
+    args, kwargs = call.args, call.kwargs
+    schema = call.target._schema.arguments
     positional = [a for a in schema if not a.kwarg_only]
     out = list(args)
     given = max([k for k, a in enumerate(positional) if a.name in kwargs], default=-1)
     out += [kwargs.get(a.name, a.default_value) for a in positional[len(args) : given + 1]]
     named = {a.name: kwargs[a.name] for a in schema if a.kwarg_only and a.name in kwargs}
-    parameters = inspect.signature(lower).parameters
+    parameters = _parameters(lower)
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         named = {k: v for k, v in named.items() if k in parameters}
     return out, named
+
+
+@lru_cache(maxsize=1024)
+def _parameters(lower: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(lower).parameters
 
 
 class _Facts(NamedTuple):
@@ -358,7 +427,7 @@ def _in_place(node: fx.Node) -> bool:
 
 
 def _shape(x: Tensor) -> tuple[int, ...]:
-    return tuple(_hint(n) for n in x.shape)
+    return x.spec.shape if isinstance(x, Numberless) else tuple(_hint(n) for n in x.shape)
 
 
 def _hint(x: Any) -> Any:
@@ -398,14 +467,26 @@ def _values(x: Any) -> list[Value]:
     return []
 
 
-def _uncovered(node: fx.Node, reason: str) -> Uncovered:
-    stack = node.meta.get("nn_module_stack") or {}
+def _all_known(x: Any) -> bool:
+    """Whether all values among arguments are constants whose numbers are known."""
+    if isinstance(x, Value):
+        return x.kind is Kind.CONSTANT and x.data is not None
+    if isinstance(x, tuple | list):
+        return all([_all_known(item) for item in x])
+    if isinstance(x, dict):
+        return all([_all_known(item) for item in x.values()])
+    return not isinstance(x, ComplexValue)
+
+
+def _uncovered(call: Call, reason: str) -> Uncovered:
+    meta = {} if call.node is None else call.node.meta
+    stack = meta.get("nn_module_stack") or {}
     module = next(reversed([path for path, _ in stack.values()]), "") if stack else ""
-    trace = (node.meta.get("stack_trace") or "").strip().split("\n")
+    trace = (meta.get("stack_trace") or "").strip().split("\n")
     places = [line.strip() for line in trace if line.strip().startswith("File ")]
     source = ""
     if places:
         parts = places[-1].split('"')
         line = parts[2].split("line ")[-1].split(",")[0] if len(parts) > 2 else ""
         source = f"{parts[1]}:{line}"
-    return Uncovered(str(node.target), module, source, reason)
+    return Uncovered(str(call.target), module, source, reason)

@@ -12,7 +12,7 @@ from parasym.circuits import NoiseModel, find_circuit
 from parasym.circuits.source import as_circuit, is_circuit
 from parasym.core import BadInputError
 from parasym.find.assemble import Assembly
-from parasym.find.capture import Capture, export
+from parasym.find.capture import Named, export
 from parasym.find.exchange import exchanges
 from parasym.find.ground import Ground
 from parasym.find.lower import Lowered, lower, needs_functionalization
@@ -93,8 +93,8 @@ def _no_collection() -> Iterator[None]:
 
 def lowered_model(
     model: nn.Module | ExportedProgram, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None
-) -> tuple[Capture, Lowered]:
-    """Return a model as a program, by the cheapest capture whose operations all have rules.
+) -> tuple[Named, Lowered]:
+    """Return the tensors of a model and its program, by the cheapest capture whose operations all have rules.
 
     Args:
         model: Any module or an exported program.
@@ -106,11 +106,7 @@ def lowered_model(
     """
     if isinstance(model, nn.Module):
         try:
-            traced = trace(model, args, kwargs)
-            if not needs_functionalization(traced.graph):
-                lowered = lower(traced)
-                if not lowered.uncovered:
-                    return traced, lowered
+            return trace(model, args, kwargs)
         except Untraceable:
             pass
     captured = export(model, args, kwargs)
@@ -121,15 +117,15 @@ def lowered_model(
         second = export(model, args, kwargs, level="core")
         again = lower(second)
         if len(again.uncovered) < len(lowered.uncovered):
-            return second, again
-    return captured, lowered
+            return second.named, again
+    return captured.named, lowered
 
 
-def solve(captured: Capture, lowered: Lowered) -> Symmetry:
+def solve(named: Named, lowered: Lowered) -> Symmetry:
     """Return the symmetry of a lowered model.
 
     Args:
-        captured: Names and shapes.
+        named: The tensors of the model.
         lowered: The program and what it does not cover.
     """
     ground = Ground(infer_types(lowered.program))
@@ -137,11 +133,10 @@ def solve(captured: Capture, lowered: Lowered) -> Symmetry:
     continuous, discrete = assembly.linear_factors()
     factors = (*translations(ground, assembly.leaves), *continuous, *discrete, *exchanges(ground))
     moved = {name for factor in factors for name in factor.tensors}
-    known = set(captured.parameters.values()) | set(captured.states.values())
     return Symmetry(
         factors=factors,
-        shapes=tuple(captured.shapes.items()),
+        shapes=tuple(named.shapes.items()),
         uncovered=tuple(lowered.uncovered),
-        pinned=tuple(sorted(known - moved)),
-        tied=captured.tied,
+        pinned=tuple(sorted(named.moving - moved)),
+        tied=named.tied,
     )

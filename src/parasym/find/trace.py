@@ -1,6 +1,6 @@
-"""A fast capture: one forward pass on tensors without numbers, written down operation by operation.
+"""A fast capture: one forward pass on tensors without numbers, written down as a program operation by operation.
 
-``torch.export`` does the same with many checks and takes several times as long. The graph made here is used only if
+``torch.export`` does the same with many checks and takes several times as long. The program made here is used only if
 rules cover all of it; in every other case (an uncovered operation, writes into views, Python that needs numbers) the
 model is exported, and what export says holds.
 """
@@ -11,20 +11,22 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, fx, nn
+from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from parasym.find.capture import Capture, aliases, is_state, named_tensors, numbers
+from parasym.find.capture import Named, aliases, is_state, named_tensors, numbers
+from parasym.find.lower import Call, Lowered, Lowering, may_alias, writes
 from parasym.find.numberless import Numberless, results, without_numbers
+from parasym.rules.program import Kind
 
 
 class Untraceable(Exception):
     """The model must be exported instead."""
 
 
-def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> Capture:
-    """Return a model as a graph, from one pass on tensors without numbers; the model is left as it was.
+def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> tuple[Named, Lowered]:
+    """Return the tensors of a model and its program, from one pass on tensors without numbers; the model is left as it was.
 
     Args:
         model: Any module.
@@ -36,18 +38,15 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
     """
     if any(isinstance(module, nn.RNNBase) for module in model.modules()):
         raise Untraceable  # a pass unrolls a recurrence, which export keeps as one operation
-    named = named_tensors(model)
-    first, tied = aliases(named)
+    tensors = named_tensors(model)
+    first, tied = aliases(tensors)
+    named = Named({k: tuple(v.shape) for k, v in tensors.items()}, tied)
     recorder = _Recorder()
-    out = Capture(recorder.graph, shapes={k: tuple(v.shape) for k, v in named.items()}, tied=tied)
     try:
         with _untouched(model), warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            bare = {name: recorder.placeholder(named[name]) for name in dict.fromkeys(first.values())}
-            for name, x in bare.items():
-                _name_placeholder(out, recorder.node(x), name, named[name])
-            bare_input = lambda x: recorder.placeholder(x) if isinstance(x, Tensor) else x  # noqa: E731
-            inputs = pytree.tree_map(bare_input, (args, dict(kwargs or {})))
+            bare = {name: recorder.tensor(tensors[name], name, named) for name in dict.fromkeys(first.values())}
+            inputs = pytree.tree_map(lambda x: recorder.input(x) if isinstance(x, Tensor) else x, (args, dict(kwargs or {})))
             every: dict[str, Tensor] = {name: bare[one] for name, one in first.items()}
             with recorder:
                 result = torch.func.functional_call(model, every, *inputs, tie_weights=False)
@@ -56,18 +55,10 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
     leaves = pytree.tree_leaves(result)
     if any(not isinstance(x, Tensor | int | float | bool | str | type(None)) for x in leaves):
         raise Untraceable
-    recorder.graph.output(tuple(recorder.node(x) for x in leaves if isinstance(x, Tensor)))
-    out.constants |= recorder.constants
-    return out
-
-
-def _name_placeholder(out: Capture, node: fx.Node, name: str, tensor: Tensor) -> None:
-    if isinstance(tensor, nn.Parameter):
-        out.parameters[node.name] = name
-    elif is_state(name):
-        out.states[node.name] = name
-    else:
-        out.constants[node.name] = numbers(tensor)
+    for x in leaves:
+        if isinstance(x, Tensor):
+            recorder.lowering.output(recorder.value(x))
+    return named, recorder.lowering.finish()
 
 
 @contextmanager
@@ -103,60 +94,75 @@ def _refill(table: dict[str, Any], contents: dict[str, Any]) -> None:
 
 
 class _Recorder(TorchDispatchMode):
-    """Writes every operation into a graph."""
+    """Writes every operation into a program."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.graph = fx.Graph()
-        self.constants: dict[str, Tensor | None] = {}
-        self._nodes: dict[int, fx.Node] = {}
-        self._alive: list[Any] = []
+        self.lowering = Lowering()
+        self._values: dict[int, Any] = {}
+        self._alive: list[Any] = []  # tensors are known by their addresses, so none may go
+        self._shares: set[int] = set()
+        """Tensors that may share memory with another one: views, and what views were taken of."""
 
-    def placeholder(self, x: Tensor) -> Numberless:
-        """Return ``x`` without its numbers, known to the graph."""
+    def tensor(self, x: Tensor, name: str, named: Named) -> Numberless:
+        """Return a tensor of the model without its numbers."""
         bare = without_numbers(x)
-        self._remember(self.graph.placeholder(f"input_{len(self._alive)}"), bare)
+        moves = isinstance(x, nn.Parameter) or is_state(name)
+        if moves:
+            named.moving.add(name)
+        if moves and (x.is_floating_point() or x.is_complex()):
+            kind = Kind.PARAMETER if isinstance(x, nn.Parameter) else Kind.STATE
+            self._remember(bare, self.lowering.leaf(bare, kind, name))
+        else:
+            self._remember(bare, self.lowering.constant(None if moves else numbers(x), bare, name))
         return bare
 
-    def node(self, x: Tensor) -> fx.Node:
-        """Return the node of a tensor; one that no operation has made is a constant."""
-        if id(x) in self._nodes:
-            return self._nodes[id(x)]
-        node = self.graph.get_attr(f"constant_{len(self._alive)}")
-        self.constants[node.name] = numbers(x)
-        self._remember(node, x)
-        return node
+    def input(self, x: Tensor) -> Numberless:
+        """Return an input without its numbers."""
+        bare = without_numbers(x)
+        self._remember(bare, self.lowering.leaf(bare, Kind.INPUT, f"input_{len(self._alive)}"))
+        return bare
 
-    def _remember(self, node: fx.Node, x: Any) -> None:
-        node.meta["val"] = x
-        if isinstance(x, Tensor):
-            self._nodes[id(x)] = node
+    def value(self, x: Tensor) -> Any:
+        """Return what a tensor is in the program; one that no operation has made is a constant."""
+        if id(x) not in self._values:
+            self._remember(x, self.lowering.known(x))
+        return self._values[id(x)]
+
+    def _remember(self, x: Tensor, value: Any) -> None:
+        self._values[id(x)] = value
         self._alive.append(x)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         out = results(func, args, kwargs)
-        if not isinstance(out, Tensor) and not any(isinstance(x, Tensor) for x in pytree.tree_leaves(out)):
+        made = [out] if isinstance(out, Tensor) else [x for x in pytree.tree_leaves(out) if isinstance(x, Tensor)]
+        if not made:
             return out
-        as_node = lambda x: self.node(x) if isinstance(x, Tensor) else x  # noqa: E731
-        node = self.graph.call_function(func, _map(as_node, args), {k: _map(as_node, v) for k, v in kwargs.items()})
+        self._watch(func, args, made)
+        call = Call(func, _map(self._read, args), {k: _map(self._read, v) for k, v in kwargs.items()}, out)
+        values = self.lowering.call(call)
+        if self.lowering.uncovered:
+            raise Untraceable
         if isinstance(out, Tensor):
-            self._remember(node, out)
-            return out
-        node.meta["val"] = out
-        self._alive.append(out)
-        for k, part in enumerate(out):
-            if isinstance(part, Tensor):
-                self._remember(self.graph.call_function(_getitem, (node, k)), part)
+            self._remember(out, values)
+        else:
+            for k, part in enumerate(out):
+                if isinstance(part, Tensor):
+                    self._remember(part, values[k] if isinstance(values, tuple | list) else values)
         return out
+
+    def _read(self, x: Any) -> Any:
+        return self.value(x) if isinstance(x, Tensor) else x
+
+    def _watch(self, func: Any, args: Any, made: list[Tensor]) -> None:
+        """Refuse to write into a tensor that shares memory with another one: the program would not know of it."""
+        in_place, elsewhere = writes(func)
+        if elsewhere or (in_place and (not isinstance(args[0], Tensor) or id(args[0]) in self._shares)):
+            raise Untraceable
+        if may_alias(func):
+            self._shares.update(id(x) for x in (*made, *pytree.tree_leaves(args)) if isinstance(x, Tensor))
 
 
 def _map(fn: Callable[[Any], Any], x: Any) -> Any:
     return type(x)([_map(fn, part) for part in x]) if isinstance(x, tuple | list) else fn(x)
-
-
-def _getitem(values: Any, index: int) -> Any:
-    return values[index]
-
-
-_getitem.__name__ = "getitem"

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import prod
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -55,17 +56,22 @@ class Builder:
         self.producers: dict[int, Instruction] = {}
         self._reshaped: dict[tuple[int, tuple[int, ...]], Value] = {}
         self.data_only: set[int] = set()
-        self.tag, self._tagged = "", 0
+        self._tag: tuple[Any, ...] = ()
+        self._tagged = 0
 
-    def begin(self, tag: str) -> None:
-        """Say which operation the instructions to come belong to."""
-        self.tag, self._tagged = tag, len(self.program.code)
+    def begin(self, *tag: Any) -> None:
+        """Say which operation the instructions to come belong to: its name and its arguments."""
+        self._tag, self._tagged = tag, len(self.program.code)
+
+    def note(self, more: str) -> None:
+        """Say what else tells the operation from others."""
+        self._tag = (*self._tag, more)
 
     def by(self, *indices: Value) -> None:
         """Say which entries the operation looks up: look-ups of other entries are other functions."""
         for x in indices:
             known = x.kind is Kind.CONSTANT and x.data is not None
-            self.tag += f" by {hash(x.data.cpu().numpy().tobytes()) if known and x.data is not None else x.index}"
+            self.note(f"by {hash(x.data.cpu().numpy().tobytes()) if known and x.data is not None else x.index}")
 
     def earlier(self, queries: int, keys: int) -> Value:
         """Return which keys come no later than each query, as a constant; its numbers are not known if it is large."""
@@ -79,7 +85,7 @@ class Builder:
         out = result(step)
         if out is not None:
             self.producers.setdefault(out.index, step)
-            self.program.tags[out.index] = (self.tag, len(self.program.code) - self._tagged)
+            self.program.tags[out.index] = (self._tag, len(self.program.code) - self._tagged)
             if all(x.index in self.data_only for x in operands(step)) and not out.leaf:
                 self.data_only.add(out.index)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from fractions import Fraction
 from math import prod
+from typing import Any
 
 from torch import Tensor
 
@@ -244,15 +245,36 @@ class Program:
         code: The instructions, in order of execution.
         outputs: The values that the model returns.
         loops: Indices of values that are written more than once.
-        tags: For every written value the operation that wrote it, with the numbers it was called with: what two
-            branches must have in common to be the same function.
+        tags: For every written value the operation that wrote it, with its arguments, and which of its instructions it was.
     """
 
     values: list[Value] = field(default_factory=list)
     code: list[Instruction] = field(default_factory=list)
     outputs: list[Value] = field(default_factory=list)
     loops: set[int] = field(default_factory=set)
-    tags: dict[int, tuple[str, int]] = field(default_factory=dict)
+    tags: dict[int, tuple[tuple[Any, ...], int]] = field(default_factory=dict)
+
+    def tag(self, value: Value) -> tuple[str, int]:
+        """Return the operation that wrote a value, with the numbers it was called with.
+
+        Two branches must have this in common to be the same function.
+
+        Args:
+            value: A value that is written.
+        """
+        tag, position = self.tags.get(value.index, ((), 0))
+        return _plain(tag), position
+
+
+def _plain(x: Any) -> str:
+    """Return arguments as text, without the tensors among them."""
+    if isinstance(x, Value) or hasattr(x, "pair"):
+        return "*"
+    if isinstance(x, tuple | list):
+        return f"({','.join(map(_plain, x))})"
+    if isinstance(x, dict):
+        return f"{{{','.join(f'{k}={_plain(v)}' for k, v in x.items())}}}"
+    return repr(x)
 
 
 def operands(step: Instruction) -> tuple[Value, ...]:

@@ -38,7 +38,7 @@ def rotated(b: Builder, out: Value) -> Value | None:
     turned = {key: -sign for key, sign in minus_b.items()}
     if not a or a != c or not plus_b or plus_b != turned:
         return None
-    b.tag += f" by {sorted(a.items())} {sorted(plus_b.items())}"  # other angles are another function
+    b.note(f"by {sorted(a.items())} {sorted(plus_b.items())}")  # other angles are another function
     return b.rotary(x, interleaved=out.shape[-1] == 2 and len(out.shape) > 1)
 
 
