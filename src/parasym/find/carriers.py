@@ -271,20 +271,22 @@ class Carriers:
             return None
         at, sign = passed
         if isinstance(code, Pointwise) and code.fn is Fn.MUL:
-            along = self._vector(code, 1 - operand, at)
-            return None if along is None else replace(c, at=at, through=(*c.through, along))
+            along = [self._vector(code, k, at) for k in range(len(code.xs)) if k != operand]
+            if not along or None in along:
+                return None
+            return replace(c, at=at, through=(*c.through, *(a for a in along if a is not None)))
         return c if sign == 1 and at == c.at else replace(c, at=at, sign=c.sign * sign)
 
     def _vector(self, step: Pointwise, operand: int, at: tuple[Place, ...]) -> Along | None:
         """Return a factor that is a power of a leaf vector lying exactly along the run."""
-        power = 1.0
+        power = float(step.degrees[operand])
         source = step.xs[operand]
         while not source.leaf:
             earlier = self._made.get(source.index)
             if isinstance(earlier, Reshape):
                 source = earlier.x
-            elif isinstance(earlier, Pointwise) and earlier.fn is Fn.POWER:
-                power *= float(earlier.degree)
+            elif isinstance(earlier, Pointwise) and earlier.fn is Fn.MUL and len(earlier.xs) == 1:
+                power *= float(earlier.degrees[0])
                 source = earlier.xs[0]
             else:
                 return None
@@ -348,7 +350,8 @@ def _passage(template: Template, operand: int, link: Link, at: tuple[Place, ...]
     elif isinstance(step, Pointwise):
         linear = step.fn is Fn.ADD or (step.fn is Fn.LINEAR and step.signs[0] != 0)
         sign = step.signs[operand] if linear else 1
-        passes = linear or (step.fn is Fn.MUL and len(step.xs) == 2 and step.xs[0] is not step.xs[1])
+        once = step.fn is Fn.MUL and step.degrees[operand] == 1 and len({v.index for v in step.xs}) == len(step.xs)
+        passes = linear or once
     elif isinstance(step, Reduce):
         passes = step.fn in ("mean", "max") and all(x.counts[a] == 1 for a in step.dims)
     elif isinstance(step, Fixed):

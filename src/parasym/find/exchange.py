@@ -153,8 +153,8 @@ class Fingerprints:
             self.sums[here] = [[child] for child in flat]
             return "add", True, flat
         if step.fn is Fn.MUL:
-            return "mul", True, list(aligned)
-        return ("pointwise", tag, step.fn, step.degree, step.signs), False, [(n, (m, k)) for k, (n, m) in enumerate(aligned)]
+            return "mul", True, [(node, (mine, degree)) for (node, mine), degree in zip(aligned, step.degrees, strict=True)]
+        return ("pointwise", tag, step.fn, step.signs), False, [(n, (m, k)) for k, (n, m) in enumerate(aligned)]
 
     def is_leaf(self, node: Node) -> bool:
         """Whether a node is a parameter, perhaps reshaped."""

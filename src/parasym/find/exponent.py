@@ -73,10 +73,9 @@ class Exponents:
                 a, b = base[k] + n, base[m] + i
                 if a != b:
                     system.same(a, b)
-            for refs, last in said.products:
-                system.product([base[k] + n for k, n in refs], None if last is None else base[last[0]] + last[1])
-            for degree, (k, n), (m, i) in said.powers:
-                system.product([base[k] + n], base[m] + i, degree)
+            for terms, last in said.products:
+                names = [(base[k] + n, degree) for (k, n), degree in terms]
+                system.product(names, None if last is None else base[last[0]] + last[1])
 
     # -- solutions --------------------------------------------------------------------------------
 

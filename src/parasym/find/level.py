@@ -50,9 +50,10 @@ def _touched(template: Template) -> list[tuple[int, int]]:
         if step.fn not in (Fn.ADD, Fn.MUL):
             return everywhere
         bearing = [sum(letter in x for x in mine) for letter in letters]
+        powers = {letter for degree, x in zip(step.degrees, mine, strict=False) if degree != 1 for letter in x}
         if step.fn is Fn.ADD:
             return [(out, a) for a, n in enumerate(bearing) if n < len(mine)]
-        return [(out, a) for a, n in enumerate(bearing) if n > 1]
+        return [(out, a) for a, n in enumerate(bearing) if n > 1 or letters[a] in powers]
     if isinstance(step, Contract):
         shared = set(step.x_letters) & set(step.y_letters) & set(step.out_letters)
         summed = (set(step.x_letters) ^ set(step.y_letters)) - set(step.out_letters)

@@ -162,7 +162,7 @@ def pull(template: Template, operand: int, link: Link, behind: frozenset[Place])
     if isinstance(step, Pointwise):
         if step.fn in (Fn.ADD, Fn.LINEAR):
             return mine
-        if step.fn is Fn.MUL and len({x.index for x in step.xs}) == len(step.xs):
+        if step.fn is Fn.MUL and step.degrees[operand] == 1 and len({x.index for x in step.xs}) == len(step.xs):
             others = [c for k, c in enumerate(spec) if k != operand]
             return mine if not any(letters & set(c) for c in others) else None
     return None

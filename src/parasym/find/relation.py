@@ -37,8 +37,7 @@ class Relations:
     Attributes:
         zeros: Exponents that vanish.
         same: Pairs that are equal.
-        products: Exponents that add up to another one.
-        powers: ``(degree, x, y)`` with ``y`` equal to ``degree`` times ``x``.
+        products: Exponents that, times their degrees, add up to another one.
 
     Args:
         template: The form.
@@ -48,8 +47,7 @@ class Relations:
     def __init__(self, template: Template, *, sign: bool) -> None:
         self.zeros: list[Ref] = []
         self.same: list[tuple[Ref, Ref]] = []
-        self.products: list[tuple[tuple[Ref, ...], Ref | None]] = []
-        self.powers: list[tuple[Fraction, Ref, Ref]] = []
+        self.products: list[tuple[tuple[tuple[Ref, int | Fraction], ...], Ref | None]] = []
         self._template = template
         self._sign = sign
         try:
@@ -60,7 +58,7 @@ class Relations:
             else:
                 raise TooManyCells
         except TooManyCells:  # nothing may act on what cannot be followed
-            self.same, self.products, self.powers = [], [], []
+            self.same, self.products = [], []
             self.zeros = [(k, n) for k, structure in enumerate(template.structures) for n in range(structure.size)]
 
     def equals(self, a: Ref, b: Ref) -> bool:
@@ -92,14 +90,19 @@ class Relations:
         elif a != b:
             self.same.append((a, b))
 
-    def _product(self, xs: Sequence[Ref | None], out: Ref | None) -> None:
-        alive = tuple(x for x in xs if x is not None)
-        if not alive:
+    def _product(self, xs: Sequence[Ref | None], out: Ref | None, degrees: Sequence[int | Fraction] = (1, 1)) -> None:
+        terms: list[tuple[Ref, int | Fraction]] = []
+        for x, degree in zip(xs, degrees, strict=True):
+            if x is not None and self._sign and degree.denominator != 1:
+                self._vanish(x)
+            elif x is not None and not (self._sign and degree % 2 == 0):
+                terms.append((x, degree))
+        if not terms:
             self._vanish(out)
-        elif len(alive) == 1 and out is not None:
-            self._equal(alive[0], out)
+        elif len(terms) == 1 and out is not None and (self._sign or terms[0][1] == 1):
+            self._equal(terms[0][0], out)
         else:
-            self.products.append((alive, out))
+            self.products.append((tuple(terms), out))
 
     # -- instructions -----------------------------------------------------------------------------
 
@@ -192,15 +195,13 @@ class Relations:
         fn = step.fn
         zero = [structure.zero for structure in self._template.structures[:-1]]
         if fn is Fn.MUL:
-            self._product(xs, out)
+            self._product(xs, out, step.degrees)
         elif fn is Fn.ADD:
             for is_zero, x in zip(zero, xs, strict=True):
                 if not is_zero:
                     self._equal(x, out)
         elif fn is Fn.LINEAR:
             self._equal(xs[0], out)
-        elif fn is Fn.POWER:
-            self._power(step.degree, xs[0], out)
         elif fn is Fn.EVEN or (fn is Fn.ABS and self._sign):
             self._vanish(out)
             if not self._sign:
@@ -214,14 +215,6 @@ class Relations:
                     self._vanish(x)
             if not keeps:
                 self._vanish(out)
-
-    def _power(self, degree: Fraction, x: Ref | None, out: Ref | None) -> None:
-        if self._sign and degree.denominator == 1:
-            self._equal(x if degree.numerator % 2 else None, out)
-        elif self._sign or x is None or out is None:
-            self._vanish(x, out)
-        else:
-            self.powers.append((degree, x, out))
 
 
 def alike(template: Template, *relations: Relations) -> int | None:

@@ -69,11 +69,11 @@ class LinearSystem:
             self._accumulate(difference, self._value(solved), -1)
             self._solve(difference)
 
-    def product(self, names: Sequence[int], out: int | None, degree: int | Fraction = 1) -> None:
-        """Impose that ``degree`` times the sum of unknowns is another one, or zero."""
+    def product(self, terms: Sequence[tuple[int, int | Fraction]], out: int | None) -> None:
+        """Impose that unknowns, times factors, add up to another one, or to zero."""
         total: Expression = {}
-        for name in names:
-            self._accumulate(total, self.value(name), degree)
+        for name, factor in terms:
+            self._accumulate(total, self.value(name), factor)
         if out is None:
             self._solve(total)
             return

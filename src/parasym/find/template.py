@@ -18,7 +18,6 @@ from parasym.rules.program import (
     Contract,
     Expand,
     Fixed,
-    Fn,
     Instruction,
     Normalize,
     Permute,
@@ -102,8 +101,7 @@ def form_of(step: Instruction, letters: Letters | None) -> tuple[Any, ...]:
     """
     kind = type(step)
     if isinstance(step, Pointwise):
-        degree = (step.degree.numerator, step.degree.denominator) if step.fn is Fn.POWER else 1
-        return kind, step.fn.value, degree, step.signs, letters
+        return kind, step.fn.value, step.degrees, step.signs, letters
     if isinstance(step, Reduce):
         return kind, step.fn, step.dims, letters
     if isinstance(step, Normalize):

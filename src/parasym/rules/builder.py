@@ -36,8 +36,6 @@ from parasym.rules.rule import Unsupported
 # an epsilon of exactly zero in train mode.
 NEGLIGIBLE = 1e-24
 
-_ONE = Fraction(1)
-
 Operand = Value | float | int | bool | complex
 
 
@@ -123,22 +121,32 @@ class Builder:
         return self._shifted[key]
 
     def pointwise(
-        self, fn: Fn, *xs: Operand, degree: float | Fraction = 1, signs: Sequence[int] = (), real: bool = True
+        self, fn: Fn, *xs: Operand, degrees: tuple[int | Fraction, ...] = (), signs: Sequence[int] = (), real: bool = True
     ) -> Value:
         """Return ``fn`` of broadcast operands."""
         values = tuple([x if isinstance(x, Value) else self.number(x) for x in xs])
         out = self.value(_broadcast([v.shape for v in values]), real=real)
-        signs = tuple(signs) or (1,) * len(values)
-        power = _ONE if degree == 1 else Fraction(degree).limit_denominator(1000)
-        self.emit(Pointwise(fn, values, out, power, signs))
+        self.emit(Pointwise(fn, values, out, degrees, tuple(signs) or (1,) * len(values)))
         return out
 
-    def along(self, fn: Fn, x: Value, vector: Value, axis: int, *, signs: tuple[int, int] = (1, 1)) -> Value:
-        """Return ``fn`` of ``x`` and a vector that lies along one axis of it."""
-        if vector.shape != (x.shape[axis],):
-            raise Unsupported(f"a vector of shape {vector.shape} along axis {axis} of {x.shape}")
+    def add_along(self, x: Value, vector: Value, axis: int, *, sign: int = 1) -> Value:
+        """Return ``x`` plus, or minus, a vector that lies along one axis of it."""
+        return self._along(Fn.ADD, x, [vector], axis, (), (1, sign))
+
+    def mul_along(self, x: Value, *vectors: tuple[Value, int | Fraction], axis: int) -> Value:
+        """Return ``x`` times powers of vectors that lie along one axis of it, given with their degrees."""
+        degrees = (1, *(degree for _, degree in vectors))
+        return self._along(Fn.MUL, x, [v for v, _ in vectors], axis, degrees, (1,) * len(degrees))
+
+    def _along(
+        self, fn: Fn, x: Value, vectors: list[Value], axis: int, degrees: tuple[int | Fraction, ...], signs: tuple[int, ...]
+    ) -> Value:
+        for vector in vectors:
+            if vector.shape != (x.shape[axis],):
+                raise Unsupported(f"a vector of shape {vector.shape} along axis {axis} of {x.shape}")
         out = self.value(x.shape)
-        self.emit(Pointwise(fn, (x, vector), out, _ONE, signs, (tuple(range(len(x.shape))), (axis,))))
+        letters = (tuple(range(len(x.shape))), *[(axis,)] * len(vectors))
+        self.emit(Pointwise(fn, (x, *vectors), out, degrees, signs, letters))
         return out
 
     def add(self, *xs: Operand, signs: Sequence[int] = ()) -> Value:
@@ -154,7 +162,8 @@ class Builder:
 
     def power(self, x: Operand, degree: float | Fraction) -> Value:
         """Return ``x ** degree``."""
-        return self.pointwise(Fn.POWER, x, degree=degree)
+        exact = Fraction(degree).limit_denominator(1000)
+        return self.pointwise(Fn.MUL, x, degrees=(int(exact) if exact.denominator == 1 else exact,))
 
     def contract(self, x: Value, y: Value, spec: str) -> Value:
         """Return an einsum of two operands, such as ``"bi,oi->bo"``."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from parasym.rules.builder import Builder
-from parasym.rules.program import Fn, Value
+from parasym.rules.program import Value
 from parasym.rules.rule import Rule
 
 _SPACE = "uvwxyz"
@@ -54,7 +54,7 @@ def _convolution(
     g, p, k = ("g" if groups > 1 else ""), _SPACE[:n], _SPACE[n : 2 * n]
     out = b.contract(patches, filters, f"b{g}i{p}{k},{g}oi{k}->b{g}o{p}")
     out = b.reshape(out, [batch, out_channels, *sizes])
-    return out if bias is None else b.along(Fn.ADD, out, bias, 1)
+    return out if bias is None else b.add_along(out, bias, 1)
 
 
 def _transposed(
@@ -84,7 +84,7 @@ def _transposed(
     head = 3 if groups > 1 else 2
     folded = b.fixed(spread, [*spread.shape[:head], *sizes], [(j, j) for j in range(head)])
     out = b.reshape(folded, [batch, groups * outputs, *sizes])
-    return out if bias is None else b.along(Fn.ADD, out, bias, 1)
+    return out if bias is None else b.add_along(out, bias, 1)
 
 
 def _core(

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from parasym.rules.builder import NEGLIGIBLE, Builder
-from parasym.rules.program import Fn, Kind, Value
+from parasym.rules.program import Kind, Value
 from parasym.rules.rule import Rule
+
+_ROOT = Fraction(-1, 2)
 
 
 def _affine(b: Builder, x: Value, weight: Value | None, bias: Value | None) -> Value:
@@ -14,8 +16,8 @@ def _affine(b: Builder, x: Value, weight: Value | None, bias: Value | None) -> V
 
 
 def _per_channel(b: Builder, x: Value, weight: Value | None, bias: Value | None) -> Value:
-    x = x if weight is None else b.along(Fn.MUL, x, weight, 1)
-    return x if bias is None else b.along(Fn.ADD, x, bias, 1)
+    x = x if weight is None else b.mul_along(x, (weight, 1), axis=1)
+    return x if bias is None else b.add_along(x, bias, 1)
 
 
 def _layer_norm(
@@ -46,7 +48,7 @@ def _rms_norm(b: Builder, x: Value, shape: Sequence[int], weight: Value | None =
     if eps is None:
         eps = 2.220446049250313e-16
     square = square if eps <= NEGLIGIBLE else b.add(square, float(eps))
-    return _affine(b, b.mul(x, b.power(square, Fraction(-1, 2))), weight, None)
+    return _affine(b, b.mul(x, b.power(square, _ROOT)), weight, None)
 
 
 def _batch_norm(
@@ -71,8 +73,8 @@ def _batch_norm(
         if not dims or all(x.shape[k] == 1 for k in dims):
             b.pin(x)
     else:
-        deviation = b.power(_plus(b, var, eps), Fraction(-1, 2))
-        out = b.along(Fn.MUL, b.along(Fn.ADD, x, mean, 1, signs=(1, -1)), deviation, 1)
+        scale = [(_plus(b, var, eps), _ROOT)] if weight is None else [(_plus(b, var, eps), _ROOT), (weight, 1)]
+        out, weight = b.mul_along(b.add_along(x, mean, 1, sign=-1), *scale, axis=1), None
     return _per_channel(b, out, weight, bias)
 
 
@@ -147,7 +149,7 @@ def _native_group_norm(
 def _weight_norm(b: Builder, v: Value, g: Value, dim: int = 0) -> Value:
     r""":math:`W = g\, v / \lVert v \rVert`: the length of ``v`` is free."""
     dims = [k for k in range(len(v.shape)) if k != dim % len(v.shape)] if dim != -1 else []
-    norm = b.power(b.square_sum(v, dims, keepdim=True), Fraction(-1, 2))
+    norm = b.power(b.square_sum(v, dims, keepdim=True), _ROOT)
     return b.mul(b.mul(v, norm), g)
 
 

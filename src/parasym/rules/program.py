@@ -55,7 +55,7 @@ class Value:
 class Fn(Enum):
     """What an element-wise function lets through.
 
-    ``ADD`` equal exponents; ``MUL`` exponents add; ``LINEAR`` a fixed factor; ``POWER`` exponents times the degree;
+    ``ADD`` equal exponents; ``MUL`` exponents times the degrees add up; ``LINEAR`` a fixed factor;
     ``HOMOGENEOUS`` positive scales; ``ABS`` positive scales, and it swallows signs; ``ODD`` signs; ``EVEN`` swallows
     signs; ``GENERIC`` nothing.
     """
@@ -63,7 +63,6 @@ class Fn(Enum):
     ADD = "add"
     MUL = "mul"
     LINEAR = "linear"
-    POWER = "power"
     HOMOGENEOUS = "homogeneous"
     ABS = "abs"
     ODD = "odd"
@@ -79,7 +78,7 @@ class Pointwise:
         fn: What the function lets through.
         xs: Operands.
         out: Output.
-        degree: Of a power.
+        degrees: Of a product, the power to which each operand is taken.
         signs: The signs of the terms of a sum, or the factor 1 or -1 of a linear map; 0 if it is another number.
         letters: For every operand and each of its axes the axis of ``out`` that it lies on, ``None`` where it is
             broadcast; by default operands are aligned from the right.
@@ -88,12 +87,14 @@ class Pointwise:
     fn: Fn
     xs: tuple[Value, ...]
     out: Value
-    degree: Fraction = Fraction(1)
+    degrees: tuple[int | Fraction, ...] = ()
     signs: tuple[int, ...] = ()
     letters: tuple[tuple[int | None, ...], ...] = ()
 
     def __post_init__(self) -> None:
-        """Align operands from the right where nothing else is said."""
+        """Align operands from the right, and take products of first powers, where nothing else is said."""
+        if self.fn is Fn.MUL and not self.degrees:
+            self.degrees = (1,) * len(self.xs)
         if not self.letters:
             shape = self.out.shape
             self.letters = tuple([_from_the_right(x.shape, shape) for x in self.xs])

@@ -22,7 +22,7 @@ def _linear(fn: str) -> Callable[..., Any]:
         if not x.shape:
             return x
         step = b.producers.get(x.index)
-        if isinstance(step, Pointwise) and step.fn is Fn.POWER and step.degree == 2:
+        if isinstance(step, Pointwise) and step.fn is Fn.MUL and step.degrees == (2,):
             total = b.square_sum(step.xs[0], _dims(x, dim), keepdim=keepdim)
             return total if fn == "sum" else _divided(b, total)
         return b.reduce(fn, x, _dims(x, dim), keepdim=keepdim)

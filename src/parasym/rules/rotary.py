@@ -55,7 +55,7 @@ def _pair(b: Builder, v: Value, depth: int) -> tuple[Form, Form] | None:
         if parts[0] is None or parts[1] is None:
             return None
         return tuple(_sum(parts[0][k], parts[1][k], step.signs) for k in (0, 1))  # pyright: ignore[reportReturnType]
-    if depth and isinstance(step, Pointwise) and step.fn is Fn.MUL:
+    if depth and isinstance(step, Pointwise) and step.fn is Fn.MUL and step.degrees == (1, 1):
         x, c = _factor(b, step)
         inner = None if x is None or x.shape != v.shape else _pair(b, x, depth - 1)
         if inner is None or not _twin(b, c, depth):
@@ -84,7 +84,7 @@ def _half(b: Builder, v: Value, depth: int) -> Form | None:
     if isinstance(step, Pointwise) and step.fn is Fn.ADD and len(step.xs) == 2:
         parts = [_half(b, x, depth - 1) for x in step.xs]
         return None if parts[0] is None or parts[1] is None else _sum(parts[0], parts[1], step.signs)
-    if isinstance(step, Pointwise) and step.fn is Fn.MUL:
+    if isinstance(step, Pointwise) and step.fn is Fn.MUL and step.degrees == (1, 1):
         x, c = _factor(b, step)
         inner = None if x is None else _half(b, x, depth - 1)
         return None if inner is None else _times(inner, c)
@@ -114,7 +114,8 @@ def _twin(b: Builder, c: Value, depth: int) -> bool:
     if isinstance(step, Cat):
         return step.dim == len(c.shape) - 1 and len(step.xs) == 2 and step.xs[0] is step.xs[1]
     if isinstance(step, Pointwise):
-        return all(_twin(b, x, depth - 1) for x in step.xs)
+        aligned = all(letters[-1] in (None, len(c.shape) - 1) for letters in step.letters if letters)
+        return aligned and all(_twin(b, x, depth - 1) for x in step.xs)
     if isinstance(step, Expand):
         return _twin(b, step.x, depth - 1)
     if isinstance(step, Reshape):
