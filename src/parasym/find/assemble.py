@@ -52,6 +52,7 @@ class Assembly:
         mixed = self.mixed | (types.planes - self.channelwise)
         self.deps: Deps = dependences(self.ground, mixed, self.where.keys(), acting)
         self.order = {wire: k for k, wire in enumerate(self.where)}
+        self._slots: dict[tuple[int, int, int], Slot] = {}
         self.names = {wire: self._name(wire) for wire in self.where}
         self.positions = {wire: k for k, wire in reversed(list(enumerate(self.names.values())))}
 
@@ -257,6 +258,9 @@ class Assembly:
         """Return the bindings of one place: one for every combination of places of the outer wires."""
         index, axis, _, k = where
         value, term = self._value(index), self._term(where)
+        own = self._slot(axis, term, k) if second_start is None else slot_of(axis, term, k, second_start)
+        if not outer:
+            return [Binding(value.name, own, power=power, offset=value.offset)]
         choices: list[list[Slot]] = []
         for base in outer:
             if base in term.wires:
@@ -264,8 +268,15 @@ class Assembly:
                 continue
             other = next(a for a in range(len(value.shape)) if a != axis and self._bears(value, a, base))
             choices.append([slot_of(other, t, t.wires.index(base)) for t in self.ground.terms(value)[other]])
-        own = slot_of(axis, term, k, second_start)
         return [Binding(value.name, own, over=over, power=power, offset=value.offset) for over in cartesian(*choices)]
+
+    def _slot(self, axis: int, term: Term, place: int) -> Slot:
+        """Return a slot; vectors along one wire share theirs."""
+        key = (axis, id(term), place)
+        known = self._slots.get(key)
+        if known is None:
+            known = self._slots[key] = slot_of(axis, term, place)
+        return known
 
     def _bears(self, value: Value, axis: int, wire: Leaf) -> bool:
         return any(wire in t.wires for t in self.ground.terms(value)[axis])

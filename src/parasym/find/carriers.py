@@ -6,7 +6,8 @@ another parameter that is added to the same sum and to nothing else.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from parasym.find.ground import Ground, Step
 from parasym.find.structure import Cell, Place, TooManyCells
@@ -36,8 +37,7 @@ _DEPTH = 60
 _PATHS = 12
 
 
-@dataclass(frozen=True)
-class Carrier:
+class Carrier(NamedTuple):
     """A parameter whose shift reaches a cell as a vector, constant along everything else.
 
     Attributes:
@@ -106,18 +106,20 @@ class Carriers:
         self._uses: dict[tuple[int, Cell], list[_Use]] = {}
         self._lost: set[int] = set(program.loops)
         self._direct: dict[tuple[int, Cell], list[Carrier]] = {}
+        """Shifts of parameters as they arrive in a cell, unless something multiplied them on the way."""
         for step in ground.steps:
             self._read(step)
         leaves = [v for v in self._values if v.leaf and v.offset == 0 and v.index not in self._lost]
         for value in leaves:
-            self._start(value)
+            for cell in self._cells(value):
+                self._direct[value.index, cell] = self._runs(value, cell)
         carrying = {index for index, _ in self._direct}
         for step in ground.steps:
-            if any(x.index in carrying for x in step.xs):
+            if any([x.index in carrying for x in step.xs]) and self._may_carry(step.code):
                 carrying.update(self._advance(step))
         for value in leaves:
             for cell in self._cells(value):
-                for carrier in self._runs(value, cell):
+                for carrier in self._direct[value.index, cell]:
                     self._try(value, cell, carrier)
 
     def _cells(self, value: Value) -> list[Cell]:
@@ -170,9 +172,10 @@ class Carriers:
         parts = [(place,) for run in runs if len(run) > 1 for place in run]
         return [Carrier(value.index, cell, run, run) for run in (*runs, *whole, *parts)]
 
-    def _start(self, value: Value) -> None:
-        for cell in self._cells(value):
-            self._direct[value.index, cell] = self._runs(value, cell)
+    def _may_carry(self, code: Instruction) -> bool:
+        """Whether a shift may come through an instruction without being multiplied."""
+        product = isinstance(code, Pointwise) and code.fn is Fn.MUL
+        return not product and (bool(self._sums) or not isinstance(code, Contract))
 
     def _alone(self, x: Value, cell: Cell) -> bool:
         return x.index not in self._outputs and x.index not in self._lost and len(self._uses_of(x.index, cell)) == 1
@@ -274,8 +277,8 @@ class Carriers:
             along = [self._vector(code, k, at) for k in range(len(code.xs)) if k != operand]
             if not along or None in along:
                 return None
-            return replace(c, at=at, through=(*c.through, *(a for a in along if a is not None)))
-        return c if sign == 1 and at == c.at else replace(c, at=at, sign=c.sign * sign)
+            return c._replace(at=at, through=(*c.through, *(a for a in along if a is not None)))
+        return c if sign == 1 and at == c.at else Carrier(c.source, c.cell, c.run, at, c.sign * sign, c.through)
 
     def _vector(self, step: Pointwise, operand: int, at: tuple[Place, ...]) -> Along | None:
         """Return a factor that is a power of a leaf vector lying exactly along the run."""
@@ -302,13 +305,15 @@ class Carriers:
     def _contract(self, step: Contract, operand: int, link: Link, c: Carrier, passed: Passage | None) -> Carrier | None:
         mine, theirs = (step.x_letters, step.y_letters) if operand == 0 else (step.y_letters, step.x_letters)
         x, y = (step.x, step.y) if operand == 0 else (step.y, step.x)
+        if y.kind is not Kind.PARAMETER and not self._sums:
+            return None
         gone = [letter for letter in mine if letter not in step.out_letters]
         if not step.out.real or any(self.ground.count(x, mine.index(letter)) > 1 for letter in gone):
             return None
         if any(letter not in theirs for letter in gone):
             return None
         if passed is not None and len(gone) == 1 and (y.index, theirs.index(gone[0])) in self._sums:
-            return replace(c, at=passed[0])
+            return c._replace(at=passed[0])
         letters = {mine[axis] for axis, _ in c.at}
         if len(letters) != 1 or not letters <= set(gone) or y.kind is not Kind.PARAMETER or x is y:
             return None
@@ -323,7 +328,7 @@ class Carriers:
         through = Through(y.name, slot_of(slot_axis, self.ground.term(y, slot_axis, 0), -1), rest[0])
         out_axis = step.out_letters.index(theirs[rest[0]])
         at = tuple((out_axis, k) for k in range(len(self.ground.wires(y, rest[0], 0))))
-        return replace(c, at=at, through=(*c.through, through)) if at else None
+        return c._replace(at=at, through=(*c.through, through)) if at else None
 
 
 def _links(template: Template, operand: int) -> list[Link]:

@@ -24,9 +24,13 @@ def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf], actin
     """
     run = _Dependences(ground, borne, acting)
     values = ground.types.program.values
-    for value in sorted(values, key=lambda v: not v.leaf):  # parameters settle most wires
-        run.tensor(value)
+    for value in values:  # parameters settle most wires
+        if value.leaf:
+            run.tensor(value)
     if any(run.deps.values()):
+        for value in values:
+            if not value.leaf:
+                run.tensor(value)
         for step in ground.steps:
             code = step.code
             if step.template.lettered and not isinstance(code, Permute | Reshape | Rotary):

@@ -114,7 +114,7 @@ def _basis(system: LinearSystem, names: dict[Any, int]) -> list[dict]:
     patterns: dict[int, dict] = {}
     for key, name in names.items():
         for base, factor in system.value(name).items():
-            patterns.setdefault(base, {})[key] = factor
+            patterns.setdefault(base, {})[key] = factor.numerator if factor.denominator == 1 else factor
     return [patterns[base] for base in sorted(patterns)]
 
 
