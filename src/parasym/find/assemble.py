@@ -11,8 +11,8 @@ from parasym.find.color import cells
 from parasym.find.dependence import Deps, dependences
 from parasym.find.exponent import Exponents, Pattern
 from parasym.find.exponent import Slot as Where
-from parasym.find.level import channelwise_wires
 from parasym.find.ground import Ground
+from parasym.find.level import channelwise_wires
 from parasym.find.redundancy import Span
 from parasym.find.slots import slot_of
 from parasym.find.structure import Cell, TooManyCells
@@ -132,7 +132,6 @@ class Assembly:
         A scale that a stored variance absorbs has no best value between two different models, so as few patterns as possible,
         one per variance, should move any.
         """
-
         if not patterns:
             return patterns
         costs = {w: _COST[_sort(self._value(w[0]))] for p in patterns for w in p}

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from parasym.find.ground import Ground, Step
-from parasym.find.structure import Cell, Place, TooManyCells
-from parasym.find.template import Link, Template
 from parasym.find.nulls import NullDirections
 from parasym.find.slots import slot_of
+from parasym.find.structure import Cell, Place, TooManyCells
+from parasym.find.template import Link, Template
 from parasym.rules.program import (
     Cat,
     Contract,

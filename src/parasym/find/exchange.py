@@ -11,8 +11,8 @@ from collections.abc import Hashable, Iterable
 
 from parasym.find.form import may_have_equal_branches
 from parasym.find.ground import Ground, Step
-from parasym.find.structure import Cell, TooManyCells
 from parasym.find.slots import slot_of
+from parasym.find.structure import Cell, TooManyCells
 from parasym.groups import Permutation
 from parasym.rules.program import (
     Cat,
@@ -89,10 +89,7 @@ class Fingerprints:
         tag = self.program.tag(out)
         if isinstance(step, Reshape | Permute | Slice | Cat):
             found: list[Child] = [
-                ((x.index, link.x_cell), "")
-                for k, x in enumerate(made.xs)
-                for link in template.links(k)
-                if link.out_cell == cell
+                ((x.index, link.x_cell), "") for k, x in enumerate(made.xs) for link in template.links(k) if link.out_cell == cell
             ]
             if len(found) != 1:
                 raise TooManyCells

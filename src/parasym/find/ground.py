@@ -1,6 +1,6 @@
 """The ground on which all later passes stand: how every value is cut, and the form of every instruction."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -54,7 +54,7 @@ class Ground:
         return self._cut.keys()
 
     @cached_property
-    def still(self) -> set[Leaf]:
+    def still(self) -> Set[Leaf]:
         """Pinned wires that no parameter bears: nothing can act on them."""
         types = self.types
         axes = {axis for v in types.program.values if v.leaf for axis in types.axes[v.index]}
@@ -137,7 +137,7 @@ class Ground:
 class PositionsWhole(Ground):
     """The same ground with pinned axes, such as positions in a sequence, taken whole."""
 
-    still: set[Leaf] = set()
+    still: Set[Leaf] = frozenset()
 
     def takes_whole(self, terms: tuple[Term, ...]) -> bool:
         """Whether an axis has several blocks and nothing acts on it."""
@@ -147,7 +147,7 @@ class PositionsWhole(Ground):
 class AllWhole(Ground):
     """The same ground with every axis taken whole, for shifts that run through all blocks at once."""
 
-    still: set[Leaf] = set()
+    still: Set[Leaf] = frozenset()
 
     def takes_whole(self, terms: tuple[Term, ...]) -> bool:
         """Return True."""

@@ -16,7 +16,6 @@ from parasym.find.structure import CELL_LIMIT, Cell, Place, Structure, TooManyCe
 from parasym.rules.program import (
     Cat,
     Contract,
-    Expand,
     Fixed,
     Instruction,
     Normalize,
@@ -144,7 +143,9 @@ class Template:
         terms: The terms of the same values, for instructions without letters; their wires stand for any.
     """
 
-    def __init__(self, step: Instruction, letters: Letters | None, structures: tuple[Structure, ...], terms: tuple[Terms, ...]):
+    def __init__(
+        self, step: Instruction, letters: Letters | None, structures: tuple[Structure, ...], terms: tuple[Terms, ...]
+    ) -> None:
         self.step = step
         self.structures = structures
         self._letters = letters

@@ -135,6 +135,8 @@ class _Recorder(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if func is torch.ops.aten.detach.default and not args[0].requires_grad:
+            return args[0]  # the same memory under another name, and so the same tensor
         out = results(func, args, kwargs)
         made = [out] if isinstance(out, Tensor) else [x for x in pytree.tree_leaves(out) if isinstance(x, Tensor)]
         if not made:

@@ -4,9 +4,9 @@ from math import prod
 
 from parasym.find.carriers import Carriers, Exchange
 from parasym.find.ground import AllWhole, Ground, PositionsWhole
-from parasym.find.structure import Cell, Place, TooManyCells
 from parasym.find.nulls import NullDirections
 from parasym.find.slots import slot_of
+from parasym.find.structure import Cell, Place, TooManyCells
 from parasym.groups import Translation
 from parasym.rules.program import Fn, Kind, Pointwise, Reduce, Reshape, Value, operands
 from parasym.symmetry import Factor, Shift, Slot, Wire
