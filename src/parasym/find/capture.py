@@ -1,9 +1,10 @@
 """From a model to a graph of ATen operations, with the numbers of its constants."""
 
+import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatch
+from fnmatch import translate
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ STATE_PATTERNS = (
     "*weight_u",
     "*weight_v",
 )
+_STATE = re.compile("|".join(map(translate, STATE_PATTERNS)))
 
 
 @dataclass
@@ -134,7 +136,7 @@ def is_state(name: str) -> bool:
     Args:
         name: Buffer name.
     """
-    return any(fnmatch(name, pattern) for pattern in STATE_PATTERNS)
+    return _STATE.match(name) is not None
 
 
 def numbers(x: Tensor | None) -> Tensor | None:

@@ -96,7 +96,7 @@ def _frozen(x: Any, tensors: list[Tensor]) -> Any:
         tensors.append(x)
         return x.spec if isinstance(x, Numberless) else without_numbers(x).spec
     if isinstance(x, tuple | list):
-        return (type(x), *(_frozen(part, tensors) for part in x))
+        return (type(x), *[_frozen(part, tensors) for part in x])
     if not isinstance(x, _SCALARS):
         raise TypeError(f"A {type(x).__name__} cannot be an argument of an operation that is captured in this way.")
     return (type(x), x)

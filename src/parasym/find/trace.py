@@ -8,7 +8,7 @@ model is exported, and what export says holds.
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -47,9 +47,9 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
             warnings.simplefilter("ignore")
             bare = {name: recorder.tensor(tensors[name], name, named) for name in dict.fromkeys(first.values())}
             inputs = pytree.tree_map(lambda x: recorder.input(x) if isinstance(x, Tensor) else x, (args, dict(kwargs or {})))
-            every: dict[str, Tensor] = {name: bare[one] for name, one in first.items()}
+            _put(model, {name: bare[one] for name, one in first.items()})
             with recorder:
-                result = torch.func.functional_call(model, every, *inputs, tie_weights=False)
+                result = model(*inputs[0], **inputs[1])
     except Exception as error:
         raise Untraceable from error
     leaves = pytree.tree_leaves(result)
@@ -61,11 +61,19 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
     return named, recorder.lowering.finish()
 
 
+def _put(model: nn.Module, tensors: dict[str, Numberless]) -> None:
+    """Put tensors without numbers in the place of the parameters and buffers of a model."""
+    for path, module in model.named_modules(remove_duplicate=False):
+        for table in (module._parameters, module._buffers):
+            for name, x in table.items():
+                if x is not None:
+                    cast(dict[str, Any], table)[name] = tensors[f"{path}.{name}" if path else name]
+
+
 @contextmanager
 def _untouched(model: nn.Module) -> Iterator[None]:
     """Keep attributes that ``forward`` sets, such as caches, from outliving the pass, and use no fused kernels."""
-    # Lists are copied because recurrent layers keep their weights in one, and every table of tensors because a module
-    # that is reached by two names is not restored by functional_call.
+    # Lists are copied because recurrent layers keep their weights in one.
     before = [
         (
             module,
