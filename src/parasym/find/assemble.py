@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product as cartesian
 
 from parasym.find.axis import Leaf, Term
@@ -14,6 +14,7 @@ from parasym.find.exponent import Slot as Where
 from parasym.find.ground import Ground
 from parasym.find.level import channelwise_wires
 from parasym.find.redundancy import Span
+from parasym.find.slice import Moved, Sliced, candidate_bases, sliced
 from parasym.find.slots import slot_of
 from parasym.find.structure import Cell, TooManyCells
 from parasym.groups import AbstractGroup, GeneralLinear, Orthogonal, Permutation, PlaneRotation, PositiveScaling, SignFlip
@@ -51,6 +52,7 @@ class Assembly:
         acting = {wire for wire, patterns in self.patterns.items() if wire not in types.pinned or any(patterns)}
         mixed = self.mixed | (types.planes - self.channelwise)
         self.deps: Deps = dependences(self.ground, mixed, self.where.keys(), acting)
+        self.bases = dict.fromkeys(wire for wire in self.where if wire not in mixed)
         self.order = {wire: k for k, wire in enumerate(self.where)}
         self._slots: dict[tuple[int, int, int], Slot] = {}
         self.names = {wire: self._name(wire) for wire in self.where}
@@ -86,8 +88,11 @@ class Assembly:
         continuous: list[Factor] = []
         discrete: list[Factor] = []
         spans = (Span(self.ground, 0), Span(self.ground, 2))
-        for wire in sorted(self.where, key=lambda w: -len(self.deps.get(w, ()))):
-            c, d = self._wire_factors(wire, spans)
+        slices = {wire: self._sliced(wire) for wire in self.where}
+        # A wire that is free in more slices says more: what it says of all slices at once others need not repeat.
+        depth = {w: (len(self.deps.get(w, ())), any(b for part in slices[w] for _, b in part)) for w in self.where}
+        for wire in sorted(self.where, key=depth.__getitem__, reverse=True):
+            c, d = self._wire_factors(wire, spans, slices[wire])
             continuous += c
             discrete += d
         continuous.sort(key=self._position)
@@ -106,9 +111,37 @@ class Assembly:
     def _position(self, factor: Factor) -> int:
         return self.positions[factor.wire]
 
-    def _wire_factors(self, wire: Leaf, spans: tuple[Span, Span]) -> tuple[list[Factor], list[Factor]]:
+    @cached_property
+    def _everywhere(self) -> dict[Leaf, list[Where]]:
+        """The places of every wire in all values."""
+        out: dict[Leaf, list[Where]] = {}
+        for value in self.ground.types.program.values:
+            for axis, terms in enumerate(self.ground.terms(value)):
+                for t, term in enumerate(terms):
+                    for k, wire in enumerate(term.wires):
+                        out.setdefault(wire, []).append((value.index, axis, t, k))
+        return out
+
+    def _sliced(self, wire: Leaf) -> tuple[Sliced, Sliced]:
+        """Return the scales and the signs of a wire, with further wires in whose slices they may differ."""
+        known = self.deps.get(wire, set()) | {wire}
+        out: list[Sliced] = []
+        for patterns, system in zip(self.patterns[wire], (self.exponents.scales, self.exponents.signs), strict=True):
+            mixing = wire in self.mixed or wire in self.ground.types.planes
+            candidates = {} if mixing or not patterns else candidate_bases(self.ground, patterns, self.where[wire], self.bases)
+            candidates = {b: at for b, at in candidates.items() if b not in known and wire not in self.deps.get(b, ())}
+            if candidates:
+                moved = Moved(system, self.exponents.numbers(self._everywhere[wire]), patterns)
+                out.append(sliced(self.ground, patterns, candidates, moved))
+            else:
+                out.append([(pattern, None) for pattern in patterns])
+        return out[0], out[1]
+
+    def _wire_factors(
+        self, wire: Leaf, spans: tuple[Span, Span], slices: tuple[Sliced, Sliced]
+    ) -> tuple[list[Factor], list[Factor]]:
         types = self.ground.types
-        patterns, signs = self.patterns[wire]
+        patterns = self.patterns[wire][0]
         everywhere: Pattern = dict.fromkeys(self.where[wire], 1)
         pinned = wire in types.pinned
         if wire in types.planes and wire not in self.channelwise and not pinned:
@@ -120,10 +153,9 @@ class Assembly:
         if not pinned and wire not in types.planes and classes is not None and any(len(c) > 1 for c in classes):
             group = Permutation(wire.size, classes if len(classes) > 1 else ())
             discrete.append(self._factor(group, wire, everywhere))
-        for pattern in signs:
-            if spans[1].add(pattern):
-                discrete.append(self._factor(SignFlip(wire.size), wire, pattern))
-        continuous = [self._factor(PositiveScaling(wire.size), wire, pattern) for pattern in patterns if spans[0].add(pattern)]
+        scales, signs = slices
+        discrete += [self._factor(SignFlip(wire.size), wire, p, base) for p, base in signs if spans[1].add(p)]
+        continuous = [self._factor(PositiveScaling(wire.size), wire, p, base) for p, base in scales if spans[0].add(p)]
         return continuous, discrete
 
     def _sparse(self, patterns: list[Pattern]) -> list[Pattern]:
@@ -236,13 +268,13 @@ class Assembly:
 
     # -- bindings ---------------------------------------------------------------------------------
 
-    def _over(self, wire: Leaf) -> list[Leaf]:
-        bases = [b for b in self.deps.get(wire, ()) if b in self.order and b.size > 1]
+    def _over(self, wire: Leaf, base: Leaf | None = None) -> list[Leaf]:
+        bases = [b for b in (*self.deps.get(wire, ()), base) if b in self.order and b.size > 1]
         return bases and sorted(bases, key=self.order.__getitem__)
 
-    def _factor(self, group: AbstractGroup, wire: Leaf, pattern: Pattern) -> Factor:
+    def _factor(self, group: AbstractGroup, wire: Leaf, pattern: Pattern, base: Leaf | None = None) -> Factor:
         bindings: list[Binding] = []
-        over = self._over(wire)
+        over = self._over(wire, base)
         powerless = isinstance(group, Permutation | Orthogonal) and not isinstance(group, GeneralLinear)
         for where in self.where[wire]:
             if where in pattern:

@@ -52,16 +52,10 @@ class _Dependences:
     def tensor(self, value: Value) -> None:
         """Keep the bases that a tensor bears once wherever it bears a wire."""
         rows = self._ground.terms(value)
-        if not self._live(rows):
-            return
-        always = [self._always(terms) for terms in rows]
-        for a, terms in enumerate(rows):
-            outer = Counter(leaf for k, leaves in enumerate(always) if k != a for leaf in leaves)
-            for term in terms:
-                count = outer + Counter(self._known(term))
-                # A constant or a parameter must bear the base once; in activations the operations decide.
-                once = {leaf for leaf, n in count.items() if n == 1 or value.kind is Kind.ACTIVATION}
-                self._restrict(term, once)
+        if self._live(rows):
+            for axis, terms in enumerate(rows):
+                for t, term in enumerate(terms):
+                    self._restrict(term, bases_of(self._ground, value, axis, t, self._borne))
 
     def instruction(self, step: Step, joint: tuple[int, ...]) -> None:
         """Keep the bases that an instruction treats as an aligned batch; ``joint`` letters it takes statistics over."""
@@ -77,12 +71,9 @@ class _Dependences:
             if not self._live((row,)):
                 continue
             others = (c for c in terms if c != letter and c not in joint and bearing[letter] <= bearing[c])
-            outer = {leaf for other in others for leaf in self._always(terms[other])}
+            outer = {leaf for other in others for leaf in _always(terms[other], self._borne)}
             for term in row:
                 self._restrict(term, outer | set(term.wires))
-
-    def _known(self, term: Term) -> list[Leaf]:
-        return [wire for wire in term.wires if wire in self._borne]
 
     def _live(self, rows: tuple[tuple[Term, ...], ...]) -> bool:
         """Whether there is a wire of which something is still to be found out."""
@@ -94,14 +85,33 @@ class _Dependences:
                         return True
         return False
 
-    def _always(self, terms: tuple[Term, ...]) -> set[Leaf]:
-        """Return the wires that every term of an axis bears."""
-        return set.intersection(*(set(self._known(term)) for term in terms))
-
     def _restrict(self, term: Term, allowed: set[Leaf]) -> None:
         for wire in term.wires:
             if wire in self._acting:
                 self.deps[wire] = (self.deps[wire] & allowed if wire in self.deps else set(allowed)) - {wire}
+
+
+def bases_of(ground: Ground, value: Value, axis: int, t: int, borne: Collection[Leaf]) -> set[Leaf]:
+    """Return the wires that a value bears once wherever it bears a term; in activations the operations decide how often.
+
+    Args:
+        ground: Types and structures.
+        value: The value.
+        axis: One of its axes.
+        t: Number of a term of that axis.
+        borne: The wires to look for.
+    """
+    rows = ground.terms(value)
+    count = Counter(wire for wire in rows[axis][t].wires if wire in borne)
+    for other, terms in enumerate(rows):
+        if other != axis:
+            count.update(_always(terms, borne))
+    return {wire for wire, n in count.items() if n == 1 or value.kind is Kind.ACTIVATION}
+
+
+def _always(terms: tuple[Term, ...], borne: Collection[Leaf]) -> set[Leaf]:
+    """Return the wires that every term of an axis bears."""
+    return set.intersection(*({wire for wire in term.wires if wire in borne} for term in terms))
 
 
 def _acyclic(deps: Deps) -> Deps:

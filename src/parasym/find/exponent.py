@@ -85,14 +85,23 @@ class Exponents:
         Args:
             places: The places of one wire in parameters and buffers.
         """
-        names: dict[Slot, int] = {}
+        names = self.numbers(places)
+        return _basis(self.scales, names), _basis(self.signs, names)
+
+    def numbers(self, places: list[Slot]) -> dict[Slot, int]:
+        """Return the number of the exponent of every place that has one.
+
+        Args:
+            places: Places of wires in any values.
+        """
+        out: dict[Slot, int] = {}
         values = self.ground.types.program.values
         for place in places:
             base = self._base.get(place[0])
             number = self.ground.structure(values[place[0]]).slots.get(place[1:])
             if number is not None and base is not None:
-                names[place] = base + number
-        return _basis(self.scales, names), _basis(self.signs, names)
+                out[place] = base + number
+        return out
 
     def of_cells(self, cells: list[tuple[int, Cell]]) -> tuple[list[dict], list[dict]]:
         """Return the independent scales and signs of whole cells of parameters and buffers.

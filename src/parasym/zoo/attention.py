@@ -162,14 +162,12 @@ ATTENTION = (
         "attention_qk_norm",
         partial(Attention, 6, 2, 2, 3, bias=False, norm="gain"),
         normal((4, 5, 6)),
-        ("S(2)", "S(3)", "signs(2)", "signs(3)", "signs(3)", "scale(3)", "GL(3)^2"),
-        2 * 6 * 2**8,
+        ("S(2)", "S(3)", "signs(2)^3", "signs(3)", "signs(3)", "scale(3)", "GL(3)^2"),
+        2 * 6 * 2**12,
         21,
         "Gains of length 3 are shared by the 2 heads, so the permutation of channels is too. Signs of query and key rows pass"
-        " both norms: common to a head, or, with the key's gain, to a channel; the sign of either gain may be undone by"
-        " the other. The query's gain may be rescaled against the key's. (One sign for every channel of every head is exact too,"
-        " 2^4 more, and is not among the factors: signs of an outer and an inner wire are found, not those of their pairs.) "
-        + _HEADS,
+        " both norms: one for every channel of every head, because the gains stay where they are; or, with the gain of the query"
+        " or of the key, one for a channel of all heads. The query's gain may be rescaled against the key's. " + _HEADS,
     ),
     Entry(
         "attention_qk_norm_no_gain",
