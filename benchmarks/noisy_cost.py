@@ -1,6 +1,6 @@
 """The simulator of noisy circuits beside PennyLane's ``default.mixed``, in one run: cost, and cost with its gradient.
 
-One point after the other, as an optimizer asks for them: a few dozen calls are timed together, since a single one of ours is shorter
+One point after the other, as an optimizer asks for them. Calls are timed together, since a single one of ours is shorter
 than the clock is fine, and then per call.
 """
 
