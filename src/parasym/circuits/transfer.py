@@ -174,6 +174,8 @@ class Transfer:
         return count > 0 and (count <= FEW or self.circuit.num_qubits > SMALL) and not x.requires_grad
 
     def _check(self, theta: Tensor) -> None:
+        if not isinstance(theta, Tensor):
+            raise BadInputError(f"Argument `theta` must be a torch tensor, but is a {type(theta).__name__}: use torch.as_tensor.")
         if theta.shape[-1:] != (self.circuit.num_parameters,):
             raise ShapeError(
                 f"Argument `theta` must have {self.circuit.num_parameters} angles along its last axis, "

@@ -103,8 +103,9 @@ def _points(circuit: Circuit, samples: int, params: Params | None, generator: to
 
 def _simulation(circuit: Circuit, notes: list[str]) -> Outputs | None:
     """Return the outputs by parasym's own simulator, or ``None`` with a note if it cannot do this circuit."""
-    if any(isinstance(op, Opaque) for op in circuit.operations):
-        notes.append("not simulated here: the circuit has an operation about which too little is known")
+    unknown = [op for op in circuit.operations if isinstance(op, Opaque)]
+    if unknown:
+        notes.append(f"not simulated here: `{unknown[0].name}` on qubits {unknown[0].qubits} is unknown")
         return None
     mixed = needs_density(circuit) if circuit.num_qubits <= MOST_PURE else circuit.noisy
     most = MOST_MIXED if mixed else MOST_PURE
