@@ -82,8 +82,8 @@ class Circuit:
         """
         if len(self.observables) != 1:
             raise BadInputError(
-                f"The circuit must have one observable, but has {len(self.observables)}. Several can be added up into one; a Qiskit "
-                "circuit takes it as an argument, on the command line as `example_inputs` in its file."
+                f"The circuit must have one observable, but has {len(self.observables)}. Several can be added up into one; a "
+                "Qiskit circuit takes it as an argument, on the command line as `example_inputs` in its file."
             )
         return self.observables[0]
 
