@@ -215,3 +215,22 @@ def test_cones_that_cannot_be_had():
         cone_expectations(layered(4, 1))
     with pytest.raises(BadInputError, match="a projector has too many"):
         cone_expectations(replace(scrambled(4), observables=(StabilizerProjector.from_labels("ZIII"),)))
+
+
+def test_a_library_is_not_asked_for_what_no_memory_holds():
+    qml = pytest.importorskip("pennylane")
+    pnp = pytest.importorskip("pennylane.numpy")
+
+    @qml.qnode(qml.device("default.qubit", wires=40))
+    def qnode(w):
+        for q in range(40):
+            qml.RY(w[q], wires=q)
+        for q in range(39):
+            qml.CNOT([q, q + 1])
+        return qml.expval(qml.Z(3) @ qml.Z(4))
+
+    weights = pnp.zeros(40, requires_grad=True)
+    report = parasym.verify(qnode, parasym.find(qnode, (weights,)), (weights,))
+    assert report.holds == "yes"
+    assert "run by its library" not in {row.name for row in report.rows}
+    assert "not run by its library: 40 qubits are more than 22" in str(report)

@@ -25,6 +25,7 @@ TOLERANCE = Tolerance(1e-12, 1e-8)
 LIBRARY = Tolerance(1e-10, 1e-5)  # some devices compute in single precision: that is "unsure", not "no"
 MOST_ELEMENTS, MOST_ON_CHAINS = 64, 16
 MOST_NOISY = 4
+MOST_LIBRARY, MOST_LIBRARY_MIXED = 22, 11
 NEAR = 0.3
 Outputs = Callable[[Tensor], Tensor]
 
@@ -47,7 +48,8 @@ def verify_circuit(
     also under random Pauli noise, which every symmetry of Pauli frames must survive; and by the library that the circuit comes
     from. State vectors have up to 12 qubits, density matrices up to 6. Beyond that the light cones of the observables are
     simulated if they are that small, or else matrix product states if little entanglement crosses the chain of the qubits, with
-    up to 16 generators. Where nothing can run the circuit the verdict is "unsure", and a note says why.
+    up to 16 generators; the library is asked up to 22 qubits, 11 with noise. Where nothing can run the circuit the verdict is
+    "unsure", and a note says why.
 
     Args:
         model: A circuit in any description.
@@ -79,6 +81,10 @@ def verify_circuit(
             sprinkled, discrete = _with_pauli_noise(circuit, generator), replace(symmetry, factors=frames)
             rows.append(_row(circuit, discrete, None, "under Pauli noise", _outputs(sprinkled), points[:1], 8, generator))
     own = executor(model, circuit, args, kwargs) if noise is None else None
+    most = MOST_LIBRARY_MIXED if circuit.noisy else MOST_LIBRARY
+    if own is not None and circuit.num_qubits > most:
+        own = None
+        notes.append(f"not run by its library: {circuit.num_qubits} qubits are more than {most}")
     if own is not None and symmetry.factors:
         rows.append(_row(circuit, symmetry, None, "run by its library", _each(own), points[:1], 4, generator, LIBRARY))
     found = None
