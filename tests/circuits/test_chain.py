@@ -14,6 +14,7 @@ from parasym.circuits import (
     Opaque,
     Pauli,
     PauliSum,
+    ProductState,
     StabilizerProjector,
     StabilizerState,
     StateProjector,
@@ -206,6 +207,13 @@ def test_a_cone_forgets_nothing(monkeypatch: pytest.MonkeyPatch):
     wrong = cone_expectations(narrow)(theta)
     assert (cone_expectations(circuit)(theta) - expectations(circuit, theta)).abs().max() < 1e-13
     assert (wrong - expectations(circuit, theta)).abs().max() > 1e-3
+
+
+def test_a_cone_starts_where_its_qubits_do():
+    bloch = ((0.0, 0.0, 1.0), (0.6, 0.0, 0.8), (0.0, 1.0, 0.0), (0.0, 0.6, 0.5))
+    circuit = Circuit(4, (rotation("Z", 3, 0),), (PauliSum.from_labels({"IIIY": 1.0}),), ProductState(bloch))
+    found = cone_expectations(circuit)(torch.tensor([0.3], dtype=torch.float64))
+    assert float(found) == pytest.approx(0.6 * np.cos(0.3), abs=1e-15)
 
 
 def test_cones_that_cannot_be_had():

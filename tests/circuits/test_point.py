@@ -151,6 +151,23 @@ def test_no_points_and_many_axes_of_them():
     value, gradient = simulator.cost_and_gradient(torch.zeros(2, 1, 3, 5))
     assert (value.shape, gradient.shape) == ((2, 1, 3), (2, 1, 3, 5))
     assert simulator.terms(torch.zeros(2, 2, 5)).shape == (2, 2, 10)
+    assert simulator.terms(torch.zeros(0, 5)).shape == (0, 10)
+
+
+def test_qubits_that_never_meet(monkeypatch: pytest.MonkeyPatch):
+    """Windows on one qubit, the last one too, are read as windows on two."""
+    operations = (*(rotation("Y", q, q) for q in range(3)), *(amplitude_damping(0.1, q) for q in range(3)), rotation("X", 2, 3))
+    circuit = Circuit(3, operations, (PauliSum.from_labels({"ZIZ": 1.0, "IIY": 0.5, "IXZ": 0.3}),))
+    apart, together = both(monkeypatch, circuit, points(circuit, 2))
+    assert all((a - b).abs().max() < 1e-13 for a, b in zip(apart, together, strict=True))
+
+
+def test_numbers_come_without_a_graph_unless_the_cost_is_asked_for_one():
+    circuit = scattered(31, 3)
+    theta = points(circuit, 20).requires_grad_()
+    for some in (theta, theta[:1]):
+        assert not any(found.requires_grad for found in transfer(circuit).cost_and_gradient(some))
+        assert transfer(circuit).cost(some).requires_grad
 
 
 def test_reordered_qubits():

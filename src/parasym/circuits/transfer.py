@@ -285,7 +285,10 @@ def transfer(circuit: Circuit) -> Transfer:
         (tensor(-4.0000, dtype=torch.float64), torch.Size([64, 20]))
     """
     if circuit.num_qubits > MOST_QUBITS:
-        raise BadInputError(f"The circuit has {circuit.num_qubits} qubits, but this simulator takes at most {MOST_QUBITS}.")
+        raise BadInputError(
+            f"The circuit has {circuit.num_qubits} qubits, but this simulator takes at most {MOST_QUBITS}. In Python, "
+            "`parasym.hop` takes any function of the angles as its cost."
+        )
     if circuit.num_parameters == 0:
         raise BadInputError("The circuit must have parameters, but has none.")
     _ = circuit.observable
