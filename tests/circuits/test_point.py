@@ -101,6 +101,20 @@ def test_planted_faults_are_seen(monkeypatch: pytest.MonkeyPatch, fault: str):
     assert ((value - wrong_value).abs() > 1e-3) == (fault != "factors not undone")
 
 
+@pytest.mark.parametrize("n", [3, 4])
+def test_large_products_are_cut_without_a_trace(monkeypatch: pytest.MonkeyPatch, n: int):
+    circuit = scattered(50 + n, n)
+    simulator, theta = transfer(circuit), points(circuit, 2)
+    whole = simulator.cost_and_gradient(theta)
+    cuts = []
+    right = POINT.np.matmul
+    monkeypatch.setattr(POINT, "ALONE", 4**6)  # 16 columns of a window, one of a block on three qubits
+    monkeypatch.setattr(POINT.np, "matmul", lambda *args, **kwargs: cuts.append(1) or right(*args, **kwargs))
+    cut = simulator.cost_and_gradient(theta)
+    assert all((a - b).abs().max() < 1e-13 for a, b in zip(whole, cut, strict=True))
+    assert bool(cuts) == (n == 4)
+
+
 def test_windows_take_in_what_nothing_came_behind():
     layer = [rotation("Y", q, q) for q in range(4)] + [gate("cx", q, q + 1) for q in range(3)]
     closing = [rotation("Z", q, 4 + q) for q in range(4)]

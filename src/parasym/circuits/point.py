@@ -24,6 +24,10 @@ from parasym.circuits.plane import Planes, planes_of
 from parasym.circuits.product import Evaluated, fixed_matrix, products_of
 from parasym.circuits.window import Window, windows_of
 
+ALONE = 2**18
+"""Products of more multiplications are cut. OpenBLAS shares those among threads, whose waiting takes longer than the product, and
+very long where other work holds a core. A power of 4, so that no rest is left."""
+
 
 @dataclass(frozen=True)
 class Reorder:
@@ -138,7 +142,7 @@ class PointSimulator:
             angles: Of every rotation, of shape ``[rotations]``.
         """
         room = np.empty((1, len(self._initial)))
-        return float(self._observable @ self._forward(angles, self._products.evaluated(angles), room))
+        return _inner(self._observable, self._forward(angles, self._products.evaluated(angles), room))
 
     def cost_and_slopes(self, angles: np.ndarray) -> tuple[float, np.ndarray]:
         """Return the cost, and its derivatives by the angles, of shape ``[rotations]``.
@@ -147,7 +151,7 @@ class PointSimulator:
             angles: Of every rotation, of shape ``[rotations]``.
         """
         at, kept = self._products.evaluated(angles), np.empty((len(self._stages), len(self._initial)))
-        value = float(self._observable @ self._forward(angles, at, kept))
+        value = _inner(self._observable, self._forward(angles, at, kept))
         slopes, by_matrix = np.empty(self._rotations), np.empty_like(at.matrices)
         behind, here = self._observable.copy(), np.empty_like(self._observable)
         for stage, before in zip(reversed(self._stages), kept[::-1], strict=True):
@@ -158,9 +162,9 @@ class PointSimulator:
             else:
                 rows = behind.reshape(stage.side, -1)
                 if isinstance(change, int):
-                    np.dot(rows, before.reshape(stage.side, -1).T, out=by_matrix[change])
+                    by_matrix[change] = _outer(rows, before.reshape(stage.side, -1))
                     change = at.matrices[change]
-                np.dot(change.T, rows, out=here.reshape(stage.side, -1))
+                _multiply(change.T, rows, here.reshape(stage.side, -1))
             stage.scatter(here, behind)
         slopes[self._products.rotations] = self._products.pull_back(by_matrix, at)
         return value, slopes
@@ -175,9 +179,33 @@ class PointSimulator:
                 behind[:] = _turned(before, change, angles)
             else:
                 matrix = at.matrices[change] if isinstance(change, int) else change
-                np.dot(matrix, before.reshape(stage.side, -1), out=behind.reshape(stage.side, -1))
+                _multiply(matrix, before.reshape(stage.side, -1), behind.reshape(stage.side, -1))
             state = behind
         return state
+
+
+def _multiply(matrix: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
+    """Write a matrix times a state to ``out``."""
+    side, columns = rows.shape
+    most = ALONE // side**2
+    if columns <= most:
+        np.dot(matrix, rows, out=out)
+    else:
+        np.matmul(matrix, rows.reshape(side, -1, most).swapaxes(0, 1), out=out.reshape(side, -1, most).swapaxes(0, 1))
+
+
+def _outer(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Return a state times the transpose of another, both as matrices."""
+    side, columns = rows.shape
+    most = ALONE // side**2
+    if columns <= most:
+        return np.dot(rows, others.T)
+    parts = (x.reshape(side, -1, most).swapaxes(0, 1) for x in (rows, others))
+    return np.matmul(next(parts), next(parts).swapaxes(1, 2)).sum(0)
+
+
+def _inner(a: np.ndarray, b: np.ndarray) -> float:
+    return float(np.einsum("i,i->", a, b))
 
 
 def _turns(window: Window) -> int:
