@@ -61,3 +61,37 @@ def test_bad_input_is_one_line(run: Run, folder: Path, arguments: tuple[str, ...
     result = run(*arguments)
     assert result.exit_code == 2
     assert words in " ".join(result.stderr.split())
+
+
+@pytest.mark.parametrize("verb", ["find", "verify", "hop"])
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("constant", "must have parameters"),
+        ("lossy", "must preserve the trace"),
+        ("misplaced", "An observable must act on"),
+        ("measured_qnode", "measures wire [0] in the middle"),
+        ("lossy_qnode", "trace preserving"),
+        ("misplaced_qnode", "wire 5"),
+        ("qnode --input 1", "does not run on these arguments (`w` of shape (1,))"),
+    ],
+)
+def test_every_verb_refuses_in_one_line(run: Run, folder: Path, verb: str, name: str, words: str):
+    if "qnode" in name:
+        pytest.importorskip("pennylane")
+    name, *options = name.split()
+    result = run(verb, f"{FILE}:{name}", *(options or (["--input", "2"] if "qnode" in name else [])))
+    said = " ".join(result.stderr.split())
+    assert result.exit_code == 2
+    assert words in said
+    assert "unexpected" not in said
+    assert said.startswith("parasym: ")
+
+
+def test_what_is_not_understood_is_named(run: Run, folder: Path):
+    found = run("find", f"{FILE}:unread")
+    assert found.exit_code == 0
+    assert "magic" in found.output
+    proved = run("verify", f"{FILE}:unread")
+    assert proved.exit_code == 2
+    assert "not simulated here: `magic` on qubits (1,) is unknown" in " ".join(proved.output.split())

@@ -54,6 +54,15 @@ def test_it_is_a_minimizer_as_qiskit_calls_it():
     assert result.hop_evaluations == result.hops[0].evaluations
 
 
+def test_a_short_descent_is_one_that_cobyla_accepts():
+    """Fewer evaluations than one simplex takes would be a warning, and warnings are errors here."""
+    found = orbit(3, 2)
+    result = HoppingMinimizer(found, method="COBYLA", early=2, hops=1, options={"maxiter": 40})(
+        Counted(found.circuit).fun, angles(9).numpy()
+    )
+    assert len(result.hops) == 1
+
+
 def test_function_with_gradient():
     found = orbit(3, 2)
     counted = Counted(found.circuit)

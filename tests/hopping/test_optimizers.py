@@ -54,6 +54,25 @@ def test_every_optimizer_steps_and_hops(name):
     assert optimizer.stepsize == 0.1
 
 
+def test_options_of_the_optimizer_do_not_reach_the_objective():
+    energy, x = node(), start()
+    optimizer = HoppingOptimizer(qml.RotosolveOptimizer(), noisy_orbit(energy, (x,)), every=1)
+    for _ in range(2):
+        x = optimizer.step(energy, x, nums_frequency={"x": {(k,): 1 for k in range(6)}})
+    assert len(optimizer.history) == 1
+    seen = []
+
+    def objective(x, scale):
+        seen.append(scale)
+        return scale * energy(x)
+
+    optimizer = HoppingOptimizer(qml.GradientDescentOptimizer(0.1), noisy_orbit(energy, (start(),)), every=1)
+    for _ in range(2):
+        optimizer.step(objective, start(), scale=2.0)
+    assert len(optimizer.history) == 1
+    assert set(seen) == {2.0}
+
+
 def test_it_stops_when_a_hop_finds_nothing():
     energy, x = node(0.1, channel=qml.DepolarizingChannel), start()
     optimizer = HoppingOptimizer(qml.GradientDescentOptimizer(0.1), noisy_orbit(energy, (x,)), every=1)

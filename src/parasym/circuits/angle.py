@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
+
+from parasym.core import BadInputError
 
 
 @dataclass(frozen=True)
@@ -15,6 +18,9 @@ class Angle:
     Attributes:
         terms: Pairs of a parameter's index and its multiplier, which is not zero; ascending indices.
         offset: The constant :math:`o`, in radians.
+
+    Raises:
+        BadInputError: If a number is not finite.
 
     Example:
         >>> Angle(((1, 0.5),), offset=2.0).value([7.0, 3.0])
@@ -30,6 +36,8 @@ class Angle:
             sums[int(index)] = sums.get(int(index), 0.0) + float(multiplier)
         object.__setattr__(self, "terms", tuple((i, m) for i, m in sorted(sums.items()) if m != 0.0))
         object.__setattr__(self, "offset", float(self.offset))
+        if not all(map(isfinite, [self.offset, *sums.values()])):
+            raise BadInputError(f"An angle must consist of finite numbers, but is {self}.")
 
     @property
     def constant(self) -> bool:

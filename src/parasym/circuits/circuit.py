@@ -81,7 +81,10 @@ class Circuit:
             BadInputError: If there is none, or more than one.
         """
         if len(self.observables) != 1:
-            raise BadInputError(f"The circuit must have one observable, but has {len(self.observables)}.")
+            raise BadInputError(
+                f"The circuit must have one observable, but has {len(self.observables)}. Several can be added up into one; a "
+                "Qiskit circuit takes it as an argument, on the command line as `example_inputs` in its file."
+            )
         return self.observables[0]
 
     def to_json(self) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from parasym.circuits.circuit import Circuit
 from parasym.circuits.source import foreign_kind
-from parasym.core import Params, ShapeError
+from parasym.core import BadInputError, Params, ShapeError
 
 
 def pack(circuit: Circuit, params: Params) -> Tensor:
@@ -21,8 +21,13 @@ def pack(circuit: Circuit, params: Params) -> Tensor:
         params: Its tensors by name.
 
     Raises:
+        BadInputError: If they are not tensors by name.
         ShapeError: If one is missing or has another shape.
     """
+    if not isinstance(params, Mapping):
+        raise BadInputError(
+            f"The parameters must be tensors by name, such as {{'angles': x}}, but are a {type(params).__name__}."
+        )
     for name, shape in circuit.tensors:
         if name not in params or tuple(params[name].shape) != shape:
             found = tuple(params[name].shape) if name in params else "none"

@@ -11,7 +11,17 @@ from parasym.circuits.affine import read_affine
 from parasym.circuits.circuit import Circuit
 from parasym.circuits.euler import controlled_euler, controlled_phase, euler, ising_xy, u2, u3
 from parasym.circuits.measured_pennylane import observables_of
-from parasym.circuits.operation import Channel, Clifford, Opaque, Operation, Unitary, controlled_rotation, matrix_of, rotation
+from parasym.circuits.operation import (
+    Channel,
+    Clifford,
+    Matrix,
+    Opaque,
+    Operation,
+    Unitary,
+    controlled_rotation,
+    matrix_of,
+    rotation,
+)
 from parasym.core import BadInputError
 
 Where = tuple[int, ...]
@@ -58,7 +68,7 @@ def from_qnode(qnode: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any]
         kwargs: Example keyword arguments.
 
     Raises:
-        BadInputError: If it has no floating-point argument, or something in it cannot be read.
+        BadInputError: If it has no floating-point argument, does not run, or something in it cannot be read.
     """
     import pennylane as qml
 
@@ -74,10 +84,30 @@ def from_qnode(qnode: Any, args: tuple[Any, ...] = (), kwargs: Mapping[str, Any]
     order = wire_order(qnode.device.wires)
 
     def build(x: np.ndarray) -> Circuit:
-        tape = qml.workflow.construct_tape(qnode, level="user")(*call.positional(tensors, x), **call.keywords(tensors, x))
+        try:
+            tape = qml.workflow.construct_tape(qnode, level="user")(*call.positional(tensors, x), **call.keywords(tensors, x))
+        except Exception as error:
+            lines = str(error).strip().splitlines() or ["no message"]
+            raise BadInputError(
+                f"The QNode does not run on these arguments ({describe_shapes(tensors) or 'none'}): "
+                f"{type(error).__name__}: {lines[0].rstrip('.')}."
+            ) from error
         return read_tape(tape, order)
 
     return read_affine(build, tensors, tuple(range(count, total)))
+
+
+def describe_shapes(tensors: tuple[tuple[str, tuple[int, ...]], ...]) -> str:
+    """Return names and shapes on one line.
+
+    Args:
+        tensors: Pairs of both.
+
+    Example:
+        >>> describe_shapes((("weights", (2, 3)), ("x", ())))
+        '`weights` of shape (2, 3), `x` of shape ()'
+    """
+    return ", ".join(f"`{name}` of shape {tuple(shape)}" for name, shape in tensors)
 
 
 def from_tape(tape: Any) -> Circuit:
@@ -132,7 +162,7 @@ def read_operation(op: Any, wires: dict[Any, int]) -> tuple[Operation, ...]:
         wires: The number of every wire.
 
     Raises:
-        BadInputError: If it is a measurement in the middle of the circuit, or depends on one.
+        BadInputError: If it is a measurement in the middle of the circuit, or depends on one, or has numbers that make no sense.
     """
     import pennylane as qml
 
@@ -147,7 +177,7 @@ def read_operation(op: Any, wires: dict[Any, int]) -> tuple[Operation, ...]:
     if op.name in CLIFFORD:
         return (Clifford(CLIFFORD[op.name], where),)
     if isinstance(op, qml.operation.Channel):
-        return (Channel(where, tuple(matrix_of(k) for k in op.kraus_matrices()), op.name),)
+        return (Channel(where, _kraus(op), op.name),)
     if any(np.ndim(x) > 0 for x in op.data) and (op.name in RULES or op.name == "PauliRot"):
         raise BadInputError(
             f"Operation {op.name} has a batch of angles of shape {np.shape(op.data[0])}: give one set of parameters."
@@ -159,6 +189,13 @@ def read_operation(op: Any, wires: dict[Any, int]) -> tuple[Operation, ...]:
         word = op.hyperparameters["pauli_word"]
         return (rotation(word, where, angles[0]),) if set(word) != {"I"} else ()
     return _other(op, where, wires)
+
+
+def _kraus(op: Any) -> tuple[Matrix, ...]:
+    try:
+        return tuple(matrix_of(k) for k in op.kraus_matrices())
+    except ValueError as error:
+        raise BadInputError(f"Channel {op.name} on wires {list(op.wires)} is none: {str(error).rstrip('.')}.") from error
 
 
 def _other(op: Any, where: Where, wires: dict[Any, int]) -> tuple[Operation, ...]:

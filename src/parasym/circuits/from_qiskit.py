@@ -52,10 +52,12 @@ def from_qiskit(circuit: Any, observables: Any = (), *, frozen: Sequence[Any] = 
         frozen: Parameters that do not move, such as data.
 
     Raises:
-        BadInputError: If it has no parameters, or something in it cannot be read.
+        BadInputError: If it has no parameters, or not those that are frozen, or something in it cannot be read.
     """
     circuit = circuit.remove_final_measurements(inplace=False)
     parameters = list(circuit.parameters)
+    if unknown := [p for p in frozen if p not in parameters]:
+        raise BadInputError(f"Argument `frozen` must name parameters of the circuit, but {unknown[0]} is none of {parameters}.")
     if not parameters:
         raise BadInputError("The circuit must have parameters, but has none: there is nothing that a symmetry could move.")
     wanted = observables if isinstance(observables, list | tuple) else (observables,)
@@ -79,11 +81,18 @@ def read_observable(observable: Any, num_qubits: int) -> Observable:
         num_qubits: Number of qubits of the circuit.
 
     Raises:
-        BadInputError: If it has another number of qubits, or complex coefficients.
+        BadInputError: If it is something else, has another number of qubits, or complex coefficients.
     """
+    from qiskit import QiskitError
     from qiskit.quantum_info import SparsePauliOp
 
-    operator = SparsePauliOp(observable)
+    try:
+        operator = SparsePauliOp(observable)
+    except QiskitError as error:
+        raise BadInputError(
+            "An observable of a Qiskit circuit must be a SparsePauliOp, a Pauli or a label, but is a "
+            f"{type(observable).__name__}: {error.message}"
+        ) from error
     if operator.num_qubits != num_qubits:
         raise BadInputError(f"The observable has {operator.num_qubits} qubits, but the circuit has {num_qubits}.")
     terms = []

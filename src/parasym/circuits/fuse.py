@@ -95,10 +95,16 @@ def _block(op: Operation) -> Block:
 
 def _product(second: Block, first: Block) -> Block:
     qubits = tuple(sorted({*first.qubits, *second.qubits}))
-    return Block(qubits, _widened(second, qubits) @ _widened(first, qubits))
+    return Block(qubits, widened(second, qubits) @ widened(first, qubits))
 
 
-def _widened(block: Block, qubits: tuple[int, ...]) -> Tensor:
+def widened(block: Block, qubits: tuple[int, ...]) -> Tensor:
+    """Return the matrix of a block as one on more qubits.
+
+    Args:
+        block: On one or two qubits.
+        qubits: The same ones, or two in ascending order with the block's among them.
+    """
     if block.qubits == qubits:
         return block.matrix
     other = torch.eye(4, dtype=torch.float64)

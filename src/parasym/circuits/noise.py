@@ -133,7 +133,15 @@ def with_noise(circuit: Circuit, model: NoiseModel) -> Circuit:
     Args:
         circuit: Any circuit; channels that it has already stay.
         model: The noise model.
+
+    Raises:
+        BadInputError: If ``model`` is something else.
     """
+    if not isinstance(model, NoiseModel):
+        raise BadInputError(
+            "Argument `noise` must be a NoiseModel, such as NoiseModel(after_many=(amplitude_damping(0.02, 0),)), but is a "
+            f"{type(model).__name__}."
+        )
     operations: list[Operation] = []
     qubits = range(circuit.num_qubits)
     placed = {

@@ -1,6 +1,7 @@
 """What is measured at the end of a circuit."""
 
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 
@@ -16,6 +17,9 @@ class PauliSum:
     Attributes:
         terms: Pairs of a coefficient and a word; equal words are added up and zeros dropped.
 
+    Raises:
+        BadInputError: If a coefficient is not finite.
+
     Example:
         >>> PauliSum.from_labels({"ZZI": 1.0, "IXI": -0.5}).terms[1]
         (-0.5, Pauli(x=2, z=0))
@@ -26,6 +30,8 @@ class PauliSum:
     def __post_init__(self) -> None:
         sums: dict[Pauli, float] = {}
         for coefficient, word in self.terms:
+            if not isfinite(coefficient):
+                raise BadInputError(f"The coefficients of an observable must be finite, but one is {coefficient}.")
             sums[word] = sums.get(word, 0.0) + float(coefficient)
         object.__setattr__(self, "terms", tuple((c, p) for p, c in sums.items() if c != 0.0))
 

@@ -114,7 +114,7 @@ class Unitary:
     def __post_init__(self) -> None:
         object.__setattr__(self, "matrix", matrix_of(self.matrix))
         u = _checked_size(self.matrix, self.qubits, self.name)
-        if np.abs(u @ u.conj().T - np.eye(len(u))).max() > TRACE_TOLERANCE:
+        if not np.abs(u @ u.conj().T - np.eye(len(u))).max() <= TRACE_TOLERANCE:
             raise BadInputError(f"Gate `{self.name}` on qubits {self.qubits} must be unitary, but its matrix is not.")
 
 

@@ -148,8 +148,8 @@ def _pass(state: Propagation, op: Clifford | Tableau | Unitary | Channel, k: int
         state.uncovered.append(Uncovered(op.name, _where(qubits), f"operation {k}", f"more than {MOST_QUBITS} qubits: pinned"))
         return
     rule = relation(op)
-    if isinstance(op, Unitary) and rule.conditions:
-        reason = "not a Clifford gate: only the frames that it makes Pauli words pass"
+    if isinstance(op, Unitary) and rule.conditions and len(qubits) > 1:  # on one qubit it is a few rotations by frozen angles
+        reason = "not a Clifford gate: frames that it does not map to Pauli words are pinned"
         state.uncovered.append(Uncovered(op.name, _where(qubits), f"operation {k}", reason))
     before = [*(frame.x[q] for q in qubits), *(frame.z[q] for q in qubits), state.conjugation]
     for condition in rule.conditions:

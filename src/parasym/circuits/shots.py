@@ -1,5 +1,6 @@
 r"""The cost of a circuit as it is measured: with shots, every Pauli word is a mean of signs."""
 
+from numbers import Integral
 from typing import Literal
 
 import torch
@@ -18,10 +19,10 @@ def checked_shots(shots: int | None) -> int | None:
         shots: Shots per Pauli word; ``None`` for exact values.
 
     Raises:
-        BadInputError: If there is not at least one.
+        BadInputError: If there is not at least one, or it is not an integer.
     """
-    if shots is not None and shots < 1:
-        raise BadInputError(f"The number of shots must be at least 1, or None for exact values, but is {shots}.")
+    if shots is not None and (not isinstance(shots, Integral) or isinstance(shots, bool) or shots < 1):
+        raise BadInputError(f"The number of shots must be an integer of at least 1, or None for exact values, but is {shots!r}.")
     return shots
 
 
@@ -57,8 +58,8 @@ def sampled(
 class CircuitCost:
     """The cost of a circuit by :class:`parasym.circuits.Transfer`, exact or with shots; it counts what a device would run.
 
-    An evaluation is one circuit, a gradient two per rotation (the parameter-shift rule), shots are per Pauli word. Exact
-    gradients are computed by the adjoint method, and counted the same.
+    An evaluation is one circuit, a gradient two per rotation by an angle that is not constant (the parameter-shift rule), shots
+    are per Pauli word. Exact gradients are computed by the adjoint method, and counted the same.
 
     Args:
         simulator: The circuit.
@@ -101,7 +102,7 @@ class CircuitCost:
     @property
     def per_gradient(self) -> int:
         """Circuits of one gradient."""
-        return 2 * len(self.simulator.rotations)
+        return 2 * len(self._moving)
 
     def __call__(self, theta: Tensor) -> Tensor:
         """Return the cost, of shape ``[*batch]``.
@@ -122,11 +123,16 @@ class CircuitCost:
         if self.shots is None:
             return self.simulator.cost_and_gradient(theta)[1]
         angles = self.simulator.angles(theta)
-        count = angles.shape[-1]
-        steps = torch.pi / 2 * torch.eye(count, dtype=torch.float64)
+        moving = self._moving
+        steps = torch.pi / 2 * torch.eye(angles.shape[-1], dtype=torch.float64)[moving]
         shifted = angles.unsqueeze(-2) + torch.cat([steps, -steps])
-        up, down = self._measured(shifted).split(count, dim=-1)
-        return (up - down) / 2 @ self.simulator.slopes
+        up, down = self._measured(shifted).split(len(moving), dim=-1)
+        return (up - down) / 2 @ self.simulator.slopes[moving]
+
+    @property
+    def _moving(self) -> Tensor:
+        """The rotations whose angles are not constant."""
+        return self.simulator.slopes.any(dim=1).nonzero()[:, 0]
 
     def _measured(self, angles: Tensor) -> Tensor:
         assert self.shots is not None

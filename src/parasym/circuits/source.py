@@ -42,7 +42,10 @@ def as_circuit(model: Any, args: Any = (), kwargs: Mapping[str, Any] | None = No
     if kind == "QuantumCircuit":
         from parasym.circuits.from_qiskit import from_qiskit
 
-        return from_qiskit(model, args, **dict(kwargs or {}))
+        options = dict(kwargs or {})
+        if options.keys() - {"frozen"}:
+            raise BadInputError(f"A Qiskit circuit takes the keyword `frozen` only, but got {', '.join(options)}.")
+        return from_qiskit(model, args, **options)
     raise BadInputError(
         f"A circuit must be a parasym Circuit, a QNode, a tape or a Qiskit circuit, but is a {type(model).__name__}."
     )

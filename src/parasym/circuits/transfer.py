@@ -6,6 +6,9 @@ is a Pauli transfer matrix on its own qubits, and neighbours on the same two qub
 
 .. math:: \frac{\partial C}{\partial a} = \sum_{\text{pairs } (i, j)} \lambda_i r_j - \lambda_j r_i.
 
+This pays for many points and small states. Few points, or large states, go one by one through
+:class:`parasym.circuits.point.PointSimulator`, which does the same in fewer and larger operations.
+
 Index conventions: the first axis is the word (see :mod:`parasym.circuits.pauli_vector`), the last the batch. Everything is
 float64.
 """
@@ -14,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -23,11 +27,15 @@ from parasym.circuits.observable import PauliSum
 from parasym.circuits.operation import Rotation
 from parasym.circuits.pauli_vector import initial_vector, observable_vector, words_of
 from parasym.circuits.plane import Planes, planes_of
+from parasym.circuits.point import PointSimulator
 from parasym.core import BadInputError, ShapeError
 
 MOST_QUBITS = 8
 MOST_NUMBERS = 2**24
 """Numbers kept at a time: larger batches are cut. 128 MB."""
+FEW, SMALL = 12, 4
+"""Up to so many points, or on more qubits, points go one by one: on one core a batch of 4 qubits breaks even at 14 points, one of
+6 qubits never."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +64,7 @@ class Transfer:
         Raises:
             ShapeError: If the last axis has another length.
         """
-        if theta.shape[-1:] != (self.circuit.num_parameters,):
-            raise ShapeError(
-                f"Argument `theta` must have {self.circuit.num_parameters} angles along its last axis, "
-                f"but has shape {tuple(theta.shape)}."
-            )
+        self._check(theta)
         return theta.to(torch.float64) @ self.slopes.T + self._offsets
 
     def cost(self, theta: Tensor) -> Tensor:
@@ -78,9 +82,13 @@ class Transfer:
             >>> transfer(circuit).cost(torch.tensor([[0.0], [3.141592653589793]]))  # the decay lifts -1 to -0.8
             tensor([ 1.0000, -0.8000], dtype=torch.float64)
         """
-        angles = self.angles(theta)
-        flat = angles.reshape(-1, angles.shape[-1])
-        return _Adjoint.apply(flat, self).reshape(angles.shape[:-1])  # pyright: ignore[reportOptionalMemberAccess]
+        self._check(theta)
+        if self._one_by_one(theta):
+            values = torch.tensor([self._point.cost(row) for row in self._rows(theta)], dtype=torch.float64)
+        else:
+            angles = self.angles(theta)
+            values = _Adjoint.apply(angles.reshape(-1, angles.shape[-1]), self)
+        return values.reshape(theta.shape[:-1])  # pyright: ignore[reportOptionalMemberAccess]
 
     def cost_and_gradient(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Return the cost, of shape ``[*batch]``, and its gradient, of shape ``[*batch, M]``.
@@ -91,9 +99,16 @@ class Transfer:
         Raises:
             ShapeError: If ``theta`` has another length.
         """
-        angles = self.angles(theta)
-        values, slopes = self.adjoint(angles.reshape(-1, angles.shape[-1]))
-        return values.reshape(angles.shape[:-1]), (slopes @ self.slopes).reshape(theta.shape)
+        self._check(theta)
+        theta = theta.detach()
+        if self._one_by_one(theta):
+            values, slopes = self._each(self._rows(theta))
+            found = torch.from_numpy(values), torch.from_numpy(slopes @ self.slopes.numpy())
+        else:
+            angles = self.angles(theta)
+            values, slopes = self._together(angles.reshape(-1, angles.shape[-1]))
+            found = values, slopes @ self.slopes
+        return found[0].reshape(theta.shape[:-1]), found[1].reshape(theta.shape)
 
     def terms(self, angles: Tensor) -> Tensor:
         """Return the expectation value of every word of the observable, of shape ``[*batch, terms]``.
@@ -104,9 +119,12 @@ class Transfer:
         Raises:
             BadInputError: If the observable is not a sum of Pauli words.
         """
-        rows = self._term_rows
-        values = torch.cat([self.forward(part)[0][rows] for part in self._parts(angles)], dim=1)
-        return values.T.reshape(*angles.shape[:-1], len(rows))
+        flat, where = angles.reshape(-1, angles.shape[-1]), self._term_rows
+        if self._one_by_one(angles):
+            values = torch.from_numpy(np.stack([self._point.state(row)[where.numpy()] for row in flat.numpy()], axis=1))
+        else:
+            values = torch.cat([self.forward(part)[0][where] for part in self._parts(flat)], dim=1)
+        return values.T.reshape(*angles.shape[:-1], len(where))
 
     @cached_property
     def coefficients(self) -> Tensor:
@@ -145,6 +163,37 @@ class Transfer:
         Args:
             angles: Of shape ``[batch, rotations]``.
         """
+        if not self._one_by_one(angles):
+            return self._together(angles)
+        values, slopes = self._each(angles.numpy())
+        return torch.from_numpy(values), torch.from_numpy(slopes)
+
+    def _one_by_one(self, x: Tensor) -> bool:
+        """Return whether parameters or angles of shape ``[*batch, ...]`` go one by one."""
+        count = x.shape[:-1].numel()
+        return count > 0 and (count <= FEW or self.circuit.num_qubits > SMALL) and not x.requires_grad
+
+    def _check(self, theta: Tensor) -> None:
+        if not isinstance(theta, Tensor):
+            raise BadInputError(f"Argument `theta` must be a torch tensor, but is a {type(theta).__name__}: use torch.as_tensor.")
+        if theta.shape[-1:] != (self.circuit.num_parameters,):
+            raise ShapeError(
+                f"Argument `theta` must have {self.circuit.num_parameters} angles along its last axis, "
+                f"but has shape {tuple(theta.shape)}."
+            )
+
+    def _rows(self, theta: Tensor) -> np.ndarray:
+        """Return the angles of every rotation, of shape ``[points, rotations]``, without torch."""
+        flat = theta.reshape(-1, theta.shape[-1]).to(torch.float64).numpy()
+        return flat @ self.slopes.numpy().T + self._offsets.numpy()
+
+    def _each(self, angles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        values, slopes = np.empty(len(angles)), np.empty_like(angles)
+        for k, row in enumerate(angles):
+            values[k], slopes[k] = self._point.cost_and_slopes(row)
+        return values, slopes
+
+    def _together(self, angles: Tensor) -> tuple[Tensor, Tensor]:
         found = [self._adjoint(part) for part in self._parts(angles)]
         return torch.cat([v for v, _ in found]), torch.cat([g for _, g in found])
 
@@ -168,9 +217,7 @@ class Transfer:
         return value, slopes.T
 
     def _parts(self, angles: Tensor) -> Sequence[Tensor]:
-        flat = angles.reshape(-1, angles.shape[-1])
-        size = max(1, MOST_NUMBERS // (4**self.circuit.num_qubits * (len(self.rotations) + 2)))
-        return flat.split(size)
+        return angles.split(max(1, MOST_NUMBERS // (4**self.circuit.num_qubits * (len(self.rotations) + 2))))
 
     @cached_property
     def slopes(self) -> Tensor:
@@ -189,6 +236,10 @@ class Transfer:
     def _planes(self) -> list[Planes]:
         found = {word: planes_of(word, self.circuit.num_qubits) for word in {step.pauli for step in self.rotations}}
         return [found[step.pauli] for step in self.rotations]
+
+    @cached_property
+    def _point(self) -> PointSimulator:
+        return PointSimulator(self.steps, self.circuit.num_qubits, self._initial.numpy(), self._observable.numpy())
 
     @cached_property
     def _initial(self) -> Tensor:
@@ -234,7 +285,10 @@ def transfer(circuit: Circuit) -> Transfer:
         (tensor(-4.0000, dtype=torch.float64), torch.Size([64, 20]))
     """
     if circuit.num_qubits > MOST_QUBITS:
-        raise BadInputError(f"The circuit has {circuit.num_qubits} qubits, but this simulator takes at most {MOST_QUBITS}.")
+        raise BadInputError(
+            f"The circuit has {circuit.num_qubits} qubits, but this simulator takes at most {MOST_QUBITS}. In Python, "
+            "`parasym.hop` takes any function of the angles as its cost."
+        )
     if circuit.num_parameters == 0:
         raise BadInputError("The circuit must have parameters, but has none.")
     _ = circuit.observable

@@ -96,7 +96,9 @@ class _Run:
 
     def descend(self, x: np.ndarray, *, short: bool = False) -> np.ndarray:
         s = self.settings
-        options = dict(s.options) | ({"maxiter": s.early} if short else {})
+        # COBYLA counts evaluations, and refuses fewer than one simplex takes.
+        early = max(s.early or 0, len(x) + 2) if s.method.upper() == "COBYLA" else s.early
+        options = dict(s.options) | ({"maxiter": early} if short else {})
         self.found = minimize(self.fun, x, jac=self.jac, bounds=self.bounds, method=s.method, options=options)
         for name in self.counts:
             self.counts[name] += self.found.get(name, 0)

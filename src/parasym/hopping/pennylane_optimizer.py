@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -108,7 +109,8 @@ class HoppingOptimizer:
     def _advance(self, name: str, objective: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         with self._counted(objective):
             if self.steps and self.steps % self.every == 0 and self.hopping:
-                args = self._hop(objective, args, {k: v for k, v in kwargs.items() if k != "grad_fn"})
+                own = signature(getattr(self.optimizer, name)).parameters  # the rest is handed on to the objective
+                args = self._hop(objective, args, {k: v for k, v in kwargs.items() if k not in own})
             self.steps += 1
             return getattr(self.optimizer, name)(objective, *args, **kwargs)
 

@@ -69,8 +69,11 @@ def _gradients(circuit: Circuit, count: int, side: int, generator: torch.Generat
     """Return the gradients of every expectation value at random points, one per row."""
     rows = []
     for points in _random(circuit, count, generator).split(max(1, CHUNK // side)):
-        theta = points.requires_grad_()
+        theta = points.detach().requires_grad_()
         values = expectations(circuit, theta)
+        if not values.requires_grad:  # no angle depends on a parameter
+            rows += [torch.zeros_like(points)] * values.shape[1]
+            continue
         for k in range(values.shape[1]):
             (gradient,) = torch.autograd.grad(values[:, k].sum(), theta, retain_graph=True, allow_unused=True)
             rows.append(torch.zeros_like(theta) if gradient is None else gradient)
@@ -84,6 +87,8 @@ def _state_jacobian(circuit: Circuit, point: Tensor) -> Tensor:
     :math:`\partial\rho(a) = (\rho(a + \pi/2) - \rho(a - \pi/2)) / 2`.
     """
     angles = [op.angle for op in circuit.rotations]
+    if not angles:
+        return torch.zeros(1, circuit.num_parameters, dtype=torch.float64)
     multipliers = torch.zeros(len(angles), circuit.num_parameters, dtype=torch.float64)
     for k, angle in enumerate(angles):
         for j, m in angle.terms:
