@@ -116,11 +116,11 @@ def _try_together(task: Task, state: State, size: int, limit: float) -> float:
     course, part = _course(task, state, size), slice(0, size)
     index = torch.arange(size, device=task.data.device)
     rows, own = state.rows.take(index), {n: v[index] for n, v in state.own.items()}
-    stepper = course.stepper(rows, part)
+    stepper, stack = course.stepper(rows, part), task.gradients.stack(rows.flat, state.fixed, own)
 
     def step(one: Step) -> None:
-        _, grad = task.gradients.together(rows.flat, state.fixed, own, one.batch(part), course.smoothing, rows.scale)
-        stepper.step_(grad, one.rates)
+        task.gradients.together(stack, one.batch(part), course.smoothing, rows.scale)
+        stepper.step_(stack.grad, one.rates)
 
     return _seconds(course, step, limit)
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from parasym.core import Params, child_generator, child_seed
 from parasym.population.augment import Augment, augment_all
-from parasym.population.data import Data
+from parasym.population.data import Data, Room
 from parasym.population.gradient import Batch, Bound, Gradients, chunks
 from parasym.population.network import Network
 from parasym.population.plan import TrainingPlan, epoch_rates
@@ -128,17 +128,20 @@ def _epoch_together(task: Task, state: State, active: list[int], size: int) -> T
     course = Course(task, plans, [task.seeds[k] for k in active], [state.orders[k] for k in active], state.epoch)
     sums = torch.zeros(len(active), dtype=torch.float64, device=task.data.device)
     parts = list(chunks(len(active), size))
+    sum_of = [sums[part] for part in parts]
+    smoothing = [course.smoothing[part] for part in parts]
     steppers = [course.stepper(rows.take(part), part) for part in parts]
+    stacks = [
+        task.gradients.stack(stepper.rows.flat, state.fixed, {n: v[part] for n, v in own.items()})
+        for part, stepper in zip(parts, steppers, strict=True)
+    ]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop")  # it was measured, and is faster all the same
         for step in course:
-            for part, stepper in zip(parts, steppers, strict=True):
-                mine = {n: v[part] for n, v in own.items()}
-                losses, grad = task.gradients.together(
-                    stepper.rows.flat, state.fixed, mine, step.batch(part), course.smoothing[part], stepper.rows.scale
-                )
-                stepper.step_(grad, step.rates[part])
-                sums[part] += losses.double() * step.count
+            for k, (part, stepper, stack) in enumerate(zip(parts, steppers, stacks, strict=True)):
+                losses = task.gradients.together(stack, step.batch(part), smoothing[k], stepper.rows.scale)
+                stepper.step_(stack.grad, step.rates[part])
+                sum_of[k].add_(losses, alpha=step.count)
     if not everyone:
         state.rows.put(index, rows)
     return sums
@@ -158,7 +161,7 @@ def _epoch_alone(task: Task, state: State, active: list[int], _size: int) -> Ten
             for step in course:
                 loss = task.gradients.alone(bound, step.batch(slice(0, 1)).of(0), task.plans[k].smoothing, rows.scale[0])
                 stepper.step_(bound.grad, step.rates)
-                sums[place] += loss.double() * step.count
+                sums[place].add_(loss, alpha=step.count)
         for name, value in bound.fixed().items():
             if name in state.own:
                 state.own[name][k] = value
@@ -185,13 +188,13 @@ class Step:
         return len(self.course.task.data.y) if self.course.task.data.full else self.index.shape[1]
 
     def batch(self, part: slice) -> Batch:
-        """Return what some of the networks see.
+        """Return what some of the networks see, until the next batch is asked for.
 
         Args:
             part: Which.
         """
         task = self.course.task
-        inputs, labels = task.data.take(self.index[part])
+        inputs, labels = task.data.take(self.index[part], self.course.room)
         if task.augment is not None:
             inputs = (augment_all(task.augment, inputs[0], self.course.augmenting[part]), *inputs[1:])
         return Batch(inputs, labels, shared=task.data.full)
@@ -213,6 +216,7 @@ class Course:
     ) -> None:
         self.task, self.plans, self.orders, self.epoch = task, plans, orders, epoch
         self.augmenting = [child_generator(seed, f"augment {epoch}") for seed in seeds]
+        self.room: Room = {}
         self.smoothing = torch.tensor([p.smoothing for p in plans], dtype=torch.float64, device=task.data.device)
 
     def stepper(self, rows: Rows, part: slice) -> Stepper:

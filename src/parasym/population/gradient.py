@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from parasym.core import Params
 from parasym.population.data import Data
-from parasym.population.network import Network
+from parasym.population.network import Network, Slots
 from parasym.population.objective import Objective
+from parasym.population.perceptron import Perceptrons, perceptron_layers
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -68,34 +69,33 @@ class Gradients:
     objective: Objective
     precision: str
 
-    def together(
-        self, flat: Tensor, fixed: Params, own: Params, batch: Batch, smoothing: Tensor, scale: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return losses of shape ``[networks]`` and gradients of the scaled losses, of the shape of ``flat``, by one vmap.
+    def stack(self, flat: Tensor, fixed: Params, own: Params) -> "Stack | Perceptrons":
+        """Return networks side by side.
 
         Args:
-            flat: Parameters, of shape ``[networks, numbers]``.
+            flat: Rows, of shape ``[networks, numbers]``; when they are changed in place, so are the parameters.
             fixed: What all networks share.
             own: What each has for itself, stacked.
+        """
+        layers = () if self.precision in DTYPES else perceptron_layers(self.network, self.data)
+        return Perceptrons(layers, self.network, flat) if layers else Stack(self.network, flat, fixed, own)
+
+    def together(self, stack: "Stack | Perceptrons", batch: Batch, smoothing: Tensor, scale: Tensor) -> Tensor:
+        """Return losses of shape ``[networks]``; the gradients of the scaled losses are in ``stack.grad``.
+
+        Args:
+            stack: The networks.
             batch: What they see.
             smoothing: Label smoothing, of shape ``[networks]``.
             scale: Of the losses, of shape ``[networks]``.
         """
 
-        def forward(params: Params, mine: Params, inputs: tuple[Tensor, ...]) -> Tensor:
-            return functional_call(self.network.template, {**fixed, **params, **mine}, inputs)
-
-        params = {n: p.detach().requires_grad_() for n, p in self.network.unpack(flat).items()}
-        with autocast(self.precision, flat.device):
-            # Random numbers would depend on who else is trained: such a model is refused here and trained in a loop.
-            outputs = vmap(forward, in_dims=(0, 0, None if batch.shared else 0), randomness="error")(params, own, batch.inputs)
+        with autocast(self.precision, batch.labels.device):
+            outputs = stack(batch.inputs, shared=batch.shared)
             outputs = outputs if self.data.rows is None else outputs.index_select(1, self.data.rows)
             losses = self.objective.many(outputs, batch.labels, smoothing, shared=batch.shared)
-        found = torch.autograd.grad((losses * scale).sum(), list(params.values()), allow_unused=True, materialize_grads=True)
-        grad = torch.empty_like(flat)
-        for view, value in zip(self.network.unpack(grad).values(), found, strict=True):
-            view.copy_(value)  # those of linear layers come transposed: one pass, where flatten and cat take two
-        return losses.detach(), grad
+        stack.differentiate(losses, scale)
+        return losses.detach()
 
     def alone(self, bound: "Bound", batch: Batch, smoothing: float, scale: Tensor) -> Tensor:
         """Return the loss of one network; its gradients are in ``bound.grad``.
@@ -113,6 +113,55 @@ class Gradients:
             loss = self.objective.one(outputs, batch.labels, smoothing)
         (loss * scale if self.precision == "float16" else loss).backward()
         return loss.detach()
+
+
+class Stack:
+    """Networks side by side: their parameters are views of rows, their gradients views of others.
+
+    Args:
+        network: The architecture.
+        flat: Rows, of shape ``[networks, numbers]``; when they are changed in place, so are the parameters.
+        fixed: What all networks share.
+        own: What each has for itself, stacked.
+
+    Attributes:
+        grad: Gradients, of shape ``[networks, numbers]``, from the last call of `differentiate`.
+    """
+
+    def __init__(self, network: Network, flat: Tensor, fixed: Params, own: Params) -> None:
+        self.grad = torch.empty_like(flat)
+        self._places = list(network.unpack(self.grad).values())
+        params = network.unpack(flat)
+        self._trained = [p.detach().requires_grad_() for p in params.values()]
+        self._stacked, self._fixed = (*self._trained, *own.values()), tuple(fixed.values())
+        self._call = Slots(network.stacked, [*params, *own, *fixed])
+
+    def __call__(self, inputs: tuple[Tensor, ...], *, shared: bool) -> Tensor:
+        """Return the outputs of all networks by one vmap, of shape ``[networks, ...]``.
+
+        Args:
+            inputs: Of shape ``[networks, ...]``, or as they are if shared.
+            shared: Whether all networks have the same inputs.
+        """
+        number = len(self._stacked)
+
+        def forward(*tensors: Tensor) -> Tensor:
+            return self._call((*tensors[:number], *self._fixed), tensors[number:])
+
+        axes = (0,) * number + (None if shared else 0,) * len(inputs)
+        # Random numbers would depend on who else is trained: such a model is refused here and trained in a loop.
+        return vmap(forward, in_dims=axes, randomness="error")(*self._stacked, *inputs)
+
+    def differentiate(self, losses: Tensor, scale: Tensor) -> None:
+        """Write the gradients of the scaled losses to ``grad``.
+
+        Args:
+            losses: Of shape ``[networks]``.
+            scale: Of shape ``[networks]``.
+        """
+        found = torch.autograd.grad(losses, self._trained, scale.to(losses), allow_unused=True, materialize_grads=True)
+        for place, value in zip(self._places, found, strict=True):
+            place.copy_(value)
 
 
 class Bound:

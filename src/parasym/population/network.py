@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from parasym.core import BadInputError, Params, child_seed, model_params
+from parasym.population.linear import weights_first
 
 
 class Network:
@@ -20,6 +21,7 @@ class Network:
     Attributes:
         model: A network as the factory made it, for its running statistics and its names.
         template: The same in train mode and without running statistics, on the device of the data.
+        stacked: The same once more, for a stack of networks.
         names: Of the trainable parameters, each once however often it is used.
         shapes: Theirs.
         sizes: Theirs.
@@ -28,6 +30,7 @@ class Network:
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         self.model = model
         self.template = without_running_statistics(model).to(device)
+        self.stacked = weights_first(copy.deepcopy(self.template))
         trained = {n: p for n, p in self.template.named_parameters() if p.requires_grad}
         kinds = {p.dtype for p in trained.values()}
         if len(kinds) != 1 or not next(iter(kinds)).is_floating_point:
@@ -84,6 +87,44 @@ class Network:
     def layout(self) -> list[list[object]]:
         """Return names, shapes and types of everything in the model, for comparison."""
         return [[n, list(x.shape), str(x.dtype)] for n, x in model_params(self.model).items()]
+
+
+class Slots:
+    """A model whose parameters and buffers are swapped for other tensors while it is called.
+
+    This is ``torch.func.functional_call`` with the places found once: looking for them takes longer than calling a small model.
+
+    Args:
+        model: Left as it was by every call.
+        names: Of what is swapped; a tensor that hangs in several places is swapped in all of them.
+    """
+
+    def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
+        self._model = model
+        tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+        holders = [holder for m in model.modules() for holder in (m._parameters, m._buffers)]
+        self._places = [
+            (k, holder, key, value)
+            for k, name in enumerate(names)
+            for holder in holders
+            for key, value in holder.items()
+            if value is tensors[name]
+        ]
+
+    def __call__(self, values: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
+        """Return what the model gives with other numbers.
+
+        Args:
+            values: In the order of the names.
+            inputs: Arguments of the model.
+        """
+        try:
+            for k, holder, key, _ in self._places:
+                holder[key] = values[k]
+            return self._model(*inputs)
+        finally:
+            for _, holder, key, before in self._places:
+                holder[key] = before
 
 
 def initial_model(factory: Callable[[], nn.Module], seed: int) -> nn.Module:

@@ -66,10 +66,9 @@ class Objective:
             if self.smooth:
                 raise RuntimeError("label smoothing together needs outputs of shape [n, classes] and labels of shape [n]")
             return vmap(self.loss, in_dims=(0, None if shared else 0))(outputs, labels)
-        # One flat batch is twice as fast as vmap over the loss.
+        # One call is twice as fast as vmap over the loss, and with classes before examples it is vectorized over the latter.
         labels = labels.expand(outputs.shape[:2]) if shared else labels
-        nets, n = labels.shape
-        flat = cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(nets, n).mean(dim=1)
+        flat = cross_entropy(outputs.transpose(1, 2), labels, reduction="none").mean(dim=1)
         if not self.smooth:
             return flat
         uniform = -log_softmax(outputs, dim=2).mean(dim=(1, 2))

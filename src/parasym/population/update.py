@@ -1,9 +1,13 @@
 """The rules of Adam, AdamW and SGD for rows of parameters: torch.optim where all rows have one rate, else a rate per row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from parasym.population.plan import TrainingPlan
 
@@ -89,7 +93,7 @@ class Stepper:
     def __init__(self, rows: Rows, plan: TrainingPlan, decay: Tensor, *, same: bool) -> None:
         self.rows, self.plan, self.decay = rows, plan, decay
         fused = same and plan.precision != "float16" and len(rows.flat) > 0
-        self.optimizer = _fused(rows, plan, float(decay[0])) if fused else None
+        self.fused = _fused(rows, plan, float(decay[0])) if fused else None
 
     def step_(self, grad: Tensor, rate: Tensor) -> None:
         """Take one step.
@@ -99,11 +103,8 @@ class Stepper:
             rate: Of shape ``[networks]``, in float64 on the CPU.
         """
         rows, plan = self.rows, self.plan
-        if self.optimizer is not None:
-            self.optimizer.param_groups[0]["lr"] = float(rate[0])
-            rows.flat.grad = grad
-            self.optimizer.step()
-            rows.flat.grad = None
+        if self.fused is not None:
+            self.fused(grad, float(rate[0]))
             rows.steps.add_(1)
             return
         rate = rate.to(grad.device)
@@ -120,17 +121,21 @@ class Stepper:
         _step(rows, grad, rate, self.decay, plan)
 
 
-def _fused(rows: Rows, plan: TrainingPlan, decay: float) -> torch.optim.Optimizer:
-    common = {"lr": plan.rate, "weight_decay": decay, "fused": True}
+def _fused(rows: Rows, plan: TrainingPlan, decay: float) -> Callable[[Tensor, float], None]:
+    """Return a step of ``torch.optim`` on all rows, as a function of gradients and rate.
+
+    The functions behind the optimizers: what the classes do around them takes longer than a step of a few small networks.
+    """
+    common = {"weight_decay": decay, "maximize": False, "fused": True}
     if plan.optimizer == "sgd":
-        optimizer = torch.optim.SGD([rows.flat], momentum=plan.momentum, nesterov=plan.nesterov, **common)
-        optimizer.state[rows.flat] = {"momentum_buffer": rows.first}
-        return optimizer
-    kind = torch.optim.AdamW if plan.optimizer == "adamw" else torch.optim.Adam
-    optimizer = kind([rows.flat], betas=BETAS, eps=EPS, **common)
+        momentum = [rows.first] if plan.momentum else [None]
+        common |= {"momentum": plan.momentum, "nesterov": plan.nesterov, "dampening": 0.0}
+        return lambda grad, rate: sgd([rows.flat], [grad], momentum, lr=rate, **common)
+    rule = adamw if plan.optimizer == "adamw" else adam
     step = rows.steps[0, 0].to(torch.float32).clone()
-    optimizer.state[rows.flat] = {"step": step, "exp_avg": rows.first, "exp_avg_sq": rows.second}
-    return optimizer
+    memory = [rows.first], [rows.second], [], [step]
+    common |= {"beta1": BETAS[0], "beta2": BETAS[1], "eps": EPS, "amsgrad": False}
+    return lambda grad, rate: rule([rows.flat], [grad], *memory, lr=rate, **common)
 
 
 def _rescale(rows: Rows, finite: Tensor) -> None:
