@@ -116,11 +116,12 @@ def _try_together(task: Task, state: State, size: int, limit: float) -> float:
     course, part = _course(task, state, size), slice(0, size)
     index = torch.arange(size, device=task.data.device)
     rows, own = state.rows.take(index), {n: v[index] for n, v in state.own.items()}
-    stepper, stack = course.stepper(rows, part), task.gradients.stack(rows.flat, state.fixed, own)
+    grad = torch.empty_like(rows.flat)
+    stepper, stack = course.stepper(rows, part), task.gradients.stack(rows.flat, state.fixed, own, grad)
 
     def step(one: Step) -> None:
         task.gradients.together(stack, one.batch(part), course.smoothing, rows.scale)
-        stepper.step_(stack.grad, one.rates)
+        stepper.step_(grad, one.rates)
 
     return _seconds(course, step, limit)
 

@@ -131,16 +131,18 @@ def _epoch_together(task: Task, state: State, active: list[int], size: int) -> T
     sum_of = [sums[part] for part in parts]
     smoothing = [course.smoothing[part] for part in parts]
     steppers = [course.stepper(rows.take(part), part) for part in parts]
+    grad = torch.empty_like(rows.flat[parts[0]])  # of one part at a time: the less memory, the more of it stays in the cache
+    grads = [grad[: len(stepper.rows.flat)] for stepper in steppers]
     stacks = [
-        task.gradients.stack(stepper.rows.flat, state.fixed, {n: v[part] for n, v in own.items()})
-        for part, stepper in zip(parts, steppers, strict=True)
+        task.gradients.stack(stepper.rows.flat, state.fixed, {n: v[part] for n, v in own.items()}, grads[k])
+        for k, (part, stepper) in enumerate(zip(parts, steppers, strict=True))
     ]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop")  # it was measured, and is faster all the same
         for step in course:
             for k, (part, stepper, stack) in enumerate(zip(parts, steppers, stacks, strict=True)):
                 losses = task.gradients.together(stack, step.batch(part), smoothing[k], stepper.rows.scale)
-                stepper.step_(stack.grad, step.rates[part])
+                stepper.step_(grads[k], step.rates[part])
                 sum_of[k].add_(losses, alpha=step.count)
     if not everyone:
         state.rows.put(index, rows)

@@ -69,19 +69,20 @@ class Gradients:
     objective: Objective
     precision: str
 
-    def stack(self, flat: Tensor, fixed: Params, own: Params) -> "Stack | Perceptrons":
+    def stack(self, flat: Tensor, fixed: Params, own: Params, grad: Tensor) -> "Stack | Perceptrons":
         """Return networks side by side.
 
         Args:
             flat: Rows, of shape ``[networks, numbers]``; when they are changed in place, so are the parameters.
             fixed: What all networks share.
             own: What each has for itself, stacked.
+            grad: Where to put the gradients, of the shape of the rows.
         """
         layers = () if self.precision in DTYPES else perceptron_layers(self.network, self.data)
-        return Perceptrons(layers, self.network, flat) if layers else Stack(self.network, flat, fixed, own)
+        return Perceptrons(layers, self.network, flat, grad) if layers else Stack(self.network, flat, fixed, own, grad)
 
     def together(self, stack: "Stack | Perceptrons", batch: Batch, smoothing: Tensor, scale: Tensor) -> Tensor:
-        """Return losses of shape ``[networks]``; the gradients of the scaled losses are in ``stack.grad``.
+        """Return losses of shape ``[networks]``; the gradients of the scaled losses are where the stack puts them.
 
         Args:
             stack: The networks.
@@ -89,12 +90,15 @@ class Gradients:
             smoothing: Label smoothing, of shape ``[networks]``.
             scale: Of the losses, of shape ``[networks]``.
         """
-
+        if isinstance(stack, Perceptrons):
+            losses, slopes = self.objective.slopes(stack.forward(batch.inputs[0]), batch.labels, smoothing)
+            stack.backward(slopes)
+            return losses
         with autocast(self.precision, batch.labels.device):
-            outputs = stack(batch.inputs, shared=batch.shared)
+            outputs = stack.forward(batch.inputs, shared=batch.shared)
             outputs = outputs if self.data.rows is None else outputs.index_select(1, self.data.rows)
             losses = self.objective.many(outputs, batch.labels, smoothing, shared=batch.shared)
-        stack.differentiate(losses, scale)
+        stack.backward(losses, scale)
         return losses.detach()
 
     def alone(self, bound: "Bound", batch: Batch, smoothing: float, scale: Tensor) -> Tensor:
@@ -123,20 +127,17 @@ class Stack:
         flat: Rows, of shape ``[networks, numbers]``; when they are changed in place, so are the parameters.
         fixed: What all networks share.
         own: What each has for itself, stacked.
-
-    Attributes:
-        grad: Gradients, of shape ``[networks, numbers]``, from the last call of `differentiate`.
+        grad: Where `backward` puts the gradients, of the shape of the rows.
     """
 
-    def __init__(self, network: Network, flat: Tensor, fixed: Params, own: Params) -> None:
-        self.grad = torch.empty_like(flat)
-        self._places = list(network.unpack(self.grad).values())
+    def __init__(self, network: Network, flat: Tensor, fixed: Params, own: Params, grad: Tensor) -> None:
+        self._places = list(network.unpack(grad).values())
         params = network.unpack(flat)
         self._trained = [p.detach().requires_grad_() for p in params.values()]
         self._stacked, self._fixed = (*self._trained, *own.values()), tuple(fixed.values())
         self._call = Slots(network.stacked, [*params, *own, *fixed])
 
-    def __call__(self, inputs: tuple[Tensor, ...], *, shared: bool) -> Tensor:
+    def forward(self, inputs: tuple[Tensor, ...], *, shared: bool) -> Tensor:
         """Return the outputs of all networks by one vmap, of shape ``[networks, ...]``.
 
         Args:
@@ -152,8 +153,8 @@ class Stack:
         # Random numbers would depend on who else is trained: such a model is refused here and trained in a loop.
         return vmap(forward, in_dims=axes, randomness="error")(*self._stacked, *inputs)
 
-    def differentiate(self, losses: Tensor, scale: Tensor) -> None:
-        """Write the gradients of the scaled losses to ``grad``.
+    def backward(self, losses: Tensor, scale: Tensor) -> None:
+        """Put the gradients of the scaled losses into their place.
 
         Args:
             losses: Of shape ``[networks]``.

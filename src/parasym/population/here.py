@@ -71,7 +71,7 @@ def train_here(
             advance(1)
     population = Population(
         seeds=seeds,
-        params=[finished(task, state, k) for k in range(len(seeds))],
+        params=finished(task, state),
         initial=[{n: v.clone() for n, v in model_params(m).items()} for m in models],
         history=tuple(state.history),
         diverged=tuple(state.diverged),

@@ -70,19 +70,18 @@ class Network:
         kept = {n for n, _ in self.template.named_buffers()}
         return params | {n: b.detach() for n, b in model.named_buffers() if n in kept}
 
-    def load(self, flat: Tensor, fixed: Params) -> nn.Module:
-        """Return the model with these numbers.
+    def load_(self, model: nn.Module, flat: Tensor, fixed: Params) -> None:
+        """Give a model these numbers.
 
         Args:
+            model: Of this architecture; changed in place.
             flat: Of shape ``[numbers]``.
             fixed: Buffers and frozen parameters by name.
         """
-        model = copy.deepcopy(self.model).to(flat.device)
         own = dict(model.named_parameters()) | dict(model.named_buffers())
         with torch.no_grad():
             for name, value in (self.unpack(flat) | fixed).items():
                 own[name].copy_(value)
-        return model
 
     def layout(self) -> list[list[object]]:
         """Return names, shapes and types of everything in the model, for comparison."""

@@ -29,7 +29,7 @@ def perceptron_layers(network: Network, data: Data) -> tuple[nn.Module, ...]:
     """Return the layers of a plain perceptron, or nothing if the model is another, or its data are no batches of one tensor.
 
     Plain means: an ``nn.Sequential`` (perhaps of such), perhaps a flattening first, then linear layers and activations, every
-    parameter trained and used once, no hooks.
+    parameter trained and used once, no hooks. Labels that a loss ignores go the usual way.
 
     Args:
         network: The architecture.
@@ -42,6 +42,8 @@ def perceptron_layers(network: Network, data: Data) -> tuple[nn.Module, ...]:
     if data.full or len(data.parts) != 1 or axes != 2 or not layers or type(layers[0]) is not nn.Linear:
         return ()
     if not all(type(layer) in (nn.Linear, *SLOPES) and not _is_changed(layer) for layer in layers):
+        return ()
+    if not data.y.is_floating_point() and bool((data.y < 0).any()):
         return ()
     used = [id(p) for layer in layers for p in layer.parameters()]
     trained = [id(p) for p in network.template.parameters() if p.requires_grad]
@@ -69,22 +71,18 @@ class Perceptrons:
         \frac{\partial\ell}{\partial W} = \delta h^\top, \qquad \frac{\partial\ell}{\partial b} = \delta 1, \qquad
         \frac{\partial\ell}{\partial h} = W^\top \delta,
 
-    each one product for all networks; autograd sees the loss only. So no gradient has to be turned round, and there are a
-    quarter as many calls as under vmap.
+    each one product for all networks. No gradient has to be turned round, and there are a quarter as many calls as under vmap.
 
     Args:
         layers: From `perceptron_layers`.
         network: The architecture.
         flat: Rows, of shape ``[networks, numbers]``; when they are changed in place, so are the parameters.
-
-    Attributes:
-        grad: Gradients, of shape ``[networks, numbers]``, from the last call of `differentiate`.
+        grad: Where `backward` puts the gradients, of the shape of the rows.
     """
 
-    def __init__(self, layers: tuple[nn.Module, ...], network: Network, flat: Tensor) -> None:
-        self.grad = torch.empty_like(flat)
+    def __init__(self, layers: tuple[nn.Module, ...], network: Network, flat: Tensor, grad: Tensor) -> None:
         names = {id(p): n for n, p in network.template.named_parameters()}
-        params, places = network.unpack(flat), network.unpack(self.grad)
+        params, places = network.unpack(flat), network.unpack(grad)
         self._layers: list[_Linear | _Activation] = []
         for layer in layers:
             if isinstance(layer, nn.Linear):
@@ -93,34 +91,28 @@ class Perceptrons:
                 self._layers.append(_Linear((params[weight], places[weight]), biases, first=not self._layers))
             else:
                 self._layers.append(_Activation(layer))
-        self._outputs = flat
 
-    def __call__(self, inputs: tuple[Tensor, ...], *, shared: bool) -> Tensor:
-        """Return the outputs of all networks, of shape ``[networks, n, classes]``.
-
-        Args:
-            inputs: One, of shape ``[networks, n, ...]``.
-            shared: Must be false.
-        """
-        assert not shared, "please report: perceptrons side by side have batches of their own"
-        with torch.no_grad():
-            x = inputs[0].flatten(2).transpose(1, 2)
-            for layer in self._layers:
-                x = layer.forward(x)
-        self._outputs = x.requires_grad_()
-        return self._outputs.transpose(1, 2)
-
-    def differentiate(self, losses: Tensor, scale: Tensor) -> None:  # noqa: ARG002 - always 1 where there is no autocast
-        """Write the gradients of the losses to ``grad``.
+    @torch.no_grad()
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Return the outputs of all networks, of shape ``[networks, classes, n]``, examples last.
 
         Args:
-            losses: Of shape ``[networks]``.
-            scale: Of the losses, 1.
+            inputs: Of shape ``[networks, n, ...]``.
         """
-        (delta,) = torch.autograd.grad(losses.sum(), self._outputs, allow_unused=True, materialize_grads=True)
-        with torch.no_grad():
-            for layer in reversed(self._layers):
-                delta = layer.backward(delta)
+        x = inputs.flatten(2).transpose(1, 2)
+        for layer in self._layers:
+            x = layer.forward(x)
+        return x
+
+    @torch.no_grad()
+    def backward(self, slopes: Tensor) -> None:
+        """Put the gradients of the losses into their place.
+
+        Args:
+            slopes: Gradients of the losses with respect to the outputs, of their shape.
+        """
+        for layer in reversed(self._layers):
+            slopes = layer.backward(slopes)
 
 
 class _Linear:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict, fields, is_dataclass
+from dataclasses import asdict, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -129,10 +129,11 @@ def load_state(path: Path, known: dict[str, Any], device: torch.device) -> tuple
         )
 
     def under(prefix: str) -> dict[str, Tensor]:
-        return {name.removeprefix(prefix): v.to(device) for name, v in tensors.items() if name.startswith(prefix)}
+        # Copied even if they are there already: where memory begins in a line of the cache may decide how sums are rounded.
+        return {n.removeprefix(prefix): v.to(device, copy=True) for n, v in tensors.items() if n.startswith(prefix)}
 
     state = State(
-        rows=Rows(**{f.name: tensors[f"rows/{f.name}"].to(device) for f in fields(Rows)}),
+        rows=Rows(**under("rows/")),
         fixed=under("fixed/"),
         own=under("own/"),
         orders=[torch.Generator().set_state(row.clone()) for row in tensors["orders"]],
