@@ -35,7 +35,7 @@ class FullBatch:
 
 Inputs = Tensor | tuple[Tensor, ...] | FullBatch
 Room = dict[int, tuple[Tensor, ...]]
-"""Memory for batches by their number of examples: new memory for each would have to be fetched from the system again and again."""
+"""Memory for batches, by their number of examples: new memory for each is fetched from the system again and again."""
 
 
 @dataclass(frozen=True)
