@@ -153,12 +153,12 @@ def _alone(task: Task, state: State) -> tuple[Trial, list[str]]:
     course = _course(task, state, 1)
     rows = state.rows.take(torch.zeros(1, dtype=torch.int64, device=task.data.device))
     stepper, before = course.stepper(rows, slice(0, 1)), {n: v.clone() for n, v in state.fixed_of(0).items()}
-    bound = Bound(task.network, rows.flat[0], before)
+    bound = Bound(task.network, rows.params, before)
     smoothing = task.plans[0].smoothing
 
     def step(one: Step) -> None:
         task.gradients.alone(bound, one.batch(slice(0, 1)).of(0), smoothing, rows.scale[0])
-        stepper.step_(bound.grad, one.rates)
+        stepper.step_(bound.grads, one.rates)
 
     trial = Trial("loop", 1, _turn(course, step))
     trial.take()
@@ -171,12 +171,12 @@ def _together(task: Task, state: State, size: int) -> Trial:
     course, part = _course(task, state, size), slice(0, size)
     index = torch.arange(size, device=task.data.device)
     rows, own = state.rows.take(index), {n: v[index] for n, v in state.own.items()}
-    grad = torch.empty_like(rows.flat)
-    stepper, stack = course.stepper(rows, part), task.gradients.stack(rows.flat, state.fixed, own, grad)
+    grads = [torch.empty_like(x) for x in rows.params]
+    stepper, stack = course.stepper(rows, part), task.gradients.stack(rows.params, state.fixed, own, grads)
 
     def step(one: Step) -> None:
         task.gradients.together(stack, one.batch(part), course.smoothing, rows.scale)
-        stepper.step_(grad, one.rates)
+        stepper.step_(grads, one.rates)
 
     return Trial(f"vmap of {size}", size, _turn(course, step))
 

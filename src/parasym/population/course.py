@@ -107,7 +107,7 @@ def run_epoch(task: Task, state: State, way: Way) -> list[Record]:
     if active:
         run = _epoch_together if way.name == "vmap" else _epoch_alone
         sums = run(task, state, active, way.size)
-        finite = state.rows.flat[active].isfinite().all(dim=1).tolist()
+        finite = state.rows.finite()[active].tolist()
         rates = epoch_rates([task.plans[k] for k in active], state.epoch, task.steps)[-1]
         for k, total, good, rate in zip(active, sums.tolist(), finite, rates.tolist(), strict=True):
             loss = total / len(task.data.y)
@@ -131,10 +131,11 @@ def _epoch_together(task: Task, state: State, active: list[int], size: int) -> T
     sum_of = [sums[part] for part in parts]
     smoothing = [course.smoothing[part] for part in parts]
     steppers = [course.stepper(rows.take(part), part) for part in parts]
-    grad = torch.empty_like(rows.flat[parts[0]])  # of one part at a time: the less memory, the more of it stays in the cache
-    grads = [grad[: len(stepper.rows.flat)] for stepper in steppers]
+    # Gradients of one part at a time: the less memory, the more of it stays in the cache.
+    place = [torch.empty_like(x[parts[0]]) for x in rows.params]
+    grads = [[x[: len(stepper.rows)] for x in place] for stepper in steppers]
     stacks = [
-        task.gradients.stack(stepper.rows.flat, state.fixed, {n: v[part] for n, v in own.items()}, grads[k])
+        task.gradients.stack(stepper.rows.params, state.fixed, {n: v[part] for n, v in own.items()}, grads[k])
         for k, (part, stepper) in enumerate(zip(parts, steppers, strict=True))
     ]
     with warnings.catch_warnings():
@@ -156,13 +157,13 @@ def _epoch_alone(task: Task, state: State, active: list[int], _size: int) -> Ten
         rows = state.rows.take(slice(k, k + 1))
         course = Course(task, [task.plans[k]], [task.seeds[k]], [state.orders[k]], state.epoch)
         stepper = course.stepper(rows, slice(0, 1))
-        bound = Bound(task.network, rows.flat[0], state.fixed_of(k))
+        bound = Bound(task.network, rows.params, state.fixed_of(k))
         with torch.random.fork_rng(devices=_random_devices(task.data.device)):
             # Dropout draws from the global generator: seeded for network and epoch, it knows nothing of the others.
             torch.manual_seed(child_seed(task.seeds[k], f"forward {state.epoch}"))
             for step in course:
                 loss = task.gradients.alone(bound, step.batch(slice(0, 1)).of(0), task.plans[k].smoothing, rows.scale[0])
-                stepper.step_(bound.grad, step.rates)
+                stepper.step_(bound.grads, step.rates)
                 sums[place].add_(loss, alpha=step.count)
         for name, value in bound.fixed().items():
             if name in state.own:
@@ -230,7 +231,7 @@ class Course:
         """
         plans = self.plans[part]
         fields = {(p.rate, p.decay, p.schedule, p.epochs, p.warm_up, p.start) for p in plans}
-        decay = torch.tensor([p.decay for p in plans], dtype=torch.float64, device=rows.flat.device)
+        decay = torch.tensor([p.decay for p in plans], dtype=torch.float64, device=rows.steps.device)
         return Stepper(rows, plans[0], decay, same=len(fields) == 1)
 
     def __iter__(self) -> Iterator[Step]:

@@ -33,7 +33,7 @@ def finished(task: Task, state: State) -> list[Params]:
     model = copy.deepcopy(task.network.model).to(task.data.device)
     found = []
     for k, diverged in enumerate(state.diverged):
-        task.network.load_(model, state.rows.flat[k], state.fixed_of(k))
+        task.network.load_(model, [x[k] for x in state.rows.params], state.fixed_of(k))
         params = {n: v.clone() for n, v in model_params(model).items()}
         found.append(params if diverged or not has_statistics(model) else _with_statistics(task, model, params))
     return found

@@ -69,17 +69,17 @@ class Gradients:
     objective: Objective
     precision: str
 
-    def stack(self, flat: Tensor, fixed: Params, own: Params, grad: Tensor) -> "Stack | Perceptrons":
+    def stack(self, rows: list[Tensor], fixed: Params, own: Params, grads: list[Tensor]) -> "Stack | Perceptrons":
         """Return networks side by side.
 
         Args:
-            flat: Rows, of shape ``[networks, numbers]``; when they are changed in place, so are the parameters.
+            rows: Parameters, each of shape ``[networks, numbers]``; they may be changed in place between steps.
             fixed: What all networks share.
             own: What each has for itself, stacked.
-            grad: Where to put the gradients, of the shape of the rows.
+            grads: Where to put the gradients, of the shapes of the rows.
         """
         layers = () if self.precision in DTYPES else perceptron_layers(self.network, self.data)
-        return Perceptrons(layers, self.network, flat, grad) if layers else Stack(self.network, flat, fixed, own, grad)
+        return Perceptrons(layers, self.network, rows, grads) if layers else Stack(self.network, rows, fixed, own, grads)
 
     def together(self, stack: "Stack | Perceptrons", batch: Batch, smoothing: Tensor, scale: Tensor) -> Tensor:
         """Return losses of shape ``[networks]``; the gradients of the scaled losses are where the stack puts them.
@@ -102,7 +102,7 @@ class Gradients:
         return losses.detach()
 
     def alone(self, bound: "Bound", batch: Batch, smoothing: float, scale: Tensor) -> Tensor:
-        """Return the loss of one network; its gradients are in ``bound.grad``.
+        """Return the loss of one network; its gradients are in ``bound.grads``.
 
         Args:
             bound: The network.
@@ -110,8 +110,8 @@ class Gradients:
             smoothing: Label smoothing.
             scale: Of the loss, of shape ``[]``.
         """
-        bound.grad.zero_()
-        with autocast(self.precision, bound.grad.device):
+        bound.zero_()
+        with autocast(self.precision, batch.labels.device):
             outputs = self.network.template(*batch.inputs)
             outputs = outputs if self.data.rows is None else outputs.index_select(0, self.data.rows)
             loss = self.objective.one(outputs, batch.labels, smoothing)
@@ -120,19 +120,19 @@ class Gradients:
 
 
 class Stack:
-    """Networks side by side: their parameters are views of rows, their gradients views of others.
+    """Networks side by side.
 
     Args:
         network: The architecture.
-        flat: Rows, of shape ``[networks, numbers]``; when they are changed in place, so are the parameters.
+        rows: Parameters, each of shape ``[networks, numbers]``; they may be changed in place between steps.
         fixed: What all networks share.
         own: What each has for itself, stacked.
-        grad: Where `backward` puts the gradients, of the shape of the rows.
+        grads: Where `backward` puts the gradients, of the shapes of the rows.
     """
 
-    def __init__(self, network: Network, flat: Tensor, fixed: Params, own: Params, grad: Tensor) -> None:
-        self._places = list(network.unpack(grad).values())
-        params = network.unpack(flat)
+    def __init__(self, network: Network, rows: list[Tensor], fixed: Params, own: Params, grads: list[Tensor]) -> None:
+        self._places = list(network.unpack(grads).values())
+        params = network.unpack(rows)
         self._trained = [p.detach().requires_grad_() for p in params.values()]
         self._stacked, self._fixed = (*self._trained, *own.values()), tuple(fixed.values())
         self._call = Slots(network.stacked, [*params, *own, *fixed])
@@ -166,22 +166,32 @@ class Stack:
 
 
 class Bound:
-    """The template with the numbers of one network: its parameters are views of a row, their gradients views of another.
+    """The template with the numbers of one network: its parameters and their gradients are views of rows.
+
+    Args:
+        network: The architecture.
+        rows: Parameters, each of shape ``[1, numbers]``; they may be changed in place between steps.
+        fixed: Its buffers and frozen parameters.
 
     Attributes:
-        grad: Gradients, of shape ``[1, numbers]``.
+        grads: Gradients, of the shapes of the rows.
     """
 
-    def __init__(self, network: Network, row: Tensor, fixed: Params) -> None:
-        self.grad = torch.zeros_like(row)[None]
+    def __init__(self, network: Network, rows: list[Tensor], fixed: Params) -> None:
+        self._grad = torch.zeros(sum(network.sizes), dtype=rows[0].dtype, device=rows[0].device)
+        self.grads = [x[None] for x in self._grad.split(network.sizes)]
         modules = dict(network.template.named_parameters()) | dict(network.template.named_buffers())
-        gradients = network.unpack(self.grad[0])
-        for name, value in network.unpack(row).items():
-            modules[name].data = value
-            modules[name].grad = gradients[name]
+        gradients = network.unpack(self.grads)
+        for name, value in network.unpack(rows).items():
+            modules[name].data = value[0]
+            modules[name].grad = gradients[name][0]
         for name, value in fixed.items():
             modules[name].data.copy_(value)
         self._fixed = {name: modules[name] for name in fixed}
+
+    def zero_(self) -> None:
+        """Set all gradients to 0."""
+        self._grad.zero_()
 
     def fixed(self) -> Params:
         """Return copies of the buffers and frozen parameters, which a forward pass may have changed."""

@@ -14,8 +14,8 @@ from parasym.population.linear import weights_first
 class Network:
     """What all networks of a population share.
 
-    A population's parameters are one tensor of shape ``[networks, numbers]``: the rules of the optimizer then run over one
-    tensor, and each network may have its own rate. Everything that is not trained (buffers, frozen parameters) is *fixed*:
+    A population's parameters are tensors of shape ``[networks, numbers]``, one for each parameter of a network: the rules of the
+    optimizer run over all networks at once, and each may have its own rate. Everything that is not trained (buffers, frozen parameters) is *fixed*:
     kept once where all networks agree, and per network where they do not.
 
     Attributes:
@@ -42,23 +42,22 @@ class Network:
         self.shapes = tuple(p.shape for p in trained.values())
         self.sizes = tuple(p.numel() for p in trained.values())
 
-    def pack(self, model: nn.Module) -> Tensor:
-        """Return the trainable parameters of a model as one row, of shape ``[numbers]``.
+    def pack(self, models: Sequence[nn.Module]) -> list[Tensor]:
+        """Return the trainable parameters of models, each of shape ``[networks, numbers]``.
 
         Args:
-            model: Of this architecture.
+            models: Of this architecture.
         """
-        params = dict(model.named_parameters())
-        return torch.cat([params[n].detach().flatten() for n in self.names])
+        params = [dict(model.named_parameters()) for model in models]
+        return [torch.stack([each[n].detach().flatten() for each in params]) for n in self.names]
 
-    def unpack(self, flat: Tensor) -> Params:
-        """Return views of rows as parameters, each of shape ``[networks, *shape]``, or ``shape`` for a single row.
+    def unpack(self, rows: Sequence[Tensor]) -> Params:
+        """Return views of rows as parameters, each of shape ``[networks, *shape]``, or ``shape`` for single rows.
 
         Args:
-            flat: Of shape ``[networks, numbers]`` or ``[numbers]``.
+            rows: One per parameter, of shape ``[networks, numbers]`` or ``[numbers]``.
         """
-        parts = zip(self.names, flat.split(self.sizes, dim=-1), self.shapes, strict=True)
-        return {n: part.view(*flat.shape[:-1], *shape) for n, part, shape in parts}
+        return {n: x.view(*x.shape[:-1], *shape) for n, x, shape in zip(self.names, rows, self.shapes, strict=True)}
 
     def fixed(self, model: nn.Module) -> Params:
         """Return the buffers and frozen parameters of a model, without its running statistics.
@@ -70,17 +69,17 @@ class Network:
         kept = {n for n, _ in self.template.named_buffers()}
         return params | {n: b.detach() for n, b in model.named_buffers() if n in kept}
 
-    def load_(self, model: nn.Module, flat: Tensor, fixed: Params) -> None:
+    def load_(self, model: nn.Module, row: Sequence[Tensor], fixed: Params) -> None:
         """Give a model these numbers.
 
         Args:
             model: Of this architecture; changed in place.
-            flat: Of shape ``[numbers]``.
+            row: One per parameter, of shape ``[numbers]``.
             fixed: Buffers and frozen parameters by name.
         """
         own = dict(model.named_parameters()) | dict(model.named_buffers())
         with torch.no_grad():
-            for name, value in (self.unpack(flat) | fixed).items():
+            for name, value in (self.unpack(row) | fixed).items():
                 own[name].copy_(value)
 
     def layout(self) -> list[list[object]]:

@@ -76,13 +76,13 @@ class Perceptrons:
     Args:
         layers: From `perceptron_layers`.
         network: The architecture.
-        flat: Rows, of shape ``[networks, numbers]``; when they are changed in place, so are the parameters.
-        grad: Where `backward` puts the gradients, of the shape of the rows.
+        rows: Parameters, each of shape ``[networks, numbers]``; they may be changed in place between steps.
+        grads: Where `backward` puts the gradients, of the shapes of the rows.
     """
 
-    def __init__(self, layers: tuple[nn.Module, ...], network: Network, flat: Tensor, grad: Tensor) -> None:
+    def __init__(self, layers: tuple[nn.Module, ...], network: Network, rows: list[Tensor], grads: list[Tensor]) -> None:
         names = {id(p): n for n, p in network.template.named_parameters()}
-        params, places = network.unpack(flat), network.unpack(grad)
+        params, places = network.unpack(rows), network.unpack(grads)
         self._layers: list[_Linear | _Activation] = []
         for layer in layers:
             if isinstance(layer, nn.Linear):
@@ -121,7 +121,6 @@ class _Linear:
     def __init__(self, weight: tuple[Tensor, Tensor], bias: tuple[Tensor, Tensor] | None, *, first: bool) -> None:
         self._weight, self._place = weight
         self._bias, self._bias_place = (None, None) if bias is None else (bias[0][:, :, None], bias[1])
-        self._product = torch.empty(self._weight.shape, dtype=self._weight.dtype, device=self._weight.device)
         self._turned = None if first else self._weight.transpose(1, 2)
         self._x = self._weight
 
@@ -130,9 +129,7 @@ class _Linear:
         return torch.bmm(self._weight, x) if self._bias is None else torch.baddbmm(self._bias, self._weight, x)
 
     def backward(self, delta: Tensor) -> Tensor:
-        # Products go to memory of their own, which is always the same: into views of rows they are much slower.
-        torch.bmm(delta, self._x.transpose(1, 2), out=self._product)
-        self._place.copy_(self._product)
+        torch.bmm(delta, self._x.transpose(1, 2), out=self._place)
         if self._bias_place is not None:
             torch.sum(delta, 2, out=self._bias_place)
         return delta if self._turned is None else torch.bmm(self._turned, delta)
