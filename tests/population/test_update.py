@@ -52,7 +52,9 @@ def theirs(plan: TrainingPlan, rates: tuple[float, ...], decays: tuple[float, ..
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)
 def test_a_rate_for_each_row(plan):
-    torch.testing.assert_close(whole(ours(plan, RATES, DECAYS, same=False).params), theirs(plan, RATES, DECAYS), rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(
+        whole(ours(plan, RATES, DECAYS, same=False).params), theirs(plan, RATES, DECAYS), rtol=1e-6, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("plan", PLANS, ids=str)

@@ -30,7 +30,7 @@ def weights_first(model: nn.Module) -> nn.Module:
     for layer in model.modules():
         plain = type(layer).forward is nn.Linear.forward and "forward" not in vars(layer)
         if isinstance(layer, nn.Linear) and plain and any(p.requires_grad for p in layer.parameters()):
-            layer.forward = partial(_forward, layer)
+            vars(layer)["forward"] = partial(_forward, layer)
     return model
 
 

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,8 @@ class Network:
     """What all networks of a population share.
 
     A population's parameters are tensors of shape ``[networks, numbers]``, one for each parameter of a network: the rules of the
-    optimizer run over all networks at once, and each may have its own rate. Everything that is not trained (buffers, frozen parameters) is *fixed*:
-    kept once where all networks agree, and per network where they do not.
+    optimizer run over all networks at once, and each may have its own rate. Everything that is not trained (buffers, frozen
+    parameters) is *fixed*: kept once where all networks agree, and per network where they do not.
 
     Attributes:
         model: A network as the factory made it, for its running statistics and its names.
@@ -100,7 +101,7 @@ class Slots:
     def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
         self._model = model
         tensors = dict(model.named_parameters()) | dict(model.named_buffers())
-        holders = [holder for m in model.modules() for holder in (m._parameters, m._buffers)]
+        holders: list[dict[str, Any]] = [holder for m in model.modules() for holder in (m._parameters, m._buffers)]
         self._places = [
             (k, holder, key, value)
             for k, name in enumerate(names)

@@ -139,9 +139,10 @@ class _Activation:
     """An activation, and its slope."""
 
     def __init__(self, layer: nn.Module) -> None:
-        self._layer, self._slope = copy.copy(layer), SLOPES[type(layer)]
+        self._layer: Any = copy.copy(layer)
+        self._slope = SLOPES[type(layer)]
         if hasattr(layer, "inplace"):
-            self._layer.inplace = False
+            self._layer.inplace = False  # its input is needed again
         self._x = self._y = torch.empty(0)
 
     def forward(self, x: Tensor) -> Tensor:

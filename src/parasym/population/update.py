@@ -44,7 +44,8 @@ class Rows:
         Args:
             index: Which.
         """
-        return Rows(**{n: [x[index] for x in v] if isinstance(v, list) else v[index] for n, v in vars(self).items()})
+        params, first, second = ([x[index] for x in rows] for rows in (self.params, self.first, self.second))
+        return Rows(params, first, second, self.steps[index], self.scale[index], self.calm[index])
 
     def put(self, index: Tensor, other: "Rows") -> None:
         """Write rows back.
@@ -134,7 +135,7 @@ def _fused(rows: Rows, plan: TrainingPlan, decay: float) -> Callable[[list[Tenso
     """
     common = {"weight_decay": decay, "maximize": False, "fused": True}
     if plan.optimizer == "sgd":
-        momenta = rows.first if plan.momentum else [None] * len(rows.first)
+        momenta: list[Tensor | None] = [first if plan.momentum else None for first in rows.first]
         common |= {"momentum": plan.momentum, "nesterov": plan.nesterov, "dampening": 0.0}
         return lambda grads, rate: sgd(rows.params, grads, momenta, lr=rate, **common)
     rule = adamw if plan.optimizer == "adamw" else adam
