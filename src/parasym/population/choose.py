@@ -14,9 +14,9 @@ from parasym.population.course import Course, State, Step, Task
 from parasym.population.gradient import Bound
 from parasym.population.value import Way
 
-SIZES = (16, 64)
+SIZES = (32,)
 """Networks to try together, before all of them: with more at once there are fewer calls, but less fits into a cache."""
-TURNS = 5
+TURNS = 4
 """Steps of each trial at most: one to warm up, then the fastest counts. Trials take turns, so that all see the same machine."""
 NEAR = 1.5
 """A trial whose step takes this many times as long as the best one is not repeated."""
