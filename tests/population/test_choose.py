@@ -43,6 +43,8 @@ def way_of(loop: Trial, together: dict[int, Trial], *, steps: int = STEPS) -> Wa
         ({2: 0.5, 8: 0.2, 10: 0.3}, 8),
         ({2: 1.5, 8: 1.1, 10: 1.2}, 1),
         ({2: 0.5, 8: 0.6, 10: 1.2}, 2),
+        ({2: 0.5, 8: 0.2, 10: 0.19}, 10),
+        ({2: 0.5, 8: 0.2, 10: 0.195}, 8),  # a tie
         ({2: 1.5, 8: 1.1, 10: 0.9}, 10),  # not promising at first, but there is time
     ],
 )

@@ -101,12 +101,11 @@ class Data:
         if self.full:
             return self.parts, self.y
         flat = index.flatten()  # index_select copies whole rows, several times as fast as an index of two axes
-        tensors = (*(t.detach() for t in self.parts), self.y)
-        if room is None:
-            found = [t.index_select(0, flat) for t in tensors]
-        else:
-            if len(flat) not in room:
-                room[len(flat)] = tuple(t.new_empty(len(flat), *t.shape[1:]) for t in tensors)
+        tensors = (*self.parts, self.y)
+        room = {} if room is None else room
+        if len(flat) not in room:
+            room[len(flat)] = tuple(t.new_empty(len(flat), *t.shape[1:]) for t in tensors)
+        with torch.no_grad():
             found = [torch.index_select(t, 0, flat, out=out) for t, out in zip(tensors, room[len(flat)], strict=True)]
         *inputs, labels = (t.view(*index.shape, *t.shape[1:]) for t in found)
         return tuple(inputs), labels
