@@ -90,7 +90,7 @@ def test_forgotten_memory_would_be_seen(tmp_path, monkeypatch):
         found = right(*args)
         assert found is not None
         state, way = found
-        state.rows.first.zero_()
+        state.rows.first[0].zero_()
         return state, way
 
     monkeypatch.setattr(train, "load_state", forgets)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from parasym.core import BadInputError, Params
-from parasym.population import FullBatch, TrainingPlan, Way, choose, train_population
+from parasym.population import FullBatch, TrainingPlan, Way, train_population
 from tests.population.networks import Counting, GraphNet, alone, data, dropping, masked, normalized, perceptron
 
 PLAN = TrainingPlan(epochs=3, batch=16, rate=1e-2, decay=0.1)
@@ -130,8 +130,7 @@ def test_what_vmap_cannot_do_is_done_in_a_loop_and_said() -> None:
         train_population(Counting, *data(), seeds=(0, 1), plan=PLAN, way="vmap")
 
 
-def test_a_way_of_before_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(choose, "LEAST", 60.0)  # a first call is slow on a busy machine
+def test_a_way_of_before_is_followed() -> None:
     one = train_population(perceptron, *data(), seeds=(0, 1, 2), plan=PLAN)
     assert {"loop", "vmap of 3"} <= set(one.way.seconds)
     two = train_population(perceptron, *data(), seeds=(0, 1, 2), plan=PLAN, way=one.way)

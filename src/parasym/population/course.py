@@ -10,7 +10,7 @@ from torch import Tensor
 
 from parasym.core import Params, child_generator, child_seed
 from parasym.population.augment import Augment, augment_all
-from parasym.population.data import Data
+from parasym.population.data import Data, Room
 from parasym.population.gradient import Batch, Bound, Gradients, chunks
 from parasym.population.network import Network
 from parasym.population.plan import TrainingPlan, epoch_rates
@@ -107,7 +107,7 @@ def run_epoch(task: Task, state: State, way: Way) -> list[Record]:
     if active:
         run = _epoch_together if way.name == "vmap" else _epoch_alone
         sums = run(task, state, active, way.size)
-        finite = state.rows.flat[active].isfinite().all(dim=1).tolist()
+        finite = state.rows.finite()[active].tolist()
         rates = epoch_rates([task.plans[k] for k in active], state.epoch, task.steps)[-1]
         for k, total, good, rate in zip(active, sums.tolist(), finite, rates.tolist(), strict=True):
             loss = total / len(task.data.y)
@@ -128,17 +128,23 @@ def _epoch_together(task: Task, state: State, active: list[int], size: int) -> T
     course = Course(task, plans, [task.seeds[k] for k in active], [state.orders[k] for k in active], state.epoch)
     sums = torch.zeros(len(active), dtype=torch.float64, device=task.data.device)
     parts = list(chunks(len(active), size))
+    sum_of = [sums[part] for part in parts]
+    smoothing = [course.smoothing[part] for part in parts]
     steppers = [course.stepper(rows.take(part), part) for part in parts]
+    # Gradients of one part at a time: the less memory, the more of it stays in the cache.
+    place = [torch.empty_like(x[parts[0]]) for x in rows.params]
+    grads = [[x[: len(stepper.rows)] for x in place] for stepper in steppers]
+    stacks = [
+        task.gradients.stack(stepper.rows.params, state.fixed, {n: v[part] for n, v in own.items()}, grads[k])
+        for k, (part, stepper) in enumerate(zip(parts, steppers, strict=True))
+    ]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="There is a performance drop")  # it was measured, and is faster all the same
         for step in course:
-            for part, stepper in zip(parts, steppers, strict=True):
-                mine = {n: v[part] for n, v in own.items()}
-                losses, grad = task.gradients.together(
-                    stepper.rows.flat, state.fixed, mine, step.batch(part), course.smoothing[part], stepper.rows.scale
-                )
-                stepper.step_(grad, step.rates[part])
-                sums[part] += losses.double() * step.count
+            for k, (part, stepper, stack) in enumerate(zip(parts, steppers, stacks, strict=True)):
+                losses = task.gradients.together(stack, step.batch(part), smoothing[k], stepper.rows.scale)
+                stepper.step_(grads[k], step.rates[part])
+                sum_of[k].add_(losses, alpha=step.count)
     if not everyone:
         state.rows.put(index, rows)
     return sums
@@ -151,14 +157,14 @@ def _epoch_alone(task: Task, state: State, active: list[int], _size: int) -> Ten
         rows = state.rows.take(slice(k, k + 1))
         course = Course(task, [task.plans[k]], [task.seeds[k]], [state.orders[k]], state.epoch)
         stepper = course.stepper(rows, slice(0, 1))
-        bound = Bound(task.network, rows.flat[0], state.fixed_of(k))
+        bound = Bound(task.network, rows.params, state.fixed_of(k))
         with torch.random.fork_rng(devices=_random_devices(task.data.device)):
             # Dropout draws from the global generator: seeded for network and epoch, it knows nothing of the others.
             torch.manual_seed(child_seed(task.seeds[k], f"forward {state.epoch}"))
             for step in course:
                 loss = task.gradients.alone(bound, step.batch(slice(0, 1)).of(0), task.plans[k].smoothing, rows.scale[0])
-                stepper.step_(bound.grad, step.rates)
-                sums[place] += loss.double() * step.count
+                stepper.step_(bound.grads, step.rates)
+                sums[place].add_(loss, alpha=step.count)
         for name, value in bound.fixed().items():
             if name in state.own:
                 state.own[name][k] = value
@@ -185,13 +191,13 @@ class Step:
         return len(self.course.task.data.y) if self.course.task.data.full else self.index.shape[1]
 
     def batch(self, part: slice) -> Batch:
-        """Return what some of the networks see.
+        """Return what some of the networks see, until the next batch is asked for.
 
         Args:
             part: Which.
         """
         task = self.course.task
-        inputs, labels = task.data.take(self.index[part])
+        inputs, labels = task.data.take(self.index[part], self.course.room)
         if task.augment is not None:
             inputs = (augment_all(task.augment, inputs[0], self.course.augmenting[part]), *inputs[1:])
         return Batch(inputs, labels, shared=task.data.full)
@@ -213,6 +219,7 @@ class Course:
     ) -> None:
         self.task, self.plans, self.orders, self.epoch = task, plans, orders, epoch
         self.augmenting = [child_generator(seed, f"augment {epoch}") for seed in seeds]
+        self.room: Room = {}
         self.smoothing = torch.tensor([p.smoothing for p in plans], dtype=torch.float64, device=task.data.device)
 
     def stepper(self, rows: Rows, part: slice) -> Stepper:
@@ -224,7 +231,7 @@ class Course:
         """
         plans = self.plans[part]
         fields = {(p.rate, p.decay, p.schedule, p.epochs, p.warm_up, p.start) for p in plans}
-        decay = torch.tensor([p.decay for p in plans], dtype=torch.float64, device=rows.flat.device)
+        decay = torch.tensor([p.decay for p in plans], dtype=torch.float64, device=rows.steps.device)
         return Stepper(rows, plans[0], decay, same=len(fields) == 1)
 
     def __iter__(self) -> Iterator[Step]:

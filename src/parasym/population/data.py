@@ -34,6 +34,8 @@ class FullBatch:
 
 
 Inputs = Tensor | tuple[Tensor, ...] | FullBatch
+Room = dict[int, tuple[Tensor, ...]]
+"""Memory for batches, by their number of examples: new memory for each is fetched from the system again and again."""
 
 
 @dataclass(frozen=True)
@@ -89,16 +91,24 @@ class Data:
         """
         return 1 if self.full else math.ceil(len(self.y) / batch)
 
-    def take(self, index: Tensor) -> tuple[tuple[Tensor, ...], Tensor]:
+    def take(self, index: Tensor, room: Room | None = None) -> tuple[tuple[Tensor, ...], Tensor]:
         """Return inputs and labels at an index; everything for a full batch.
 
         Args:
             index: Of any shape, which the result gets in place of the axis of examples.
+            room: Where to put them, so that what was taken before is overwritten; new memory if ``None``. Empty at first.
         """
         if self.full:
             return self.parts, self.y
         flat = index.flatten()  # index_select copies whole rows, several times as fast as an index of two axes
-        return tuple(_rows(t, flat, index) for t in self.parts), _rows(self.y, flat, index)
+        tensors = (*self.parts, self.y)
+        room = {} if room is None else room
+        if len(flat) not in room:
+            room[len(flat)] = tuple(t.new_empty(len(flat), *t.shape[1:]) for t in tensors)
+        with torch.no_grad():
+            found = [torch.index_select(t, 0, flat, out=out) for t, out in zip(tensors, room[len(flat)], strict=True)]
+        *inputs, labels = (t.view(*index.shape, *t.shape[1:]) for t in found)
+        return tuple(inputs), labels
 
     def digest(self) -> str:
         """Return a SHA-256 of all numbers, shapes and types."""
@@ -107,7 +117,3 @@ class Data:
             found.update(f"{tuple(t.shape)} {t.dtype};".encode())
             found.update(t.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
         return found.hexdigest()
-
-
-def _rows(t: Tensor, flat: Tensor, index: Tensor) -> Tensor:
-    return t.index_select(0, flat).view(*index.shape, *t.shape[1:])

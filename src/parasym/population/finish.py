@@ -1,5 +1,7 @@
 """From the state of a training to networks: names as in the model, and running statistics of the training set."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -21,18 +23,23 @@ class _OfIndex(nn.Module):
         return self.inner(*self.data.take(index)[0])
 
 
-def finished(task: Task, state: State, k: int) -> Params:
-    """Return parameters and buffers of a network; its running statistics are those of the training set, without augmentation.
+def finished(task: Task, state: State) -> list[Params]:
+    """Return parameters and buffers of each network; running statistics are those of the training set, without augmentation.
 
     Args:
         task: What was trained.
         state: At the end.
-        k: Which network.
     """
-    model = task.network.load(state.rows.flat[k], state.fixed_of(k))
-    params = {n: v.clone() for n, v in model_params(model).items()}
-    if state.diverged[k] or not has_statistics(model):
-        return params
+    model = copy.deepcopy(task.network.model).to(task.data.device)
+    found = []
+    for k, diverged in enumerate(state.diverged):
+        task.network.load_(model, [x[k] for x in state.rows.params], state.fixed_of(k))
+        params = {n: v.clone() for n, v in model_params(model).items()}
+        found.append(params if diverged or not has_statistics(model) else _with_statistics(task, model, params))
+    return found
+
+
+def _with_statistics(task: Task, model: nn.Module, params: Params) -> Params:
     index = torch.arange(len(task.data.y), device=task.data.device)
     batches = [index] if task.data.full else index.split(task.plans[0].batch * 4)
     found = reestimate(_OfIndex(model, task.data), {f"inner.{n}": v for n, v in params.items()}, batches)

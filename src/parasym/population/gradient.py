@@ -7,12 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import functional_call, vmap
+from torch.func import vmap
 
 from parasym.core import Params
 from parasym.population.data import Data
-from parasym.population.network import Network
+from parasym.population.network import Network, Slots
 from parasym.population.objective import Objective
+from parasym.population.perceptron import Perceptrons, perceptron_layers
 
 DTYPES = {"bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -68,37 +69,40 @@ class Gradients:
     objective: Objective
     precision: str
 
-    def together(
-        self, flat: Tensor, fixed: Params, own: Params, batch: Batch, smoothing: Tensor, scale: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """Return losses of shape ``[networks]`` and gradients of the scaled losses, of the shape of ``flat``, by one vmap.
+    def stack(self, rows: list[Tensor], fixed: Params, own: Params, grads: list[Tensor]) -> "Stack | Perceptrons":
+        """Return networks side by side.
 
         Args:
-            flat: Parameters, of shape ``[networks, numbers]``.
+            rows: Parameters, each of shape ``[networks, numbers]``; they may be changed in place between steps.
             fixed: What all networks share.
             own: What each has for itself, stacked.
+            grads: Where to put the gradients, of the shapes of the rows.
+        """
+        layers = () if self.precision in DTYPES else perceptron_layers(self.network, self.data)
+        return Perceptrons(layers, self.network, rows, grads) if layers else Stack(self.network, rows, fixed, own, grads)
+
+    def together(self, stack: "Stack | Perceptrons", batch: Batch, smoothing: Tensor, scale: Tensor) -> Tensor:
+        """Return losses of shape ``[networks]``; the gradients of the scaled losses are where the stack puts them.
+
+        Args:
+            stack: The networks.
             batch: What they see.
             smoothing: Label smoothing, of shape ``[networks]``.
             scale: Of the losses, of shape ``[networks]``.
         """
-
-        def forward(params: Params, mine: Params, inputs: tuple[Tensor, ...]) -> Tensor:
-            return functional_call(self.network.template, {**fixed, **params, **mine}, inputs)
-
-        params = {n: p.detach().requires_grad_() for n, p in self.network.unpack(flat).items()}
-        with autocast(self.precision, flat.device):
-            # Random numbers would depend on who else is trained: such a model is refused here and trained in a loop.
-            outputs = vmap(forward, in_dims=(0, 0, None if batch.shared else 0), randomness="error")(params, own, batch.inputs)
+        if isinstance(stack, Perceptrons):
+            losses, slopes = self.objective.slopes(stack.forward(batch.inputs[0]), batch.labels, smoothing)
+            stack.backward(slopes)
+            return losses
+        with autocast(self.precision, batch.labels.device):
+            outputs = stack.forward(batch.inputs, shared=batch.shared)
             outputs = outputs if self.data.rows is None else outputs.index_select(1, self.data.rows)
             losses = self.objective.many(outputs, batch.labels, smoothing, shared=batch.shared)
-        found = torch.autograd.grad((losses * scale).sum(), list(params.values()), allow_unused=True, materialize_grads=True)
-        grad = torch.empty_like(flat)
-        for view, value in zip(self.network.unpack(grad).values(), found, strict=True):
-            view.copy_(value)  # those of linear layers come transposed: one pass, where flatten and cat take two
-        return losses.detach(), grad
+        stack.backward(losses, scale)
+        return losses.detach()
 
     def alone(self, bound: "Bound", batch: Batch, smoothing: float, scale: Tensor) -> Tensor:
-        """Return the loss of one network; its gradients are in ``bound.grad``.
+        """Return the loss of one network; its gradients are in ``bound.grads``.
 
         Args:
             bound: The network.
@@ -106,8 +110,8 @@ class Gradients:
             smoothing: Label smoothing.
             scale: Of the loss, of shape ``[]``.
         """
-        bound.grad.zero_()
-        with autocast(self.precision, bound.grad.device):
+        bound.zero_()
+        with autocast(self.precision, batch.labels.device):
             outputs = self.network.template(*batch.inputs)
             outputs = outputs if self.data.rows is None else outputs.index_select(0, self.data.rows)
             loss = self.objective.one(outputs, batch.labels, smoothing)
@@ -115,23 +119,79 @@ class Gradients:
         return loss.detach()
 
 
-class Bound:
-    """The template with the numbers of one network: its parameters are views of a row, their gradients views of another.
+class Stack:
+    """Networks side by side.
 
-    Attributes:
-        grad: Gradients, of shape ``[1, numbers]``.
+    Args:
+        network: The architecture.
+        rows: Parameters, each of shape ``[networks, numbers]``; they may be changed in place between steps.
+        fixed: What all networks share.
+        own: What each has for itself, stacked.
+        grads: Where `backward` puts the gradients, of the shapes of the rows.
     """
 
-    def __init__(self, network: Network, row: Tensor, fixed: Params) -> None:
-        self.grad = torch.zeros_like(row)[None]
+    def __init__(self, network: Network, rows: list[Tensor], fixed: Params, own: Params, grads: list[Tensor]) -> None:
+        self._places = list(network.unpack(grads).values())
+        params = network.unpack(rows)
+        self._trained = [p.detach().requires_grad_() for p in params.values()]
+        self._stacked, self._fixed = (*self._trained, *own.values()), tuple(fixed.values())
+        self._call = Slots(network.stacked, [*params, *own, *fixed])
+
+    def forward(self, inputs: tuple[Tensor, ...], *, shared: bool) -> Tensor:
+        """Return the outputs of all networks by one vmap, of shape ``[networks, ...]``.
+
+        Args:
+            inputs: Of shape ``[networks, ...]``, or as they are if shared.
+            shared: Whether all networks have the same inputs.
+        """
+        number = len(self._stacked)
+
+        def forward(*tensors: Tensor) -> Tensor:
+            return self._call((*tensors[:number], *self._fixed), tensors[number:])
+
+        axes = (0,) * number + (None if shared else 0,) * len(inputs)
+        # Random numbers would depend on who else is trained: such a model is refused here and trained in a loop.
+        return vmap(forward, in_dims=axes, randomness="error")(*self._stacked, *inputs)
+
+    def backward(self, losses: Tensor, scale: Tensor) -> None:
+        """Put the gradients of the scaled losses into their place.
+
+        Args:
+            losses: Of shape ``[networks]``.
+            scale: Of shape ``[networks]``.
+        """
+        found = torch.autograd.grad(losses, self._trained, scale.to(losses), allow_unused=True, materialize_grads=True)
+        for place, value in zip(self._places, found, strict=True):
+            place.copy_(value)
+
+
+class Bound:
+    """The template with the numbers of one network: its parameters and their gradients are views of rows.
+
+    Args:
+        network: The architecture.
+        rows: Parameters, each of shape ``[1, numbers]``; they may be changed in place between steps.
+        fixed: Its buffers and frozen parameters.
+
+    Attributes:
+        grads: Gradients, of the shapes of the rows.
+    """
+
+    def __init__(self, network: Network, rows: list[Tensor], fixed: Params) -> None:
+        self._grad = torch.zeros(sum(network.sizes), dtype=rows[0].dtype, device=rows[0].device)
+        self.grads = [x[None] for x in self._grad.split(network.sizes)]
         modules = dict(network.template.named_parameters()) | dict(network.template.named_buffers())
-        gradients = network.unpack(self.grad[0])
-        for name, value in network.unpack(row).items():
-            modules[name].data = value
-            modules[name].grad = gradients[name]
+        gradients = network.unpack(self.grads)
+        for name, value in network.unpack(rows).items():
+            modules[name].data = value[0]
+            modules[name].grad = gradients[name][0]
         for name, value in fixed.items():
             modules[name].data.copy_(value)
         self._fixed = {name: modules[name] for name in fixed}
+
+    def zero_(self) -> None:
+        """Set all gradients to 0."""
+        self._grad.zero_()
 
     def fixed(self) -> Params:
         """Return copies of the buffers and frozen parameters, which a forward pass may have changed."""

@@ -71,7 +71,7 @@ def train_here(
             advance(1)
     population = Population(
         seeds=seeds,
-        params=[finished(task, state, k) for k in range(len(seeds))],
+        params=finished(task, state),
         initial=[{n: v.clone() for n, v in model_params(m).items()} for m in models],
         history=tuple(state.history),
         diverged=tuple(state.diverged),
@@ -103,7 +103,7 @@ def _prepare(
     fixed = [network.fixed(model) for model in models]
     differing = [n for n, v in fixed[0].items() if not all(torch.equal(v, other[n]) for other in fixed[1:])]
     state = State(
-        rows=fresh_rows(torch.stack([network.pack(model) for model in models]), plans[0]),
+        rows=fresh_rows(network.pack(models), plans[0]),
         fixed={n: v.clone() for n, v in fixed[0].items() if n not in differing},
         own={n: torch.stack([f[n] for f in fixed]) for n in differing},
         orders=[child_generator(seed, "order") for seed in seeds],
@@ -120,7 +120,7 @@ def _begin(
     if checkpoint is None:
         return state, choose_way(task, state, wanted)
     path = Path(checkpoint)
-    found = load_state(path, known, task.data.device)
+    found = load_state(path, task.network.sizes, known, task.data.device)
     if found is not None:
         return found
     chosen = choose_way(task, state, wanted)

@@ -2,24 +2,27 @@
 
 import copy
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from parasym.core import BadInputError, Params, child_seed, model_params
+from parasym.population.linear import weights_first
 
 
 class Network:
     """What all networks of a population share.
 
-    A population's parameters are one tensor of shape ``[networks, numbers]``: the rules of the optimizer then run over one
-    tensor, and each network may have its own rate. Everything that is not trained (buffers, frozen parameters) is *fixed*:
-    kept once where all networks agree, and per network where they do not.
+    A population's parameters are tensors of shape ``[networks, numbers]``, one for each parameter of a network: the rules of the
+    optimizer run over all networks at once, and each may have its own rate. Everything that is not trained (buffers, frozen
+    parameters) is *fixed*: kept once where all networks agree, and per network where they do not.
 
     Attributes:
         model: A network as the factory made it, for its running statistics and its names.
         template: The same in train mode and without running statistics, on the device of the data.
+        stacked: The same once more, for a stack of networks.
         names: Of the trainable parameters, each once however often it is used.
         shapes: Theirs.
         sizes: Theirs.
@@ -28,6 +31,7 @@ class Network:
     def __init__(self, model: nn.Module, device: torch.device) -> None:
         self.model = model
         self.template = without_running_statistics(model).to(device)
+        self.stacked = weights_first(copy.deepcopy(self.template))
         trained = {n: p for n, p in self.template.named_parameters() if p.requires_grad}
         kinds = {p.dtype for p in trained.values()}
         if len(kinds) != 1 or not next(iter(kinds)).is_floating_point:
@@ -39,23 +43,22 @@ class Network:
         self.shapes = tuple(p.shape for p in trained.values())
         self.sizes = tuple(p.numel() for p in trained.values())
 
-    def pack(self, model: nn.Module) -> Tensor:
-        """Return the trainable parameters of a model as one row, of shape ``[numbers]``.
+    def pack(self, models: Sequence[nn.Module]) -> list[Tensor]:
+        """Return the trainable parameters of models, each of shape ``[networks, numbers]``.
 
         Args:
-            model: Of this architecture.
+            models: Of this architecture.
         """
-        params = dict(model.named_parameters())
-        return torch.cat([params[n].detach().flatten() for n in self.names])
+        params = [dict(model.named_parameters()) for model in models]
+        return [torch.stack([each[n].detach().flatten() for each in params]) for n in self.names]
 
-    def unpack(self, flat: Tensor) -> Params:
-        """Return views of rows as parameters, each of shape ``[networks, *shape]``, or ``shape`` for a single row.
+    def unpack(self, rows: Sequence[Tensor]) -> Params:
+        """Return views of rows as parameters, each of shape ``[networks, *shape]``, or ``shape`` for single rows.
 
         Args:
-            flat: Of shape ``[networks, numbers]`` or ``[numbers]``.
+            rows: One per parameter, of shape ``[networks, numbers]`` or ``[numbers]``.
         """
-        parts = zip(self.names, flat.split(self.sizes, dim=-1), self.shapes, strict=True)
-        return {n: part.view(*flat.shape[:-1], *shape) for n, part, shape in parts}
+        return {n: x.view(*x.shape[:-1], *shape) for n, x, shape in zip(self.names, rows, self.shapes, strict=True)}
 
     def fixed(self, model: nn.Module) -> Params:
         """Return the buffers and frozen parameters of a model, without its running statistics.
@@ -67,23 +70,60 @@ class Network:
         kept = {n for n, _ in self.template.named_buffers()}
         return params | {n: b.detach() for n, b in model.named_buffers() if n in kept}
 
-    def load(self, flat: Tensor, fixed: Params) -> nn.Module:
-        """Return the model with these numbers.
+    def load_(self, model: nn.Module, row: Sequence[Tensor], fixed: Params) -> None:
+        """Give a model these numbers.
 
         Args:
-            flat: Of shape ``[numbers]``.
+            model: Of this architecture; changed in place.
+            row: One per parameter, of shape ``[numbers]``.
             fixed: Buffers and frozen parameters by name.
         """
-        model = copy.deepcopy(self.model).to(flat.device)
         own = dict(model.named_parameters()) | dict(model.named_buffers())
         with torch.no_grad():
-            for name, value in (self.unpack(flat) | fixed).items():
+            for name, value in (self.unpack(row) | fixed).items():
                 own[name].copy_(value)
-        return model
 
     def layout(self) -> list[list[object]]:
         """Return names, shapes and types of everything in the model, for comparison."""
         return [[n, list(x.shape), str(x.dtype)] for n, x in model_params(self.model).items()]
+
+
+class Slots:
+    """A model whose parameters and buffers are swapped for other tensors while it is called.
+
+    This is ``torch.func.functional_call`` with the places found once: looking for them takes longer than calling a small model.
+
+    Args:
+        model: Left as it was by every call.
+        names: Of what is swapped; a tensor that hangs in several places is swapped in all of them.
+    """
+
+    def __init__(self, model: nn.Module, names: Sequence[str]) -> None:
+        self._model = model
+        tensors = dict(model.named_parameters()) | dict(model.named_buffers())
+        holders: list[dict[str, Any]] = [holder for m in model.modules() for holder in (m._parameters, m._buffers)]
+        self._places = [
+            (k, holder, key, value)
+            for k, name in enumerate(names)
+            for holder in holders
+            for key, value in holder.items()
+            if value is tensors[name]
+        ]
+
+    def __call__(self, values: Sequence[Tensor], inputs: Sequence[Tensor]) -> Tensor:
+        """Return what the model gives with other numbers.
+
+        Args:
+            values: In the order of the names.
+            inputs: Arguments of the model.
+        """
+        try:
+            for k, holder, key, _ in self._places:
+                holder[key] = values[k]
+            return self._model(*inputs)
+        finally:
+            for _, holder, key, before in self._places:
+                holder[key] = before
 
 
 def initial_model(factory: Callable[[], nn.Module], seed: int) -> nn.Module:

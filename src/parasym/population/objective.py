@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.func import vmap
 from torch.nn.functional import cross_entropy, log_softmax
@@ -10,6 +11,8 @@ from torch.nn.functional import cross_entropy, log_softmax
 from parasym.core import BadInputError
 
 Loss = Callable[[Tensor, Tensor], Tensor]
+IGNORED = -100
+"""The label of examples that ``torch.nn.functional.cross_entropy`` leaves out of the mean."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +69,42 @@ class Objective:
             if self.smooth:
                 raise RuntimeError("label smoothing together needs outputs of shape [n, classes] and labels of shape [n]")
             return vmap(self.loss, in_dims=(0, None if shared else 0))(outputs, labels)
-        # One flat batch is twice as fast as vmap over the loss.
+        # One call is twice as fast as vmap over the loss, and with classes before examples it is vectorized over the latter.
         labels = labels.expand(outputs.shape[:2]) if shared else labels
-        nets, n = labels.shape
-        flat = cross_entropy(outputs.flatten(0, 1), labels.flatten(), reduction="none").view(nets, n).mean(dim=1)
+        each = cross_entropy(outputs.transpose(1, 2), labels, reduction="none")
+        counted = labels != IGNORED
+        number = counted.sum(dim=1)
+        flat = each.sum(dim=1) / number
         if not self.smooth:
             return flat
-        uniform = -log_softmax(outputs, dim=2).mean(dim=(1, 2))
+        uniform = -(log_softmax(outputs, dim=2).mean(dim=2) * counted).sum(dim=1) / number
         return (1 - smoothing) * flat + smoothing * uniform
+
+    def slopes(self, outputs: Tensor, labels: Tensor, smoothing: Tensor) -> tuple[Tensor, Tensor]:
+        r"""Return the losses of many networks, of shape ``[networks]``, and the gradients of each with respect to its outputs.
+
+        For the cross-entropy of :math:`n` examples and :math:`C` classes with probabilities :math:`p` the gradient is
+
+        .. math::
+            \tfrac1n \bigl(p_c - (1-s)\,[c = y] - s / C\bigr);
+
+        written out it takes a quarter of the time that autograd takes for small batches. For any other loss autograd is asked.
+
+        Args:
+            outputs: Of shape ``[networks, classes, n]``, examples last. Not modified.
+            labels: Of shape ``[networks, n, ...]``; none is to be ignored.
+            smoothing: Of shape ``[networks]``.
+        """
+        if self.loss is not cross_entropy or labels.ndim != 2 or labels.is_floating_point():
+            outputs = outputs.detach().requires_grad_()
+            losses = self.many(outputs.transpose(1, 2), labels, smoothing, shared=False)
+            return losses.detach(), torch.autograd.grad(losses.sum(), outputs, allow_unused=True, materialize_grads=True)[0]
+        _, classes, n = outputs.shape
+        logs, index = log_softmax(outputs, dim=1), labels[:, None]
+        found = logs.gather(1, index)
+        losses, slopes, of_labels = -found.mean(dim=(1, 2)), logs.exp(), found.exp()
+        if self.smooth:
+            each = smoothing[:, None, None].to(logs)
+            losses = (1 - smoothing) * losses - smoothing * logs.mean(dim=(1, 2))
+            slopes, of_labels = slopes - each / classes, of_labels + each - each / classes
+        return losses, slopes.scatter_(1, index, of_labels - 1).div_(n)

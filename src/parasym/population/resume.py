@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable
-from dataclasses import asdict, fields, is_dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, is_dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ from parasym.population.update import Rows
 from parasym.population.value import Record, Way
 
 FORMAT = "parasym population 1"
+LISTS = {"params": "flat", "first": "first", "second": "second"}
+"""What is kept side by side in one tensor of the file, and its name there."""
 
 
 def identity(task: Task, state: State) -> dict[str, Any]:
@@ -30,7 +32,7 @@ def identity(task: Task, state: State) -> dict[str, Any]:
         state: Before the first step.
     """
     start = hashlib.sha256()
-    for value in (state.rows.flat, *state.fixed.values(), *state.own.values()):
+    for value in (_side_by_side(state.rows.params), *state.fixed.values(), *state.own.values()):
         start.update(_bytes(value))
     plans = [{k: v.item() if hasattr(v, "item") else v for k, v in asdict(p).items()} for p in task.plans]
     return {
@@ -84,7 +86,8 @@ def save_state(path: Path, state: State, way: Way, known: dict[str, Any]) -> Non
         way: How it is trained.
         known: The identity of the task.
     """
-    tensors = {f"rows/{name}": value for name, value in vars(state.rows).items()}
+    rows = {LISTS.get(name, name): value for name, value in vars(state.rows).items()}
+    tensors = {f"rows/{name}": _side_by_side(v) if isinstance(v, list) else v for name, v in rows.items()}
     tensors |= {f"fixed/{name}": value for name, value in state.fixed.items()}
     tensors |= {f"own/{name}": value for name, value in state.own.items()}
     tensors["orders"] = torch.stack([g.get_state() for g in state.orders])
@@ -100,11 +103,12 @@ def save_state(path: Path, state: State, way: Way, known: dict[str, Any]) -> Non
     atomic_write(path, lambda file: save_file(copies, file, metadata={"parasym": json.dumps(about)}), force=True)
 
 
-def load_state(path: Path, known: dict[str, Any], device: torch.device) -> tuple[State, Way] | None:
+def load_state(path: Path, sizes: Sequence[int], known: dict[str, Any], device: torch.device) -> tuple[State, Way] | None:
     """Return what a checkpoint holds, or nothing if there is none.
 
     Args:
         path: The file.
+        sizes: Of the trained parameters.
         known: The identity of the task that wants to go on.
         device: Where to put it.
 
@@ -129,10 +133,15 @@ def load_state(path: Path, known: dict[str, Any], device: torch.device) -> tuple
         )
 
     def under(prefix: str) -> dict[str, Tensor]:
-        return {name.removeprefix(prefix): v.to(device) for name, v in tensors.items() if name.startswith(prefix)}
+        # Copied even if they are there already: where memory begins in a line of the cache may decide how sums are rounded.
+        return {n.removeprefix(prefix): v.to(device, copy=True) for n, v in tensors.items() if n.startswith(prefix)}
 
+    rows: dict[str, Any] = under("rows/")
+    for name, key in LISTS.items():
+        whole = rows.pop(key)
+        rows[name] = [x.clone() for x in whole.split(tuple(sizes) if whole.shape[1] else (0,) * len(sizes), dim=1)]
     state = State(
-        rows=Rows(**{f.name: tensors[f"rows/{f.name}"].to(device) for f in fields(Rows)}),
+        rows=Rows(**rows),
         fixed=under("fixed/"),
         own=under("own/"),
         orders=[torch.Generator().set_state(row.clone()) for row in tensors["orders"]],
@@ -141,6 +150,10 @@ def load_state(path: Path, known: dict[str, Any], device: torch.device) -> tuple
         epoch=about["epoch"],
     )
     return state, Way(**about["way"])
+
+
+def _side_by_side(rows: list[Tensor]) -> Tensor:
+    return torch.cat(rows, dim=1)
 
 
 def _bytes(x: Tensor) -> Any:

@@ -1,9 +1,13 @@
 """The rules of Adam, AdamW and SGD for rows of parameters: torch.optim where all rows have one rate, else a rate per row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
+from torch.optim.adamw import adamw
+from torch.optim.sgd import sgd
 
 from parasym.population.plan import TrainingPlan
 
@@ -16,20 +20,23 @@ class Rows:
     """Parameters and what the optimizer remembers, one row per network; changed in place by training.
 
     Attributes:
-        flat: Parameters, of shape ``[networks, numbers]``.
-        first: Running mean of the gradients, or the momentum.
-        second: Running mean of their squares; of shape ``[networks, 0]`` for SGD.
+        params: Parameters, each of shape ``[networks, numbers]``.
+        first: Running means of the gradients, or the momenta, of the same shapes.
+        second: Running means of their squares; of shape ``[networks, 0]`` for SGD.
         steps: Steps taken, of shape ``[networks, 1]``, in float64.
         scale: Loss scale, of shape ``[networks]``; stays 1 unless the precision is float16.
         calm: Steps since the scale last changed, of shape ``[networks]``.
     """
 
-    flat: Tensor
-    first: Tensor
-    second: Tensor
+    params: list[Tensor]
+    first: list[Tensor]
+    second: list[Tensor]
     steps: Tensor
     scale: Tensor
     calm: Tensor
+
+    def __len__(self) -> int:
+        return len(self.steps)
 
     def take(self, index: Tensor | slice) -> "Rows":
         """Return some rows; a slice gives views, an index copies.
@@ -37,7 +44,8 @@ class Rows:
         Args:
             index: Which.
         """
-        return Rows(**{name: value[index] for name, value in vars(self).items()})
+        params, first, second = ([x[index] for x in rows] for rows in (self.params, self.first, self.second))
+        return Rows(params, first, second, self.steps[index], self.scale[index], self.calm[index])
 
     def put(self, index: Tensor, other: "Rows") -> None:
         """Write rows back.
@@ -47,26 +55,28 @@ class Rows:
             other: What.
         """
         for name, value in vars(self).items():
-            value[index] = getattr(other, name)
+            theirs = getattr(other, name)
+            for x, y in zip(value, theirs, strict=True) if isinstance(value, list) else [(value, theirs)]:
+                x[index] = y
 
-    def clone(self) -> "Rows":
-        """Return a copy."""
-        return Rows(**{name: value.clone() for name, value in vars(self).items()})
+    def finite(self) -> Tensor:
+        """Return which rows have no infinite or undefined parameter, of shape ``[networks]``."""
+        return torch.stack([x.isfinite().all(dim=1) for x in self.params]).all(dim=0)
 
 
-def fresh_rows(flat: Tensor, plan: TrainingPlan) -> Rows:
+def fresh_rows(params: list[Tensor], plan: TrainingPlan) -> Rows:
     """Return rows before the first step.
 
     Args:
-        flat: Initial parameters, of shape ``[networks, numbers]``.
+        params: Initial parameters, each of shape ``[networks, numbers]``.
         plan: Says what has to be remembered.
     """
-    networks, device = len(flat), flat.device
+    networks, device = len(params[0]), params[0].device
     scale = FIRST_SCALE if plan.precision == "float16" else 1.0
     return Rows(
-        flat=flat,
-        first=torch.zeros_like(flat),
-        second=torch.zeros_like(flat) if plan.optimizer != "sgd" else flat.new_zeros(networks, 0),
+        params=params,
+        first=[torch.zeros_like(x) for x in params],
+        second=[torch.zeros_like(x) if plan.optimizer != "sgd" else x.new_zeros(networks, 0) for x in params],
         steps=torch.zeros(networks, 1, dtype=torch.float64, device=device),
         scale=torch.full((networks,), scale, device=device),
         calm=torch.zeros(networks, dtype=torch.int64, device=device),
@@ -88,49 +98,50 @@ class Stepper:
 
     def __init__(self, rows: Rows, plan: TrainingPlan, decay: Tensor, *, same: bool) -> None:
         self.rows, self.plan, self.decay = rows, plan, decay
-        fused = same and plan.precision != "float16" and len(rows.flat) > 0
-        self.optimizer = _fused(rows, plan, float(decay[0])) if fused else None
+        fused = same and plan.precision != "float16" and len(rows) > 0
+        self.fused = _fused(rows, plan, float(decay[0])) if fused else None
 
-    def step_(self, grad: Tensor, rate: Tensor) -> None:
+    def step_(self, grads: list[Tensor], rate: Tensor) -> None:
         """Take one step.
 
         Args:
-            grad: Gradients of the scaled losses, of the shape of the parameters. Overwritten.
+            grads: Gradients of the scaled losses, of the shapes of the parameters. Overwritten.
             rate: Of shape ``[networks]``, in float64 on the CPU.
         """
         rows, plan = self.rows, self.plan
-        if self.optimizer is not None:
-            self.optimizer.param_groups[0]["lr"] = float(rate[0])
-            rows.flat.grad = grad
-            self.optimizer.step()
-            rows.flat.grad = None
+        if self.fused is not None:
+            self.fused(grads, float(rate[0]))
             rows.steps.add_(1)
             return
-        rate = rate.to(grad.device)
+        rate = rate.to(rows.steps.device)
         if plan.precision == "float16":
-            grad.div_(rows.scale[:, None])
-            finite = grad.isfinite().all(dim=1)
+            for grad in grads:
+                grad.div_(rows.scale[:, None])
+            finite = torch.stack([grad.isfinite().all(dim=1) for grad in grads]).all(dim=0)
             _rescale(rows, finite)
             if not bool(finite.all()):
                 index = finite.nonzero().flatten()
                 some = rows.take(index)
-                _step(some, grad[index], rate[index], self.decay[index], plan)
+                _step(some, [grad[index] for grad in grads], rate[index], self.decay[index], plan)
                 rows.put(index, some)
                 return
-        _step(rows, grad, rate, self.decay, plan)
+        _step(rows, grads, rate, self.decay, plan)
 
 
-def _fused(rows: Rows, plan: TrainingPlan, decay: float) -> torch.optim.Optimizer:
-    common = {"lr": plan.rate, "weight_decay": decay, "fused": True}
+def _fused(rows: Rows, plan: TrainingPlan, decay: float) -> Callable[[list[Tensor], float], None]:
+    """Return a step of ``torch.optim`` on all rows, as a function of gradients and rate.
+
+    The functions behind the optimizers: what the classes do around them takes longer than a step of a few small networks.
+    """
+    common = {"weight_decay": decay, "maximize": False, "fused": True}
     if plan.optimizer == "sgd":
-        optimizer = torch.optim.SGD([rows.flat], momentum=plan.momentum, nesterov=plan.nesterov, **common)
-        optimizer.state[rows.flat] = {"momentum_buffer": rows.first}
-        return optimizer
-    kind = torch.optim.AdamW if plan.optimizer == "adamw" else torch.optim.Adam
-    optimizer = kind([rows.flat], betas=BETAS, eps=EPS, **common)
-    step = rows.steps[0, 0].to(torch.float32).clone()
-    optimizer.state[rows.flat] = {"step": step, "exp_avg": rows.first, "exp_avg_sq": rows.second}
-    return optimizer
+        momenta: list[Tensor | None] = [first if plan.momentum else None for first in rows.first]
+        common |= {"momentum": plan.momentum, "nesterov": plan.nesterov, "dampening": 0.0}
+        return lambda grads, rate: sgd(rows.params, grads, momenta, lr=rate, **common)
+    rule = adamw if plan.optimizer == "adamw" else adam
+    steps = [rows.steps[0, 0].to(torch.float32).clone() for _ in rows.params]
+    common |= {"beta1": BETAS[0], "beta2": BETAS[1], "eps": EPS, "amsgrad": False}
+    return lambda grads, rate: rule(rows.params, grads, rows.first, rows.second, [], steps, lr=rate, **common)
 
 
 def _rescale(rows: Rows, finite: Tensor) -> None:
@@ -141,32 +152,33 @@ def _rescale(rows: Rows, finite: Tensor) -> None:
     rows.calm.mul_(~grown)
 
 
-def _step(rows: Rows, grad: Tensor, rate: Tensor, decay: Tensor, plan: TrainingPlan) -> None:
+def _step(rows: Rows, grads: list[Tensor], rate: Tensor, decay: Tensor, plan: TrainingPlan) -> None:
     rows.steps.add_(1)
     rate, decay = rate[:, None], decay[:, None]
-    if plan.optimizer == "adamw":
-        rows.flat.mul_((1 - rate * decay).to(grad))
-    else:
-        grad.addcmul_(rows.flat, decay.to(grad))
-    if plan.optimizer == "sgd":
-        _sgd(rows, grad, rate, plan)
-    else:
-        _adam(rows, grad, rate)
+    for param, first, second, grad in zip(rows.params, rows.first, rows.second, grads, strict=True):
+        if plan.optimizer == "adamw":
+            param.mul_((1 - rate * decay).to(grad))
+        else:
+            grad.addcmul_(param, decay.to(grad))
+        if plan.optimizer == "sgd":
+            _sgd(param, first, grad, rate, plan)
+        else:
+            _adam(param, first, second, grad, rate, rows.steps)
 
 
-def _sgd(rows: Rows, grad: Tensor, rate: Tensor, plan: TrainingPlan) -> None:
+def _sgd(param: Tensor, first: Tensor, grad: Tensor, rate: Tensor, plan: TrainingPlan) -> None:
     if plan.momentum:
-        rows.first.mul_(plan.momentum).add_(grad)
-        grad = grad.add_(rows.first, alpha=plan.momentum) if plan.nesterov else rows.first
-    rows.flat.addcmul_(grad, (-rate).to(grad))
+        first.mul_(plan.momentum).add_(grad)
+        grad = grad.add_(first, alpha=plan.momentum) if plan.nesterov else first
+    param.addcmul_(grad, (-rate).to(grad))
 
 
-def _adam(rows: Rows, grad: Tensor, rate: Tensor) -> None:
+def _adam(param: Tensor, first: Tensor, second: Tensor, grad: Tensor, rate: Tensor, steps: Tensor) -> None:
     # As torch.optim.Adam, with both bias corrections moved into the rate and the constant: fewer passes over memory.
     a, b = BETAS
-    rows.first.lerp_(grad, 1 - a)
-    rows.second.mul_(b).addcmul_(grad, grad, value=1 - b)
-    root = (1 - b**rows.steps).sqrt()
-    direction = torch.sqrt(rows.second, out=grad).add_((EPS * root).to(grad))
-    torch.div(rows.first, direction, out=direction)
-    rows.flat.addcmul_(direction, (-rate * root / (1 - a**rows.steps)).to(grad))
+    first.lerp_(grad, 1 - a)
+    second.mul_(b).addcmul_(grad, grad, value=1 - b)
+    root = (1 - b**steps).sqrt()
+    direction = torch.sqrt(second, out=grad).add_((EPS * root).to(grad))
+    torch.div(first, direction, out=direction)
+    param.addcmul_(direction, (-rate * root / (1 - a**steps)).to(grad))
