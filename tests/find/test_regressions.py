@@ -193,3 +193,18 @@ def test_branches_turned_by_other_angles_are_not_exchanged():
 def test_a_length_that_depends_on_values_is_refused():
     with pytest.raises(CaptureError, match="depends on the values"):
         find(Reading(lambda m, x: m.a(x)[x[:, 0] > 0]), (torch.zeros(4, 6),))
+
+
+def test_one_constant_in_two_places_ties_nothing():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two, self.out = nn.Linear(3, 4), nn.Linear(3, 4), nn.Linear(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            half = torch.full((4,), 0.5)
+            return self.out(torch.cat([(self.one(x) + half).sigmoid(), (self.two(x) * half).sigmoid()], 1))
+
+    symmetry = find(Twice(), (torch.zeros(2, 3),))
+    # The two layers are exchanged each by itself, and channel by channel.
+    assert sorted(map(group_name, symmetry.factors)).count("S(4)") == 2

@@ -184,10 +184,9 @@ TRANSFORMERS = (
             "T5ForConditionalGeneration", "T5Config", lambda: _tokens(2, 6) | _tokens(2, 5, name="decoder_input_ids"), **_T5
         ),
         (),
-        # both streams share the embedding: permutations and signs; the gains of 11 norms (the last is tied to the output); heads,
-        # tied over the layers by the position bias; hidden units. Known miss: the heads of the two cross-attentions are tied
-        # too, because both add the same constant of zeros
-        factorial(8) * 2**8 * 2 ** (11 * 8) * 2 * 2 * 2 * factorial(12) ** 4,
+        # both streams share the embedding: permutations and signs; the gains of 11 norms (the last is tied to the output);
+        # heads of encoder and decoder, tied over the layers by the position bias; of two cross-attentions; hidden units
+        factorial(8) * 2**8 * 2 ** (11 * 8) * 2 * 2 * 2 * 2 * factorial(12) ** 4,
         dtype=torch.float32,  # as for Llama
     ),
     Case(

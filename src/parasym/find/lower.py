@@ -13,7 +13,7 @@ from parasym.core import CaptureError
 from parasym.find.capture import Capture, numbers
 from parasym.find.numberless import Numberless
 from parasym.rules import BY_NAME, Builder, Program, Unsupported, Value
-from parasym.rules.program import Fn, Kind, Pin, Pointwise, operands, result
+from parasym.rules.program import Cat, Contract, Fn, Kind, Pin, Pointwise, operands, result
 from parasym.rules.rotary import ComplexValue
 from parasym.symmetry import Uncovered
 
@@ -237,7 +237,9 @@ class Lowering:
 
     def finish(self) -> Lowered:
         """Return the program."""
-        return Lowered(_one_leaf_per_tensor(_without_dead_code(self.builder.program)), self.uncovered)
+        program = _one_leaf_per_tensor(_without_dead_code(self.builder.program))
+        _own_constants(program)
+        return Lowered(program, self.uncovered)
 
     def call(self, call: Call) -> Any:
         """Return the values of an operation."""
@@ -346,6 +348,35 @@ def _without_dead_code(program: Program) -> Program:
     written = {id(step) for step in kept}
     code = [s for s in program.code if id(s) in written or isinstance(s, Pin)]
     return Program(program.values, code, program.outputs, program.loops, program.tags)
+
+
+def _own_constants(program: Program) -> None:
+    """Give every instruction copies of the constants it reads: what reads the same numbers need not move alike.
+
+    A constant that is written into, or pinned by a rule that follows it no further, stays one.
+    """
+    kept = {out.index for step in program.code if (out := result(step)) is not None}
+    kept |= {x.index for step in program.code if isinstance(step, Pin) for x in step.xs}
+    used: set[int] = set()
+
+    def own(x: Value) -> Value:
+        if x.kind is not Kind.CONSTANT or x.data is None or x.index in kept:
+            return x
+        if x.index not in used:
+            used.add(x.index)
+            return x
+        copy = Value(len(program.values), x.shape, Kind.CONSTANT, x.real, x.name, x.data)
+        program.values.append(copy)
+        return copy
+
+    for step in program.code:
+        if any(x.kind is Kind.CONSTANT for x in operands(step)):
+            if isinstance(step, Pointwise | Cat):
+                step.xs = tuple([own(x) for x in step.xs])
+            elif not isinstance(step, Pin):
+                step.x = own(step.x)
+                if isinstance(step, Contract):
+                    step.y = own(step.y)
 
 
 def _one_leaf_per_tensor(program: Program) -> Program:

@@ -89,7 +89,7 @@ def candidate_bases(
     counts = Counter(place for pattern in patterns for place in pattern)
     found: dict[Leaf, None] = {}  # a set in the order of the places
     for pattern in patterns:
-        own = [place for place in pattern if counts[place] == 1]
+        own = [place for place in pattern if counts[place] == 1] or list(pattern)
         common = with_place(min(own, key=lambda place: len(values[place[0]].shape)))
         for place in own:
             if not common:
