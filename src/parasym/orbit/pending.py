@@ -106,23 +106,28 @@ class Pending:
         elif axis == 0:
             some = a if since is None else a.index_select(since.axis, since.channels)
             now = torch.empty_like(some)
-            for at in _runs(x):  # gathering from a copy of a run is twice as fast as from memory
+            for at in _runs(x, len(x)):  # gathering from a copy of a run is twice as fast as from memory
                 now[at] = self._ordered(x[at].clone(), axis, since)
             total = channels_last(some, 0).mT @ channels_last(now, 0)
         else:
             total = x.new_zeros(x.shape[axis], x.shape[axis])
-            chosen = None if since is None or since.axis else since.channels
-            for run in _runs(x, None if chosen is None else len(chosen)):
-                at = run if chosen is None else chosen[run]
-                now = _taken(x, 0, at, self._axes.get(0))
-                if chosen is not None:
-                    now -= _taken(x, 0, at, since.before)
-                some = a[at] if since is None or not since.axis else a[at].index_select(since.axis, since.channels)
+            for some, now in self._slices(a, since):
                 total.addmm_(channels_last(some, axis).mT, channels_last(self._ordered(now, axis, since), axis))
         return _taken(total, 1, slice(None), self._axes.get(axis))
 
+    def _slices(self, a: Tensor, since: Change | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield runs of slices of ``a`` and of the tensor, whose first axis alone is in order."""
+        x, order = self._x, self._axes.get(0)
+        if since is None or since.axis:
+            for at in _runs(x, len(x)):
+                yield a[at] if since is None else a[at].index_select(since.axis, since.channels), _taken(x, 0, at, order)
+            return
+        for run in _runs(x, len(since.channels)):
+            at = since.channels[run]
+            yield a[at], _taken(x, 0, at, order) - _taken(x, 0, at, since.before)
+
     def _ordered(self, x: Tensor, axis: int, since: Change | None) -> Tensor:
-        """Return some slices of the first axis with the later axes in order, but the given one."""
+        """Return slices of the first axis with the later axes in order, but the given one."""
         for d in range(1, x.ndim):
             order = self._axes.get(d)
             if since is not None and d == since.axis:
@@ -132,11 +137,10 @@ class Pending:
         return x
 
 
-def _runs(x: Tensor, length: int | None = None) -> Iterator[slice]:
-    """Yield runs of slices of the first axis that fit into the cache."""
+def _runs(x: Tensor, length: int) -> Iterator[slice]:
+    """Yield so many places of the first axis in runs that fit into the cache."""
     step = max(1, CHUNK * len(x) // x.numel())
-    for first in range(0, length or len(x), step):
-        yield slice(first, first + step)
+    return (slice(first, first + step) for first in range(0, length, step))
 
 
 def channels_last(x: Tensor, axis: int) -> Tensor:
