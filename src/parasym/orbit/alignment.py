@@ -100,7 +100,7 @@ class Alignment:
             elif a.ndim == 1:
                 vectors.setdefault(parity, []).append(binding.tensor)
             else:
-                self._add(k, parity, self._b[binding.tensor].products(a, _axis(binding)))
+                self._add_whole(k, j)
         for parity, names in vectors.items():
             a, b = (torch.stack([x(n) for n in names]) for x in (self.a.__getitem__, self.b))
             self._add(k, parity, a.mT @ b)
@@ -131,6 +131,11 @@ class Alignment:
     def _add(self, k: int, parity: tuple[bool, ...], products: Tensor) -> None:
         old = self._sums[k].get(parity)
         self._sums[k][parity] = products if old is None else old.add_(products)
+
+    def _add_whole(self, k: int, j: int, since: Change | None = None) -> None:
+        binding, parity, sums = self.blocks[k].bindings[j], self.blocks[k].parity[j], self._sums[k]
+        b = self._b[binding.tensor]
+        sums[parity] = b.products(self.a[binding.tensor], _axis(binding), since=since, onto=sums.get(parity))
 
     def move(self, k: int, moves: list[Move], changed: Tensor | None = None) -> None:
         """Move ``b`` by elements of the factors of block ``k`` and keep the inner products true.
@@ -183,13 +188,11 @@ class Alignment:
 
     def _correct(self, k: int, j: int, change: Change) -> None:
         """Add to the inner products of a block what the change of some slices of a tensor adds."""
-        block = self.blocks[k]
-        binding = block.bindings[j]
-        a = self.a[binding.tensor]
-        if not is_whole(binding, a) or binding.axis == change.axis:
+        binding = self.blocks[k].bindings[j]
+        if not is_whole(binding, self.a[binding.tensor]) or binding.axis == change.axis:
             self._forget(k)
         else:
-            self._add(k, block.parity[j], self._b[binding.tensor].products(a, _axis(binding), since=change))
+            self._add_whole(k, j, change)
 
     def element(self) -> Element:
         """Return the product of all moves so far."""

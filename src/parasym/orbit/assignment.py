@@ -13,9 +13,8 @@ Prices = NDArray[np.floating]
 WARM_SIZE = 128
 """Assignments of at least this size start from the prices of the last one."""
 
-FEW, MANY = 1 / 8, 1 / 4
-"""Parts of the rows that prefer another column under the last prices: up to the first the identity is likely to be optimal still,
-from the second on the prices are of no use."""
+FEW = 1 / 8
+"""Part of the rows that may prefer another column under the last prices for the identity to be likely the optimum still."""
 
 STEPS = 20
 """Bound on the passes that prove the identity; two or three are enough for costs that come from networks."""
@@ -65,15 +64,10 @@ def _assign(profit: Tensor, prices: Prices | None) -> tuple[Tensor, Prices | Non
         return best, None if prices is None else prices[best.numpy()]
     if n < WARM_SIZE:
         return torch.from_numpy(linear_sum_assignment(c, maximize=True)[1].astype(np.int64)), None
-    if prices is not None:
-        net = c - prices
-        others = np.count_nonzero(net.max(axis=1) > net.diagonal())
-        if others <= n * FEW:
-            raised, proved = raise_prices(c, prices, steps=STEPS)
-            if proved:
-                return torch.arange(n), raised
-        elif others > n * MANY:
-            prices = None
+    if prices is not None and np.count_nonzero((c - prices).max(axis=1) > c.diagonal() - prices) <= n * FEW:
+        raised, proved = raise_prices(c, prices, steps=STEPS)
+        if proved:
+            return torch.arange(n), raised
     found = assign_sparsely(c, prices)
     if found is None:
         return torch.from_numpy(linear_sum_assignment(c, maximize=True)[1].astype(np.int64)), None

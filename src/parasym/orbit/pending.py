@@ -92,28 +92,36 @@ class Pending:
         self._axes.clear()
         return self._x
 
-    def products(self, a: Tensor, axis: int, *, since: Change | None = None) -> Tensor:
+    def products(self, a: Tensor, axis: int, *, since: Change | None = None, onto: Tensor | None = None) -> Tensor:
         r"""Return :math:`C_{ij} = \langle a_i, x_j \rangle` for the channels of an axis, of shape ``[n, n]``.
 
         Args:
             a: A tensor of the same shape.
             axis: The axis.
             since: Return only by how much they changed with this last move, of another axis.
+            onto: Inner products to which they are added in place.
         """
-        x = self._x
+        x, n, own = self._x, a.shape[axis], self._axes.get(axis)
+        few = since is not None and len(since.channels) * x.numel() < n * n * x.shape[since.axis]
+        late = own is not None and not few  # it takes less to put the products in order than what is multiplied
+        total = onto if onto is not None and not late else x.new_zeros(n, n)
         if since is None and not self._axes.keys() - {axis} and (axis == 0 or x.ndim == 2):
-            total = channels_last(a, axis).mT @ channels_last(x, axis)
+            total.addmm_(channels_last(a, axis).mT, channels_last(x if late else _taken(x, axis, slice(None), own), axis))
         elif axis == 0:
             some = a if since is None else a.index_select(since.axis, since.channels)
             now = torch.empty_like(some)
             for at in _runs(x, len(x)):  # gathering from a copy of a run is twice as fast as from memory
-                now[at] = self._ordered(x[at].clone(), axis, since)
-            total = channels_last(some, 0).mT @ channels_last(now, 0)
+                rows = x[at].clone() if since is None else _taken(x, 0, at, None if late else own)
+                now[at] = self._ordered(rows, axis, since)
+            total.addmm_(channels_last(some, 0).mT, channels_last(now, 0))
         else:
-            total = x.new_zeros(x.shape[axis], x.shape[axis])
             for some, now in self._slices(a, since):
-                total.addmm_(channels_last(some, axis).mT, channels_last(self._ordered(now, axis, since), axis))
-        return _taken(total, 1, slice(None), self._axes.get(axis))
+                moved = self._ordered(now, axis, since)
+                moved = moved if late else _taken(moved, axis, slice(None), own)
+                total.addmm_(channels_last(some, axis).mT, channels_last(moved, axis))
+        if late:
+            total = _taken(total, 1, slice(None), own)
+        return total if onto is None or not late else onto.add_(total)
 
     def _slices(self, a: Tensor, since: Change | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield runs of slices of ``a`` and of the tensor, whose first axis alone is in order."""
