@@ -23,8 +23,8 @@ class Alignment:
     always as moved, so the present element is the identity and its value is the trace.
 
     Inner products are not computed again when a neighbour moves: if only the channels ``S`` of a neighbour moved,
-    the change is :math:`a_S^\top (b'_S - b_S)`, at ``|S|/n`` of the price. Where no inner product rests on a tensor
-    yet, its permutations only pile up, and are carried out once when it is next needed.
+    the change is :math:`a_S^\top (b'_S - b_S)`, at ``|S|/n`` of the price. Permutations of a tensor only pile up, and are carried
+    out a few slices at a time as they are multiplied.
     """
 
     def __init__(self, symmetry: Symmetry, blocks: tuple[Block, ...], a: Params, b: Params) -> None:
