@@ -55,10 +55,12 @@ def test_products_are_those_of_the_moved_tensor_and_change_as_it_moves(monkeypat
         want = eager(want, moved, permutation, sign)
         for axis in axes:
             assert torch.allclose(lazy.products(a, axis), inner(a, want, axis))
+            assert torch.allclose(lazy.products(a, axis, onto=torch.eye(40).double()), inner(a, want, axis) + torch.eye(40))
             if axis != moved:
                 delta = lazy.products(a, axis, since=change)
                 assert delta.norm() > 1
                 assert torch.allclose(delta, inner(a, want - before, axis))
+                assert torch.allclose(lazy.products(a, axis, since=change, onto=delta.clone()), 2 * delta)
                 if step % 2 == 0:  # planted: a channel that moved is forgotten
                     short = change._replace(channels=some[:2])
                     assert not torch.allclose(lazy.products(a, axis, since=short), delta)

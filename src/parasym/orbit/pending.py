@@ -106,7 +106,7 @@ class Pending:
         late = own is not None and not few  # it takes less to put the products in order than what is multiplied
         total = onto if onto is not None and not late else x.new_zeros(n, n)
         if since is None and not self._axes.keys() - {axis} and (axis == 0 or x.ndim == 2):
-            total.addmm_(channels_last(a, axis).mT, channels_last(x if late else _taken(x, axis, slice(None), own), axis))
+            total.addmm_(channels_last(a, axis).mT, channels_last(x, axis))
         elif axis == 0:
             some = a if since is None else a.index_select(since.axis, since.channels)
             now = torch.empty_like(some)
