@@ -6,7 +6,7 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from parasym.orbit import sparse
-from parasym.orbit.assignment import assign
+from parasym.orbit.assignment import assign, raise_prices
 from parasym.orbit.sparse import assign_sparsely
 
 
@@ -33,6 +33,22 @@ def test_warm_after_small_changes():
     p, prices = assign(c, (), prices)
     c = c[:, p]
     assert assign(c, (), prices)[0].tolist() == list(range(n))
+
+
+def test_risen_prices_prove_the_identity_and_nothing_else():
+    n, g = 150, torch.Generator().manual_seed(0)
+    c = torch.randn(n, n, generator=g, dtype=torch.float64)
+    p, prices = assign(c, (), np.zeros(n))
+    assert prices is not None
+    c = (c[:, p] + 0.01 * torch.randn(n, n, generator=g, dtype=torch.float64)).numpy()
+    assert (linear_sum_assignment(c, maximize=True)[1] == np.arange(n)).all()
+    assert ((c - prices).max(axis=1) > (c - prices).diagonal()).any()
+    raised, proved = raise_prices(c, prices, steps=20)
+    assert proved
+    assert ((c - raised) <= (c - raised).diagonal()[:, None] + 1e-6).all()
+    c[0, 1] += 10  # planted: an exchange that gains
+    assert not raise_prices(c, prices, steps=200)[1]
+    assert assign(torch.from_numpy(c), (), prices)[0].tolist() == linear_sum_assignment(c, maximize=True)[1].tolist()
 
 
 def hard(n, seed):

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from parasym.orbit import WeightMatching, descent, gauge, match
+from parasym.orbit import WeightMatching, descent, gauge, match, pending
 from parasym.orbit.objective import gap
-from parasym.orbit.pending import Pending
+from parasym.orbit.pending import Change, Pending
 from tests.orbit.networks import gelu_mlp, relu_mlp
 
 
@@ -30,12 +30,42 @@ def test_pending_moves_are_the_moves(seed):
         want = eager(want, axis, permutation, sign)
     assert torch.equal(lazy.tensor(), want)
     assert not torch.equal(want, x)
-    swap = torch.tensor([1, 0, 2, 3, 4])
-    delta = lazy.move_some(0, torch.tensor([0, 1]), swap, None)
-    after = eager(want, 0, swap, None)
-    assert torch.equal(lazy.tensor(), after)
-    assert torch.allclose(delta, (after - want)[:2])
     assert torch.equal(x, kept)
+
+
+def inner(a, x, axis):
+    a, x = (y.movedim(axis, 0).flatten(1) for y in (a, x))
+    return a @ x.mT
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (40, 40, 3), (40, 40, 40), (40, 40, 2, 2)])
+@pytest.mark.parametrize("chunk", [100, 1 << 18])
+def test_products_are_those_of_the_moved_tensor_and_change_as_it_moves(monkeypatch, shape, chunk):
+    monkeypatch.setattr(pending, "CHUNK", chunk)
+    g = torch.Generator().manual_seed(0)
+    a, x = (torch.randn(shape, generator=g, dtype=torch.float64) for _ in range(2))
+    lazy, want, axes = Pending(x), x, [d for d in range(len(shape)) if shape[d] == 40]
+    swap, some = torch.arange(40), torch.tensor([3, 11, 30])
+    swap[some] = some.roll(1)
+    for step, moved in enumerate([*axes, *axes]):
+        permutation, sign = moves(40, step) if step % 2 else (swap, None)
+        changed = torch.arange(40) if step % 2 else some
+        change, before = Change(moved, changed, lazy.order(moved)), want
+        lazy.move(moved, permutation, sign)
+        want = eager(want, moved, permutation, sign)
+        for axis in axes:
+            assert torch.allclose(lazy.products(a, axis), inner(a, want, axis))
+            assert torch.allclose(lazy.products(a, axis, onto=torch.eye(40).double()), inner(a, want, axis) + torch.eye(40))
+            if axis != moved:
+                delta = lazy.products(a, axis, since=change)
+                assert delta.norm() > 1
+                assert torch.allclose(delta, inner(a, want - before, axis))
+                assert torch.allclose(lazy.products(a, axis, since=change, onto=delta.clone()), 2 * delta)
+                if step % 2 == 0:  # planted: a channel that moved is forgotten
+                    short = change._replace(channels=some[:2])
+                    assert not torch.allclose(lazy.products(a, axis, since=short), delta)
+    assert torch.equal(lazy.tensor(), want)
+    assert torch.allclose(lazy.products(a, 0), inner(a, want, 0))
 
 
 @pytest.mark.parametrize("right", [True, False])

@@ -8,7 +8,8 @@ from torch import Tensor
 from parasym.core import Params
 from parasym.orbit.assignment import Prices
 from parasym.orbit.block import Block
-from parasym.orbit.pending import Pending
+from parasym.orbit.certificate import margins, unless_identity
+from parasym.orbit.pending import Change, Pending
 from parasym.symmetry import Binding, Element, Move, Symmetry
 
 Costs = dict[tuple[bool, ...], Tensor]
@@ -22,8 +23,8 @@ class Alignment:
     always as moved, so the present element is the identity and its value is the trace.
 
     Inner products are not computed again when a neighbour moves: if only the channels ``S`` of a neighbour moved,
-    the change is :math:`a_S^\top (b'_S - b_S)`, at ``|S|/n`` of the price. Where no inner product rests on a tensor
-    yet, its permutations only pile up, and are carried out once when it is next needed.
+    the change is :math:`a_S^\top (b'_S - b_S)`, at ``|S|/n`` of the price. Permutations of a tensor only pile up, and are carried
+    out a few slices at a time as they are multiplied.
     """
 
     def __init__(self, symmetry: Symmetry, blocks: tuple[Block, ...], a: Params, b: Params) -> None:
@@ -59,8 +60,19 @@ class Alignment:
         return self._b[name].tensor()
 
     def value(self) -> float:
-        """Return the inner product of ``a`` and the moved ``b``."""
-        return sum(float(torch.dot(self.a[n].flatten(), self.b(n).flatten())) for n in self.a)
+        r"""Return the inner product of ``a`` and the moved ``b``.
+
+        Half the traces of the inner products at hand count a tensor half for every wire that it is in, so a tensor with two wires
+        need not be read again.
+        """
+        total, left = 0.0, dict.fromkeys(self.a, 1.0)
+        for k, block in enumerate(self.blocks):
+            if self._whole[k]:
+                total += sum(float(c.trace()) for c in self._sums[k].values()) / 2
+                for j in self._included[k]:
+                    left[block.bindings[j].tensor] -= 0.5
+        parts = (w * float(torch.dot(self.a[n].flatten(), self.b(n).flatten())) for n, w in left.items() if w)
+        return total + sum(parts)
 
     def bearers(self, tensor: str) -> set[int]:
         """Return the blocks whose wires a tensor bears.
@@ -83,24 +95,47 @@ class Alignment:
         for j in sorted(missing):
             binding, parity = block.bindings[j], block.parity[j]
             a = self.a[binding.tensor]
-            if a.ndim == 1 and is_whole(binding, a):
+            if not is_whole(binding, a):
+                self._add(k, parity, binding.gather(a).mT @ binding.gather(self.b(binding.tensor)))
+            elif a.ndim == 1:
                 vectors.setdefault(parity, []).append(binding.tensor)
             else:
-                self._add(k, parity, *(_channels(binding, x) for x in (a, self.b(binding.tensor))))
+                self._add_whole(k, j)
         for parity, names in vectors.items():
-            self._add(k, parity, *(torch.stack([x(n) for n in names]) for x in (self.a.__getitem__, self.b)))
+            a, b = (torch.stack([x(n) for n in names]) for x in (self.a.__getitem__, self.b))
+            self._add(k, parity, a.mT @ b)
         self._included[k] |= missing
         return self._sums[k]
 
-    def _add(self, k: int, parity: tuple[bool, ...], a: Tensor, b: Tensor) -> None:
-        """Add the inner products of the last axes of two tensors of shape ``[*over, rest, n]``."""
+    def stays(self, k: int) -> bool:
+        """Return whether some inner products prove that no permutation of block ``k`` gains; if not, all may be there then.
+
+        Args:
+            k: The block.
+        """
+        block = self.blocks[k]
+        missing = [x.tensor for j, x in enumerate(block.bindings) if j not in self._included[k]]
+        apart = block.kind == "permutation" and not block.signs and self._whole[k] and len(self._sums[k]) == 1
+        if not missing or not apart or any(self.a[name].ndim == 1 for name in missing):
+            return False
+        ((parity, products),) = self._sums[k].items()
+        if not margins(products).min() > 0:
+            return False
+        places = [x for x in block.bindings if x.tensor in missing]
+        found = unless_identity(products, [(self.a[x.tensor], self.b(x.tensor), _axis(x)) for x in places])
+        if found is not None:
+            self._sums[k][parity] = found
+            self._included[k] = set(range(len(block.bindings)))
+        return found is None
+
+    def _add(self, k: int, parity: tuple[bool, ...], products: Tensor) -> None:
         old = self._sums[k].get(parity)
-        if old is None:
-            self._sums[k][parity] = a.mT @ b
-        elif a.ndim == 2:
-            old.addmm_(a.mT, b)
-        else:
-            old += a.mT @ b
+        self._sums[k][parity] = products if old is None else old.add_(products)
+
+    def _add_whole(self, k: int, j: int, since: Change | None = None) -> None:
+        binding, parity, sums = self.blocks[k].bindings[j], self.blocks[k].parity[j], self._sums[k]
+        b = self._b[binding.tensor]
+        sums[parity] = b.products(self.a[binding.tensor], _axis(binding), since=since, onto=sums.get(parity))
 
     def move(self, k: int, moves: list[Move], changed: Tensor | None = None) -> None:
         """Move ``b`` by elements of the factors of block ``k`` and keep the inner products true.
@@ -136,33 +171,28 @@ class Alignment:
         block = self.blocks[k]
         permuted, signs = _monomial(block, moves)
         for j, binding in enumerate(block.bindings):
-            axis = binding.slot.axis  # pyright: ignore[reportOptionalMemberAccess]
-            sign = signs.get(block.parity[j])
+            axis, b = _axis(binding), self._b[binding.tensor]
             resting = [(o, i) for o, i in self._bearers[binding.tensor] if i in self._included[o]]
-            if any(o == k and self.blocks[k].bindings[i].slot.axis != axis for o, i in resting):  # pyright: ignore[reportOptionalMemberAccess]
+            if any(o == k and block.bindings[i].axis != axis for o, i in resting):
                 self._forget(k)  # the wire meets itself in this tensor
-            resting = [(o, i) for o, i in resting if o != k]
-            if not resting:
-                self._b[binding.tensor].move(axis, permuted, sign)
-                continue
-            delta = self._b[binding.tensor].move_some(axis, changed, permuted, sign)
-            part = self.a[binding.tensor]
-            part = part if len(changed) == part.shape[axis] else part.index_select(axis, changed)
+            change = Change(axis, changed, b.order(axis))
+            b.move(axis, permuted, signs.get(block.parity[j]))
             for other, i in resting:
-                self._correct(other, i, part, delta)
+                if other != k:
+                    self._correct(other, i, change)
         for parity, cost in self._sums[k].items():
             moved = cost.index_select(1, permuted[changed])
             if parity in signs:
                 moved.mul_(signs[parity][changed])
             self._sums[k][parity] = moved if len(changed) == len(permuted) else cost.index_copy_(1, changed, moved)
 
-    def _correct(self, k: int, j: int, part: Tensor, delta: Tensor) -> None:
+    def _correct(self, k: int, j: int, change: Change) -> None:
         """Add to the inner products of a block what the change of some slices of a tensor adds."""
         binding = self.blocks[k].bindings[j]
-        if not is_whole(binding, self.a[binding.tensor]):
+        if not is_whole(binding, self.a[binding.tensor]) or binding.axis == change.axis:
             self._forget(k)
         else:
-            self._add(k, self.blocks[k].parity[j], _last(part, binding.axis), _last(delta, binding.axis))
+            self._add_whole(k, j, change)
 
     def element(self) -> Element:
         """Return the product of all moves so far."""
@@ -194,16 +224,6 @@ def is_whole(binding: Binding, x: Tensor) -> bool:
     return slot is not None and not binding.over and not binding.region and slot.covers(x.shape[slot.axis])
 
 
-def _channels(binding: Binding, x: Tensor) -> Tensor:
-    """Return the channels of a tensor as ``[*over, rest, n]``, for whole axes without laying out positions."""
-    return _last(x, binding.axis) if is_whole(binding, x) else binding.gather(x)
-
-
-def _last(x: Tensor, axis: int | None) -> Tensor:
-    """Return ``[rest, n]`` with the given axis last: a transposed view where that needs no copy."""
-    assert axis is not None
-    if axis == 0:
-        return x.reshape(len(x), -1).mT
-    before, n = x.shape[:axis].numel(), x.shape[axis]
-    # Three axes at most: torch copies a strided tensor of four several times more slowly.
-    return x.reshape(before, n, -1).transpose(0, 1).reshape(n, -1).mT
+def _axis(binding: Binding) -> int:
+    assert binding.axis is not None
+    return binding.axis

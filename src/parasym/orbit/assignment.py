@@ -13,6 +13,12 @@ Prices = NDArray[np.floating]
 WARM_SIZE = 128
 """Assignments of at least this size start from the prices of the last one."""
 
+FEW = 1 / 8
+"""Part of the rows that may prefer another column under the last prices for the identity to be likely the optimum still."""
+
+STEPS = 20
+"""Bound on the passes that prove the identity; two or three are enough for costs that come from networks."""
+
 
 def assign(profit: Tensor, cells: tuple[tuple[int, ...], ...] = (), prices: Prices | None = None) -> tuple[Tensor, Prices | None]:
     r"""Return the permutation ``p`` that maximizes :math:`\sum_i C_{i,p(i)}` and keeps every cell.
@@ -58,6 +64,10 @@ def _assign(profit: Tensor, prices: Prices | None) -> tuple[Tensor, Prices | Non
         return best, None if prices is None else prices[best.numpy()]
     if n < WARM_SIZE:
         return torch.from_numpy(linear_sum_assignment(c, maximize=True)[1].astype(np.int64)), None
+    if prices is not None and np.count_nonzero((c - prices).max(axis=1) > c.diagonal() - prices) <= n * FEW:
+        raised, proved = raise_prices(c, prices, steps=STEPS)
+        if proved:
+            return torch.arange(n), raised
     found = assign_sparsely(c, prices)
     if found is None:
         return torch.from_numpy(linear_sum_assignment(c, maximize=True)[1].astype(np.int64)), None
@@ -65,32 +75,34 @@ def _assign(profit: Tensor, prices: Prices | None) -> tuple[Tensor, Prices | Non
     return torch.from_numpy(p), prices[p]
 
 
-def raise_prices(c: Prices, p: NDArray[np.int64], prices: Prices, *, steps: int) -> tuple[Prices, bool]:
-    r"""Return prices under which fewer rows prefer another column, and whether none does: ``p`` is then optimal.
+def raise_prices(c: Prices, prices: Prices, *, steps: int) -> tuple[Prices, bool]:
+    r"""Return prices under which fewer rows prefer another column to their own, and whether none does.
 
-    Bellman and Ford's shortest paths: :math:`v_j \leftarrow \max(v_j, \max_i C_{ij} - C_{i,p(i)} + v_{p(i)})`, over the rows
-    whose own price rose. Any prices are valid for a later solution; good ones make it short.
+    Bellman and Ford's shortest paths: :math:`v_j \leftarrow \max(v_j, \max_i C_{ij} - C_{ii} + v_i)`, over the rows whose own
+    price rose. If none does, the identity is optimal; where another permutation is better prices rise for ever.
 
     Args:
         c: Profits of shape ``[n, n]``.
-        p: The column of every row.
         prices: Prices of the columns to start from.
         steps: Bound on the passes.
+
+    Example:
+        >>> raise_prices(np.array([[4.0, 5.0], [0.0, 5.0]]), np.zeros(2), steps=2)  # row 0 would rather have column 1
+        (array([0., 1.]), True)
+        >>> raise_prices(np.array([[4.0, 5.0], [5.0, 5.0]]), np.zeros(2), steps=2)[1]  # the exchange is better
+        False
     """
-    n = len(p)
-    attained = c[np.arange(n), p]
-    row_of = np.empty(n, dtype=np.int64)
-    row_of[p] = np.arange(n)
+    attained = c.diagonal()
     slack = 1e-7 * np.abs(attained).mean()
-    active = np.arange(n)
+    active = np.arange(len(c))
     for _ in range(steps):
-        rows = c if len(active) == n else c[active]
-        wanted = (rows + (prices[p[active]] - attained[active])[:, None]).max(axis=0)
+        rows = c if len(active) == len(c) else c[active]
+        wanted = (rows + (prices - attained)[active, None]).max(axis=0)
         risen = wanted > prices + slack
         if not risen.any():
             return prices, True
         prices = np.where(risen, wanted, prices)
-        active = row_of[np.flatnonzero(risen)]
+        active = np.flatnonzero(risen)
     return prices, False
 
 

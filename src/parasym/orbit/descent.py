@@ -110,6 +110,8 @@ def visit(state: Alignment, k: int, places: list[int] | None = None) -> None:
     if not block.bindings:
         return
     outer = block.kind == "permutation" and bool(block.inner)
+    if places is None and not outer and not _meets_itself(state, k) and state.stays(k):
+        return
     costs = {(False,) * len(block.signs): slice_profits(state, k)} if outer else state.costs(k, places)
     if not costs:
         return

@@ -1,5 +1,6 @@
 """What a user may pass to the verbs of this folder: checked once, here."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -52,11 +53,16 @@ def _check_moving(symmetry: Symmetry, params: Params, k: int) -> None:
 
 
 def _check_values(params: Params, k: int) -> None:
+    total = 0.0
     for name, x in params.items():
         if not isinstance(x, Tensor):
             raise BadInputError(f"`{name}` of model {k} must be a tensor, but is {type(x).__name__}.")
-        # A sum is finite only if all entries are; one that overflows is looked at entry by entry.
-        if x.is_floating_point() and not torch.isfinite(x.sum()) and not torch.isfinite(x).all():
+        if x.is_floating_point():
+            total += float(x.sum())
+    if math.isfinite(total):  # only if all entries are; if a sum overflows, tensors are looked at entry by entry
+        return
+    for name, x in params.items():
+        if x.is_floating_point() and not torch.isfinite(x).all():
             count = int((~torch.isfinite(x)).sum())
             raise BadInputError(
                 f"`{name}` of model {k} has {count} NaN or infinite values of {x.numel()}. "

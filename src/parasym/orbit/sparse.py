@@ -81,30 +81,33 @@ def _candidates(net: Floats, *, cold: bool) -> Integers:
         at = np.flatnonzero(_near(net, net.diagonal()))
         if len(at) <= 2 * n * CANDIDATES:
             return at
-    chosen = _best(net)
+    chosen = _best(net, axis=1)
     if cold:
-        chosen |= _best(np.ascontiguousarray(net.T)).T  # along the columns of the matrix itself it is several times slower
+        chosen |= _best(net, axis=0)
     np.fill_diagonal(chosen, val=True)
     return np.flatnonzero(chosen)
 
 
-def _best(net: Floats) -> NDArray[np.bool_]:
-    """Return where the best entries of every row are: those near its largest, or exactly so many if rows are too different."""
+def _best(net: Floats, axis: int) -> NDArray[np.bool_]:
+    """Return where the best entries of the rows (axis 1) or columns (axis 0) are: near the largest, or exactly so many."""
     n = len(net)
-    chosen = _near(net, net.max(axis=1))
-    if np.count_nonzero(chosen) > 2 * n * CANDIDATES:
-        k = min(CANDIDATES, n - 1)
-        chosen = np.zeros((n, n), dtype=np.bool_)
-        chosen[np.arange(n)[:, None], np.argpartition(net, n - k, axis=1)[:, n - k :]] = True
-    return chosen
+    chosen = _near(net, net.max(axis=axis), axis)
+    if np.count_nonzero(chosen) <= 2 * n * CANDIDATES:
+        return chosen
+    k = min(CANDIDATES, n - 1)  # the lines are too different for one margin
+    lines = net if axis else np.ascontiguousarray(net.T)
+    chosen = np.zeros((n, n), dtype=np.bool_)
+    chosen[np.arange(n)[:, None], np.argpartition(lines, n - k, axis=1)[:, n - k :]] = True
+    return chosen if axis else chosen.T
 
 
-def _near(net: Floats, top: Floats) -> NDArray[np.bool_]:
-    """Return which entries come as close to one of their row as the best ``CANDIDATES`` of a few sampled rows do."""
+def _near(net: Floats, top: Floats, axis: int = 1) -> NDArray[np.bool_]:
+    """Return which entries come as close to one of their row or column as the best ``CANDIDATES`` of a few sampled ones do."""
     n = len(net)
     k, some = min(CANDIDATES, n - 1), slice(None, None, max(1, n // SAMPLED))
-    margin = np.median(top[some] - np.partition(net[some], n - k, axis=1)[:, n - k])
-    return net >= (top - max(margin, 0.0))[:, None]
+    lines = net[some] if axis else np.ascontiguousarray(net[:, some].T)
+    margin = np.median(top[some] - np.partition(lines, n - k, axis=1)[:, n - k])
+    return net >= np.expand_dims(top - max(margin, 0.0), axis)
 
 
 def _solve(rows: Integers, columns: Integers, net: Floats, n: int) -> Integers:
