@@ -19,7 +19,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH := .venv-bench
 PIP := PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet $(PIP_FLAGS)
-PYTEST_FLAGS ?= -n 2
+# The examples of one page build on each other, so a file stays with one process.
+PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 export MPLBACKEND := Agg
 # One thread per test process: two processes with two threads each fight over two cores.

@@ -154,7 +154,7 @@ class Carriers:
         return known
 
     def _pass_sums(self, step: Instruction, x: Value, out: Value, links: list[Link]) -> None:
-        if not isinstance(step, Reshape | Permute | Expand) or len(links) != 1:
+        if not isinstance(step, (Reshape, Permute, Expand)) or len(links) != 1:
             return
         for axis in range(len(x.shape)):
             if (x.index, axis) in self._sums:
@@ -364,5 +364,5 @@ def _passage(template: Template, operand: int, link: Link, at: tuple[Place, ...]
         single = all(n == 1 for a, n in enumerate(x.counts) if a not in kept)
         passes = single and ((step.fn == "linear" and step.averaging) or step.fn == "max")
     else:
-        passes = isinstance(step, Reshape | Permute | Expand | Contract)
+        passes = isinstance(step, (Reshape, Permute, Expand, Contract))
     return (arrived, sign) if passes else None

@@ -33,7 +33,7 @@ def dependences(ground: Ground, mixed: set[Leaf], borne: Collection[Leaf], actin
                 run.tensor(value)
         for step in ground.steps:
             code = step.code
-            if step.template.lettered and not isinstance(code, Permute | Reshape | Rotary):
+            if step.template.lettered and not isinstance(code, (Permute, Reshape, Rotary)):
                 run.instruction(step, code.dims if isinstance(code, Normalize) else ())
     for bases in run.deps.values():
         bases -= mixed

@@ -87,7 +87,7 @@ class Fingerprints:
     def _parts(self, made: Step, out: Value, cell: Cell) -> tuple[Hashable, bool, list[Child]]:
         step, template = made.code, made.template
         tag = self.program.tag(out)
-        if isinstance(step, Reshape | Permute | Slice | Cat):
+        if isinstance(step, (Reshape, Permute, Slice, Cat)):
             found: list[Child] = [
                 ((x.index, link.x_cell), "") for k, x in enumerate(made.xs) for link in template.links(k) if link.out_cell == cell
             ]

@@ -19,7 +19,7 @@ def may_have_equal_branches(ground: Ground) -> bool:
         ground: Types and places.
     """
     program = ground.types.program
-    if any(not ground.single(v) for step in program.code if isinstance(step, Contract | Reduce) for v in operands(step)):
+    if any(not ground.single(v) for step in program.code if isinstance(step, (Contract, Reduce)) for v in operands(step)):
         return True  # a sum over blocks has summands of its own
     made = {step.out.index: step.code for step in ground.steps if step.out is not None}
     forms = _Forms(made)

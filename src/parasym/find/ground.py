@@ -123,7 +123,7 @@ class Ground:
             xs, made = operands(step), result(step)
             values = xs if made is None else (*xs, made)
             same = () if len(xs) == 1 else tuple([xs.index(x) for x in xs])
-            cutting = letters is None and isinstance(step, Slice | Cat | Reshape)
+            cutting = letters is None and isinstance(step, (Slice, Cat, Reshape))
             terms = tuple([self._terms[v.index] for v in values]) if cutting else ()
             structures = tuple([self._structures[v.index] for v in values])
             key = (form_of(step, letters), structures, same, cuts(terms))

@@ -184,7 +184,7 @@ class _Reader:
         args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self.env[n])
         example = node.meta.get("val")
         if _name(node) == "getitem":
-            return args[0][args[1]] if isinstance(args[0], tuple | list) else args[0]
+            return args[0][args[1]] if isinstance(args[0], (tuple, list)) else args[0]
         if isinstance(node.target, torch._ops.HigherOrderOperator):  # a loop, a branch, a region without gradients
             return self.lowering.opaque(Call(node.target, args, kwargs, example, node), "no rule covers this operation")
         if not isinstance(node.target, torch._ops.OpOverload):
@@ -274,7 +274,7 @@ class Lowering:
             if out.real and not _is_real(example) and any(v.real for v in _values((call.args, call.kwargs))):
                 return self.builder.pointwise(Fn.GENERIC, out, real=False)  # rounded to whole numbers, by a cast
             return out
-        many = isinstance(example, tuple | list)
+        many = isinstance(example, (tuple, list))
         expected = [_shape(e) for e in example if isinstance(e, Tensor)] if many else [_shape(example)]
         found = [o.shape for o in out] if isinstance(out, tuple) else [out.shape if isinstance(out, Value) else None]
         if isinstance(out, ComplexValue) or (
@@ -323,7 +323,7 @@ class Lowering:
                 b.pin(value)
             return value
 
-        return tuple(fresh(x) for x in example) if isinstance(example, tuple | list) else fresh(example)
+        return tuple(fresh(x) for x in example) if isinstance(example, (tuple, list)) else fresh(example)
 
 
 def _without_dead_code(program: Program) -> Program:
@@ -371,7 +371,7 @@ def _own_constants(program: Program) -> None:
 
     for step in program.code:
         if any(x.kind is Kind.CONSTANT for x in operands(step)):
-            if isinstance(step, Pointwise | Cat):
+            if isinstance(step, (Pointwise, Cat)):
                 step.xs = tuple([own(x) for x in step.xs])
             elif not isinstance(step, Pin):
                 step.x = own(step.x)
@@ -479,7 +479,7 @@ def _is_real(x: Tensor) -> bool:
 
 
 def _map(x: Any, fn: Callable[[Any], Any]) -> Any:
-    if isinstance(x, tuple | list):
+    if isinstance(x, (tuple, list)):
         return type(x)(_map(v, fn) for v in x)
     if isinstance(x, dict):
         return {k: _map(v, fn) for k, v in x.items()}
@@ -491,7 +491,7 @@ def _values(x: Any) -> list[Value]:
         return [x]
     if isinstance(x, ComplexValue):
         return [x.pair]
-    if isinstance(x, tuple | list):
+    if isinstance(x, (tuple, list)):
         return [v for item in x for v in _values(item)]
     if isinstance(x, dict):
         return _values(list(x.values()))
@@ -502,7 +502,7 @@ def _all_known(x: Any) -> bool:
     """Whether all values among arguments are constants whose numbers are known."""
     if isinstance(x, Value):
         return x.kind is Kind.CONSTANT and x.data is not None
-    if isinstance(x, tuple | list):
+    if isinstance(x, (tuple, list)):
         return all([_all_known(item) for item in x])
     if isinstance(x, dict):
         return all([_all_known(item) for item in x.values()])

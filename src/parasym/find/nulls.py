@@ -63,7 +63,7 @@ class NullDirections:
         if out is not None and out.kind is Kind.STATE and out.index in self.ground.types.program.loops:
             return  # an update of running statistics; the caller moves those along
         # A normalization hides shifts of its own, and a slice does not see what it cuts off.
-        if out is None or (self._sees_all(out) and not isinstance(code, Normalize | Slice)):
+        if out is None or (self._sees_all(out) and not isinstance(code, (Normalize, Slice))):
             self._blocked.update([x.index for x in step.xs])
             return
         for operand, x in enumerate(step.xs):
@@ -145,13 +145,13 @@ def pull(template: Template, operand: int, link: Link, behind: frozenset[Place])
     mine = frozenset(back[p] for p in behind if p in back)
     if isinstance(step, Reshape):
         return mine | _merged(template, link, {axis for axis, _ in behind - set(link.places.values())})
-    if isinstance(step, Slice | Cat):
+    if isinstance(step, (Slice, Cat)):
         return mine if len(mine) == len(behind) else None
     if not template.lettered:
         return None
     *spec, out = template.letters
     letters = {out[axis] for axis, _ in behind}
-    if isinstance(step, Permute | Expand):
+    if isinstance(step, (Permute, Expand)):
         return mine
     if isinstance(step, Reduce):
         return mine if step.fn in ("sum", "mean") else None

@@ -62,7 +62,8 @@ def without_numbers(x: Tensor) -> Numberless:
     if type(x) not in _PLAIN or x.layout is not torch.strided or x.is_quantized or not all(type(n) is int for n in shape):
         raise TypeError(f"A {type(x).__name__} of layout {x.layout} and shape {shape} cannot be captured in this way.")
     out = _make(Spec(shape, x.stride(), x.dtype, x.device))
-    out.requires_grad_(isinstance(x, nn.Parameter) and (x.is_floating_point() or x.is_complex()))
+    if isinstance(x, nn.Parameter) and (x.is_floating_point() or x.is_complex()):
+        out.requires_grad_()
     return out
 
 
@@ -95,7 +96,7 @@ def _frozen(x: Any, tensors: list[Tensor]) -> Any:
     if isinstance(x, Tensor):
         tensors.append(x)
         return x.spec if isinstance(x, Numberless) else without_numbers(x).spec
-    if isinstance(x, tuple | list):
+    if isinstance(x, (tuple, list)):
         return (type(x), *[_frozen(part, tensors) for part in x])
     if not isinstance(x, _SCALARS):
         raise TypeError(f"A {type(x).__name__} cannot be an argument of an operation that is captured in this way.")
@@ -107,7 +108,7 @@ def _thawed(x: Any, tensors: list[Tensor]) -> Any:
         return _make(x)
     if isinstance(x, _Same):
         return tensors[x.position]
-    return type(x)([_thawed(part, tensors) for part in x]) if isinstance(x, tuple | list) else x
+    return type(x)([_thawed(part, tensors) for part in x]) if isinstance(x, (tuple, list)) else x
 
 
 @lru_cache(maxsize=8192)
@@ -134,7 +135,7 @@ def _described(x: Any, fakes: list[Tensor]) -> Any:
             if x is fake:
                 return _Same(position)
         return Spec(*_checked(x))
-    return type(x)([_described(part, fakes) for part in x]) if isinstance(x, tuple | list) else x
+    return type(x)([_described(part, fakes) for part in x]) if isinstance(x, (tuple, list)) else x
 
 
 def _checked(x: Tensor) -> Iterator[Any]:

@@ -53,7 +53,7 @@ class Relations:
         try:
             if template.lettered:
                 self._by_letters()
-            elif isinstance(template.step, Reshape | Slice | Cat):
+            elif isinstance(template.step, (Reshape, Slice, Cat)):
                 self._structural()
             else:
                 raise TooManyCells
@@ -125,7 +125,7 @@ class Relations:
         for cells in template.rows:
             *xs, out = [self._whole(operand, cell) for operand, cell in enumerate(cells)]
             self._relate(xs, out)
-            if isinstance(step, Normalize | Rotary):
+            if isinstance(step, (Normalize, Rotary)):
                 self._tie(step, cells)
         if isinstance(step, Rotary):
             self._tie_planes(step)
@@ -174,7 +174,7 @@ class Relations:
             self._maybe(step.fn in ("sum", "mean"), step.fn != "generic", xs[0], out)
         elif isinstance(step, Fixed):
             self._maybe(step.fn == "linear", step.fn != "generic", xs[0], out)
-        elif isinstance(step, Expand | Rotary | Reshape | Permute):
+        elif isinstance(step, (Expand, Rotary, Reshape, Permute)):
             self._equal(xs[0], out)
 
     def _maybe(self, signs: bool, scales: bool, x: Ref | None, out: Ref | None) -> None:

@@ -135,7 +135,7 @@ def _aligned(ground: Ground, moved: set[Slot], base: Leaf) -> bool:
 
 
 def _keeps(ground: Ground, step: Step, moved: set[Slot], base: Leaf) -> bool:
-    if not step.template.lettered or isinstance(step.code, Permute | Reshape | Rotary):
+    if not step.template.lettered or isinstance(step.code, (Permute, Reshape, Rotary)):
         return True
     joint = step.code.dims if isinstance(step.code, Normalize) else ()
     bearing = step.template.bearing

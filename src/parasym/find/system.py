@@ -15,7 +15,7 @@ class LinearSystem:
     give are nearly triangular.
 
     Args:
-        modulus: 2 for GF(2), 0 for the rationals.
+        modulus: 2 for GF(2), where every factor is 1, or 0 for the rationals.
     """
 
     def __init__(self, modulus: int = 0) -> None:
@@ -147,12 +147,16 @@ class LinearSystem:
         if not out and factor == 1:
             out.update(other)
             return
+        if self.modulus:
+            if factor % 2:
+                for name in other:
+                    if out.pop(name, None) is None:
+                        out[name] = 1
+            return
         for name, c in other.items():
             old = out.get(name)
             new = c if factor == 1 else c * factor
             value = new if old is None else old + new
-            if self.modulus:
-                value %= self.modulus
             if value:
                 out[name] = value
             else:

@@ -58,12 +58,12 @@ def letters_of(step: Instruction) -> Letters | None:
         return step.x_letters, step.y_letters, step.out_letters
     if isinstance(step, Reshape):
         return _unit_letters(step.x.shape, step.out.shape)
-    if isinstance(step, Slice | Cat | Pin):
+    if isinstance(step, (Slice, Cat, Pin)):
         return None
     axes = tuple(range(len(step.x.shape)))
     if isinstance(step, Reduce):
         return axes, tuple(k for k in axes if k not in step.dims)
-    if isinstance(step, Normalize | Rotary):
+    if isinstance(step, (Normalize, Rotary)):
         return axes, axes
     if isinstance(step, Fixed):
         kept = {out: x for x, out in step.kept}
@@ -226,7 +226,7 @@ class Template:
         step = self.step
         if isinstance(step, Pin):
             return []
-        if isinstance(step, Slice | Cat):
+        if isinstance(step, (Slice, Cat)):
             start = -step.start if isinstance(step, Slice) else sum(v.shape[step.dim] for v in step.xs[:operand])
             return self._shifted(operand, step.dim, start)
         if not self.lettered:
@@ -273,7 +273,7 @@ class Template:
 
     def _value(self, operand: int) -> Any:
         step = self.step
-        assert isinstance(step, Slice | Cat)
+        assert isinstance(step, (Slice, Cat))
         return step.out if operand < 0 else step.xs[operand] if isinstance(step, Cat) else step.x
 
     def _reshaped(self) -> list[Link]:

@@ -6,7 +6,7 @@ model is exported, and what export says holds.
 """
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -150,7 +150,7 @@ class _Recorder(TorchDispatchMode):
         if not made:
             return out
         self._watch(func, args, made)
-        call = Call(func, _map(self._read, args), {k: _map(self._read, v) for k, v in kwargs.items()}, out)
+        call = Call(func, self._read(args), {k: self._read(v) for k, v in kwargs.items()}, out)
         values = self.lowering.call(call)
         if self.lowering.uncovered:
             raise Untraceable
@@ -159,11 +159,14 @@ class _Recorder(TorchDispatchMode):
         else:
             for k, part in enumerate(out):
                 if isinstance(part, Tensor):
-                    self._remember(part, values[k] if isinstance(values, tuple | list) else values)
+                    self._remember(part, values[k] if isinstance(values, (tuple, list)) else values)
         return out
 
     def _read(self, x: Any) -> Any:
-        return self.value(x) if isinstance(x, Tensor) else x
+        """Return arguments with values in the place of tensors."""
+        if isinstance(x, Tensor):
+            return self._values[id(x)] if id(x) in self._values else self.value(x)
+        return type(x)([self._read(part) for part in x]) if isinstance(x, (tuple, list)) else x
 
     def _watch(self, func: Any, args: Any, made: list[Tensor]) -> None:
         """Refuse to write into a tensor that shares memory with another one: the program would not know of it."""
@@ -172,7 +175,3 @@ class _Recorder(TorchDispatchMode):
             raise Untraceable
         if may_alias(func):
             self._shares.update(id(x) for x in (*made, *pytree.tree_leaves(args)) if isinstance(x, Tensor))
-
-
-def _map(fn: Callable[[Any], Any], x: Any) -> Any:
-    return type(x)([_map(fn, part) for part in x]) if isinstance(x, tuple | list) else fn(x)

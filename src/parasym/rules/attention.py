@@ -54,7 +54,7 @@ def _attention(
 
 def _may_hide_all(b: Builder, mask: Value) -> bool:
     """Whether a mask may hide every key of some query; one whose numbers are not known may."""
-    while isinstance(step := b.producers.get(mask.index), Expand | Reshape):
+    while isinstance(step := b.producers.get(mask.index), (Expand, Reshape)):
         mask = step.x
     if mask.data is None:
         return True

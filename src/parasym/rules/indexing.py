@@ -78,7 +78,7 @@ def _scatter(b: Builder, x: Value, *rest: object, **_: object) -> Value:
     """A scatter by a computed index: every operand is pinned."""
     b.pin(x, *(v for v in rest if isinstance(v, Value)))
     for v in rest:
-        if isinstance(v, list | tuple):
+        if isinstance(v, (list, tuple)):
             b.pin(*(i for i in v if isinstance(i, Value)))
     return b.fixed(x, x.shape, [])
 

@@ -50,7 +50,7 @@ def _rsub(b: Builder, x: Operand, y: Operand, *, alpha: float = 1) -> Value:
 
 def _shifted(b: Builder, x: Operand, y: Operand) -> Value | None:
     """Return ``buffer + number`` as a shifted leaf: its binding acts on the sum."""
-    if isinstance(x, Value) and x.kind is Kind.STATE and isinstance(y, int | float):
+    if isinstance(x, Value) and x.kind is Kind.STATE and isinstance(y, (int, float)):
         return b.shifted(x, float(y))
     return None
 
@@ -98,7 +98,7 @@ def _narrow(b: Builder, x: Operand, y: Operand) -> tuple[Operand, Operand]:
 def _pow(b: Builder, x: Operand, exponent: Operand) -> Value:
     if isinstance(exponent, Value) and exponent.data is not None and exponent.shape == ():
         exponent = float(exponent.data)
-    if isinstance(exponent, Value | complex) or not isinstance(x, Value):
+    if isinstance(exponent, (Value, complex)) or not isinstance(x, Value):
         return b.pointwise(Fn.GENERIC, x, exponent)
     degree = Fraction(float(exponent)).limit_denominator(1000)
     # A degree that is no such fraction, as pi, would be off by what rounding leaves.
@@ -115,9 +115,9 @@ def _prelu(b: Builder, x: Value, weight: Value) -> Value:
 
 def _clamp(b: Builder, x: Value, low: Operand | None = None, high: Operand | None = None) -> Value:
     bounds = [v for v in (low, high) if v is not None]
-    if all(isinstance(v, int | float) and v == 0 for v in bounds):
+    if all(isinstance(v, (int, float)) and v == 0 for v in bounds):
         return b.pointwise(Fn.HOMOGENEOUS, x)
-    if isinstance(low, int | float) and isinstance(high, int | float) and low == -high:
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == -high:
         return b.pointwise(Fn.ODD, x)
     return b.pointwise(Fn.GENERIC, x, *bounds)
 
@@ -193,7 +193,7 @@ def _compare(b: Builder, *xs: Operand, **_: object) -> Value:
 
 
 def _many(b: Builder, *xs: Operand, **_: object) -> Value:
-    return b.pointwise(Fn.GENERIC, *[x for x in xs if isinstance(x, Value | int | float)])
+    return b.pointwise(Fn.GENERIC, *[x for x in xs if isinstance(x, (Value, int, float))])
 
 
 def _leaky(b: Builder, x: Value, *_: object, **__: object) -> Value:

@@ -100,14 +100,14 @@ def _adaptive_max(n: int) -> Callable[..., Any]:
 def _upsample(b: Builder, x: Value, size: Sequence[int] | None, *rest: object) -> Value:
     n = len(x.shape) - 2
     if size is None:
-        factors = next(list(r) for r in reversed(rest) if isinstance(r, list | tuple) and r)
+        factors = next(list(r) for r in reversed(rest) if isinstance(r, (list, tuple)) and r)
         size = [int(m * f) for m, f in zip(x.shape[2:], factors, strict=True)]
     return _spatial(b, x, _each(size, n), averaging=True)
 
 
 def _pad(b: Builder, x: Value, padding: Sequence[int], *args: object) -> Value:
     """Zero padding of an axis leaves what passes on the other axes; the padded axis is pinned."""
-    value = next((a for a in args if isinstance(a, int | float)), 0)
+    value = next((a for a in args if isinstance(a, (int, float))), 0)
     mode = next((a for a in args if isinstance(a, str)), "constant")
     touched = {}
     for k in range(len(padding) // 2):

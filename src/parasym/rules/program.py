@@ -24,7 +24,7 @@ class Kind(Enum):
     INPUT = "input"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Value:
     """A tensor of the program.
 
@@ -70,7 +70,7 @@ class Fn(Enum):
     GENERIC = "generic"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Pointwise:
     """``out = fn(*xs)`` element by element.
 
@@ -105,7 +105,7 @@ def _from_the_right(shape: tuple[int, ...], out: tuple[int, ...]) -> tuple[int |
     return tuple([k + lead if n == out[k + lead] else None for k, n in enumerate(shape)])
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Contract:
     """``out[o] = sum x[l] * y[m]`` over the letters that ``out`` lacks. Letters are unique in each operand."""
 
@@ -117,7 +117,7 @@ class Contract:
     out_letters: tuple[int, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Reduce:
     """``out`` is ``x`` summed (or averaged, or maximized) over ``dims``, which it lacks."""
 
@@ -127,7 +127,7 @@ class Reduce:
     dims: tuple[int, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Normalize:
     """``out`` is ``x`` normalized jointly over ``dims``.
 
@@ -148,7 +148,7 @@ class Normalize:
     sums_to_one: bool = False
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Fixed:
     """A fixed map on some axes that treats the ``kept`` axes as a batch.
 
@@ -167,7 +167,7 @@ class Fixed:
     fn: str = "linear"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Reshape:
     """``out`` holds the elements of ``x`` in the same order."""
 
@@ -175,7 +175,7 @@ class Reshape:
     out: Value
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Permute:
     """Axis ``k`` of ``out`` is axis ``order[k]`` of ``x``."""
 
@@ -184,7 +184,7 @@ class Permute:
     order: tuple[int, ...]
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Expand:
     """``x`` repeated along axes of length one or new leading axes."""
 
@@ -192,7 +192,7 @@ class Expand:
     out: Value
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Slice:
     """``out`` is ``x[start : start + length]`` along ``dim``."""
 
@@ -202,7 +202,7 @@ class Slice:
     start: int
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Cat:
     """``out`` is the concatenation of ``xs`` along ``dim``."""
 
@@ -211,7 +211,7 @@ class Cat:
     dim: int
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Rotary:
     """``out`` rotates planes of the last axis of ``x`` by angles that differ from position to position.
 
@@ -227,7 +227,7 @@ class Rotary:
     interleaved: bool
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class Pin:
     """Nothing may act on these values: inputs, outputs, operations without a rule."""
 
@@ -271,7 +271,7 @@ def _plain(x: Any) -> str:
     """Return arguments as text, without the tensors among them."""
     if isinstance(x, Value) or hasattr(x, "pair"):
         return "*"
-    if isinstance(x, tuple | list):
+    if isinstance(x, (tuple, list)):
         return f"({','.join(map(_plain, x))})"
     if isinstance(x, dict):
         return f"{{{','.join(f'{k}={_plain(v)}' for k, v in x.items())}}}"
@@ -284,7 +284,7 @@ def operands(step: Instruction) -> tuple[Value, ...]:
     Args:
         step: Any instruction.
     """
-    if isinstance(step, Pointwise | Cat | Pin):
+    if isinstance(step, (Pointwise, Cat, Pin)):
         return step.xs
     if isinstance(step, Contract):
         return (step.x, step.y)

@@ -149,7 +149,7 @@ def _one_state(cell: Cell) -> Callable[..., tuple[Value, ...]]:
 
 
 def _sequential(x: object, weights: object) -> None:
-    if not isinstance(x, Value) or not isinstance(weights, list | tuple) or isinstance(weights, bool):
+    if not isinstance(x, Value) or not isinstance(weights, (list, tuple)) or isinstance(weights, bool):
         raise Unsupported("a recurrence over a packed sequence")
 
 
