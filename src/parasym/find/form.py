@@ -4,8 +4,6 @@ Whether branches can change places is decided on fingerprints of the whole progr
 could, and a look at the last operations of every summand tells.
 """
 
-from functools import lru_cache
-
 from parasym.find.ground import Ground
 from parasym.rules.program import Contract, Fn, Instruction, Pointwise, Reduce, Reshape, Value, operands
 
@@ -40,7 +38,14 @@ class _Forms:
 
     def __init__(self, made: dict[int, Instruction]) -> None:
         self._made = made
-        self.of = lru_cache(maxsize=None)(self._of)
+        self._known: dict[tuple[int, int], int] = {}
+
+    def of(self, value: Value, depth: int) -> int:
+        """Return the form of a value, so many operations deep."""
+        key = (value.index, depth)
+        if key not in self._known:
+            self._known[key] = self._of(value, depth)
+        return self._known[key]
 
     def is_leaf(self, value: Value) -> bool:
         """Whether a value is a parameter, a constant or an input, perhaps reshaped."""
