@@ -71,3 +71,30 @@ def test_a_model_that_branches_on_data_says_so():
 
     with pytest.raises(CaptureError, match="must not branch on the values"):
         find(Branch(), (torch.zeros(3),))
+
+
+class Asks(nn.Module):
+    """Asks for a number in Python: of a constant, which is the same for every input, or of an input."""
+
+    def __init__(self, *, of_input: bool) -> None:
+        super().__init__()
+        self.one, self.two, self.of_input = nn.Linear(4, 5), nn.Linear(5, 3), of_input
+
+    def forward(self, x: Tensor) -> Tensor:
+        mask = torch.ones(5, 5).tril()
+        asked = x.sum() if self.of_input else mask.sum()
+        hidden = self.one(x).tanh()
+        return self.two(hidden if bool(asked > 0) else hidden.square())
+
+
+def test_a_number_of_a_constant_may_be_asked_for():
+    _, lowered = trace(Asks(of_input=False), (torch.zeros(2, 4),), None)
+    assert not lowered.uncovered
+    assert find(Asks(of_input=False), (torch.zeros(2, 4),)).order == 2**5 * 120
+
+
+def test_a_number_of_an_input_may_not():
+    with pytest.raises(Untraceable):
+        trace(Asks(of_input=True), (torch.zeros(2, 4),), None)
+    with pytest.raises(CaptureError):
+        find(Asks(of_input=True), (torch.zeros(2, 4),))

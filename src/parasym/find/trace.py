@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from parasym.find.capture import Named, aliases, is_state, named_tensors, numbers
 from parasym.find.lower import Call, Lowered, Lowering, may_alias, writes
 from parasym.find.numberless import Numberless, results, without_numbers
-from parasym.rules.program import Kind
+from parasym.rules.program import Kind, Value
 
 
 class Untraceable(Exception):
@@ -145,6 +145,8 @@ class _Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         if func is torch.ops.aten.detach.default and not args[0].requires_grad:
             return args[0]  # the same memory under another name, and so the same tensor
+        if func is torch.ops.aten._local_scalar_dense.default:
+            return self._number(args[0])
         out = results(func, args, kwargs)
         made = [out] if isinstance(out, Tensor) else [x for x in pytree.tree_leaves(out) if isinstance(x, Tensor)]
         if not made:
@@ -153,7 +155,7 @@ class _Recorder(TorchDispatchMode):
         call = Call(func, self._read(args), {k: self._read(v) for k, v in kwargs.items()}, out)
         values = self.lowering.call(call)
         if self.lowering.uncovered:
-            raise Untraceable
+            raise Untraceable(str(self.lowering.uncovered[-1]))
         if isinstance(out, Tensor):
             self._remember(out, values)
         else:
@@ -161,6 +163,13 @@ class _Recorder(TorchDispatchMode):
                 if isinstance(part, Tensor):
                     self._remember(part, values[k] if isinstance(values, (tuple, list)) else values)
         return out
+
+    def _number(self, x: Tensor) -> bool | int | float | complex:
+        """Return the number that Python asks a tensor for, which is known if it is made of constants alone."""
+        value = self.value(x)
+        if not isinstance(value, Value) or value.kind is not Kind.CONSTANT or value.data is None:
+            raise Untraceable
+        return value.data.item()
 
     def _read(self, x: Any) -> Any:
         """Return arguments with values in the place of tensors."""
