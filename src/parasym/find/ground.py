@@ -1,6 +1,6 @@
 """The ground on which all later passes stand: how every value is cut, and the form of every instruction."""
 
-from collections.abc import Collection, Set
+from collections.abc import Set
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -36,22 +36,23 @@ class Ground:
 
     def __init__(self, types: Types) -> None:
         self.types = types
-        self._cut: dict[Axis, tuple[tuple[Term, ...], Cut]] = {}
+        self._cut: dict[int, tuple[tuple[Term, ...], Cut]] = {}
+        """By identity: the types keep their axes alive, and to compare them takes longer."""
+        self._cuts: dict[Cut, Cut] = {}
+        self.axes: list[Axis] = []
+        """Every axis that some value has."""
         structures: dict[tuple[Any, ...], Structure] = {}
         self._terms: list[Terms] = []
         self._structures: list[Structure] = []
         for value, kinds in zip(types.program.values, types.axes, strict=True):
-            axes = [self._cut.get(kind) or self._cut_of(kind) for kind in kinds]
-            key = (tuple([cut for _, cut in axes]), value.real, is_zero(value))
-            if key not in structures:
-                structures[key] = Structure(key[0], real=key[1], zero=key[2])
+            axes = [self._cut.get(id(kind)) or self._cut_of(kind) for kind in kinds]
+            zero = is_zero(value)
+            key = (value.real, zero, *[id(cut) for _, cut in axes])
+            structure = structures.get(key)
+            if structure is None:
+                structure = structures[key] = Structure(tuple([cut for _, cut in axes]), real=value.real, zero=zero)
             self._terms.append(tuple([terms for terms, _ in axes]))
-            self._structures.append(structures[key])
-
-    @property
-    def axes(self) -> Collection[Axis]:
-        """Every axis that some value has."""
-        return self._cut.keys()
+            self._structures.append(structure)
 
     @cached_property
     def still(self) -> Set[Leaf]:
@@ -80,7 +81,9 @@ class Ground:
         if whole:
             terms = (Term(0, (), ()) if axis.size == 1 else Term(0, (Leaf(axis.size),), (1,)),)
         still = self.still
-        known = self._cut[axis] = (terms, (whole, tuple([tuple([w not in still for w in t.wires]) for t in terms])))
+        self.axes.append(axis)
+        cut = (whole, tuple([tuple([w not in still for w in t.wires]) for t in terms]))
+        known = self._cut[id(axis)] = (terms, self._cuts.setdefault(cut, cut))
         return known
 
     def count(self, value: Value, axis: int) -> int:

@@ -93,7 +93,7 @@ def infer_types(program: Program) -> Types:
             run.pin(value)
     for value in program.outputs:
         run.pin(value)
-    axes = [[resolve(axis) for axis in run.axes.get(v.index, [fresh(n) for n in v.shape])] for v in program.values]
+    axes = [[resolve(axis) for axis in run.of(v)] for v in program.values]
     pinned = {leaf for axis in run.pins for leaf in leaves(axis)}
     planes = {leaf for axis in run.planes for leaf in leaves(axis)}
     return Types(Program(program.values, code, program.outputs, program.loops, program.tags), axes, pinned, planes)
