@@ -5,8 +5,8 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 from parasym.find.axis import Axis, Leaf, Term
-from parasym.find.structure import Cell, Cut, Place, Structure
-from parasym.find.template import Template, Terms, cuts, form_of, letters_of
+from parasym.find.structure import Cell, Cut, Place, Structure, structure_of
+from parasym.find.template import Template, Terms, letters_of, template_of
 from parasym.find.typing import Types
 from parasym.rules.program import Cat, Instruction, Kind, Reshape, Slice, Value, operands, result
 
@@ -50,7 +50,7 @@ class Ground:
             key = (value.real, zero, *[id(cut) for _, cut in axes])
             structure = structures.get(key)
             if structure is None:
-                structure = structures[key] = Structure(tuple([cut for _, cut in axes]), real=value.real, zero=zero)
+                structure = structures[key] = structure_of(tuple([cut for _, cut in axes]), value.real, zero)
             self._terms.append(tuple([terms for terms, _ in axes]))
             self._structures.append(structure)
 
@@ -119,7 +119,6 @@ class Ground:
     @cached_property
     def steps(self) -> list[Step]:
         """Every instruction with its operands, its result and its template."""
-        templates: dict[tuple[Any, ...], Template] = {}
         out: list[Step] = []
         for step in self.types.program.code:
             letters = letters_of(step)
@@ -129,11 +128,7 @@ class Ground:
             cutting = letters is None and isinstance(step, (Slice, Cat, Reshape))
             terms = tuple([self._terms[v.index] for v in values]) if cutting else ()
             structures = tuple([self._structures[v.index] for v in values])
-            key = (form_of(step, letters), structures, same, cuts(terms))
-            template = templates.get(key)
-            if template is None:
-                template = templates[key] = Template(step, letters, structures, terms)
-            out.append(Step(step, template, xs, made))
+            out.append(Step(step, template_of(step, letters, structures, same, terms), xs, made))
         return out
 
 

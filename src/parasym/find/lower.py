@@ -503,7 +503,10 @@ def _all_known(x: Any) -> bool:
     if isinstance(x, Value):
         return x.kind is Kind.CONSTANT and x.data is not None
     if isinstance(x, (tuple, list)):
-        return all([_all_known(item) for item in x])
+        for item in x:  # the first argument mostly tells
+            if not _all_known(item):
+                return False
+        return True
     if isinstance(x, dict):
         return all([_all_known(item) for item in x.values()])
     return not isinstance(x, ComplexValue)

@@ -1,6 +1,6 @@
 """How a value is cut into cells, apart from which wires it bears."""
 
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import product as cartesian
 from math import prod
 
@@ -84,3 +84,15 @@ class Structure:
     def size(self) -> int:
         """How many exponents a value has: of its cells and of its wires."""
         return len(self.wholes) + len(self.slots)
+
+
+@lru_cache(maxsize=4096)
+def structure_of(axes: tuple[Cut, ...], real: bool, zero: bool) -> Structure:
+    """Return the structure of values that are cut in this way, one for all of them.
+
+    Args:
+        axes: How every axis is cut.
+        real: Whether the value holds floating-point numbers.
+        zero: Whether it is a constant of zeros.
+    """
+    return Structure(axes, real=real, zero=zero)

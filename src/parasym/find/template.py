@@ -5,7 +5,7 @@ same value. Lengths of axes and names of wires do not enter, except where a resh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product as cartesian
 from math import prod
@@ -26,6 +26,7 @@ from parasym.rules.program import (
     Reshape,
     Rotary,
     Slice,
+    Value,
     segments,
 )
 
@@ -133,11 +134,49 @@ def cuts(terms: Sequence[Terms]) -> tuple[Any, ...]:
     )
 
 
+def template_of(
+    step: Instruction, letters: Letters | None, structures: tuple[Structure, ...], same: tuple[int, ...], terms: tuple[Terms, ...]
+) -> "Template":
+    """Return the template of all instructions of one form; it outlives the program, as models resemble each other.
+
+    Args:
+        step: The instruction.
+        letters: Its letters.
+        structures: How its operands, and its output last, are cut.
+        same: For every operand the first one that is the same value; empty if there is only one.
+        terms: The terms of the same values, for instructions without letters.
+    """
+    key = (form_of(step, letters), structures, same, cuts(terms))
+    known = _TEMPLATES.get(key)
+    if known is None:
+        if len(_TEMPLATES) >= _MOST:
+            _TEMPLATES.clear()
+        known = _TEMPLATES[key] = Template(_bare(step), letters, structures, terms)
+    return known
+
+
+def _bare(step: Instruction) -> Instruction:
+    """Return an instruction on values of the same shapes, without names and numbers."""
+    bare: dict[int, Value] = {}
+
+    def of(x: Value) -> Value:
+        return bare.setdefault(x.index, Value(x.index, x.shape, x.kind, x.real))
+
+    parts: dict[str, Any] = (
+        {"xs": tuple(of(x) for x in step.xs)} if isinstance(step, (Pointwise, Cat, Pin)) else {"x": of(step.x)}
+    )
+    if isinstance(step, Contract):
+        parts["y"] = of(step.y)
+    if not isinstance(step, Pin):
+        parts["out"] = of(step.out)
+    return replace(step, **parts)
+
+
 class Template:
     """An instruction of some form, and what has been worked out for all of this form.
 
     Args:
-        step: The first instruction of the form; only what the form says about it may be used.
+        step: An instruction of the form; only what the form says about it may be used.
         letters: Its letters.
         structures: How its operands, and its output last, are cut.
         terms: The terms of the same values, for instructions without letters; their wires stand for any.
@@ -332,3 +371,7 @@ def _flat(terms: Terms, shape: tuple[int, ...], axes: list[int]) -> list[tuple[t
         if len(out) > CELL_LIMIT:
             raise TooManyCells
     return [((start, wires), choice, places) for start, wires, choice, places in out]
+
+
+_MOST = 4096
+_TEMPLATES: dict[tuple[Any, ...], Template] = {}

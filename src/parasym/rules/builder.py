@@ -169,14 +169,18 @@ class Builder:
         """Return an einsum of two operands, such as ``"bi,oi->bo"``."""
         inputs, out = spec.split("->")
         left, right = inputs.split(",")
-        ours, theirs = dict(zip(left, x.shape, strict=True)), dict(zip(right, y.shape, strict=True))
-        size = {c: max(n, theirs.get(c, n)) for c, n in ours.items()} | {c: n for c, n in theirs.items() if c not in ours}
-        for part, operand in ((left, x), (right, y)):
-            if any(n not in (1, size[c]) for c, n in zip(part, operand.shape, strict=True)):
-                raise Unsupported(f"a contraction {spec} of shapes {x.shape} and {y.shape}")
+        size = dict(zip(left, x.shape, strict=True))
+        spread = False
+        for c, n in zip(right, y.shape, strict=True):
+            known = size.setdefault(c, n)
+            if n != known:
+                if 1 not in (n, known):
+                    raise Unsupported(f"a contraction {spec} of shapes {x.shape} and {y.shape}")
+                size[c], spread = max(n, known), True
         value = self.value([size[c] for c in out])
-        x, left = self._unspread(x, left, size)
-        y, right = self._unspread(y, right, size)
+        if spread:
+            x, left = self._unspread(x, left, size)
+            y, right = self._unspread(y, right, size)
         x, left = self._unpermuted(x, left)
         y, right = self._unpermuted(y, right)
         letters = [tuple(ord(c) for c in part) for part in (left, right, out)]
