@@ -1,5 +1,7 @@
 """Capturing a model leaves it as it was, and both captures tell the same."""
 
+from contextlib import suppress
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -98,3 +100,37 @@ def test_a_number_of_an_input_may_not():
         trace(Asks(of_input=True), (torch.zeros(2, 4),), None)
     with pytest.raises(CaptureError):
         find(Asks(of_input=True), (torch.zeros(2, 4),))
+
+
+class Prints(nn.Module):
+    """Says what it sees, and then does something that only export can follow."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert "Numberless" in f"{x}" or not hasattr(x, "spec")
+        return torch.ops.aten.__and__.Tensor(x > 0, x > 1).to(x) * x[x.shape[0] // 2 :].sum()
+
+
+def gradient_of_a_double() -> float:
+    return float(torch.func.vjp(lambda t: 2 * t, torch.ones(()))[1](torch.ones(()))[0])
+
+
+def test_a_pass_that_fails_leaves_no_guard_of_torch_behind():
+    assert gradient_of_a_double() == 2
+    for model in (Prints(), Asks(of_input=True)):
+        with suppress(Untraceable):
+            trace(model, (torch.zeros(4, 4),), None)
+        assert gradient_of_a_double() == 2
+
+
+class Guarded(nn.Module):
+    """Fails while a guard of torch is held."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        guard = torch._C._DisableFuncTorch()
+        raise RuntimeError(f"while {guard} is held")
+
+
+def test_a_guard_that_the_model_holds_is_let_go():
+    with suppress(Untraceable):
+        trace(Guarded(), (torch.zeros(4),), None)
+    assert gradient_of_a_double() == 2

@@ -23,6 +23,10 @@ class Numberless(Tensor):
     spec: "Spec"
     __torch_function__ = torch._C._disabled_torch_function_impl  # pyright: ignore[reportAssignmentType]
 
+    def __repr__(self, *, tensor_contents: object = None) -> str:
+        """Return shape and type. To print numbers torch holds a guard, which an error in between would leave in force."""
+        return f"Numberless(shape={self.spec.shape}, dtype={self.spec.dtype})"
+
     @classmethod
     def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Refuse: outside of a capture nothing can be done with a tensor that has no numbers."""

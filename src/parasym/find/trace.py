@@ -5,6 +5,7 @@ rules cover all of it; in every other case (an uncovered operation, writes into 
 model is exported, and what export says holds.
 """
 
+import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -51,6 +52,7 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
             with recorder:
                 result = model(*inputs[0], **inputs[1])
     except Exception as error:
+        traceback.clear_frames(error.__traceback__)  # they may hold guards of torch that are in force until they go
         raise Untraceable from error
     leaves = pytree.tree_leaves(result)
     if any(not isinstance(x, Tensor | int | float | bool | str | type(None)) for x in leaves):
