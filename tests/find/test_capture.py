@@ -1,7 +1,5 @@
 """Capturing a model leaves it as it was, and both captures tell the same."""
 
-from contextlib import suppress
-
 import pytest
 import torch
 from torch import Tensor, nn
@@ -9,7 +7,7 @@ from torch import Tensor, nn
 from parasym.core import CaptureError
 from parasym.find import find
 from parasym.find.capture import export
-from parasym.find.lower import lower
+from parasym.find.read import read
 from parasym.find.search import solve
 from parasym.find.trace import Untraceable, trace
 from parasym.symmetry import group_name
@@ -62,7 +60,7 @@ def test_trace_and_export_agree(entry):
         return
     assert not lowered.uncovered
     exported = export(model, args, None, level="functional")
-    ours, theirs = solve(named, lowered), solve(exported.named, lower(exported))
+    ours, theirs = solve(named, lowered), solve(exported.named, read(exported))
     assert sorted(map(group_name, ours.factors)) == sorted(map(group_name, theirs.factors))
 
 
@@ -103,23 +101,15 @@ def test_a_number_of_an_input_may_not():
 
 
 class Prints(nn.Module):
-    """Says what it sees, and then does something that only export can follow."""
+    """Says what it sees."""
 
     def forward(self, x: Tensor) -> Tensor:
-        assert "Numberless" in f"{x}" or not hasattr(x, "spec")
-        return torch.ops.aten.__and__.Tensor(x > 0, x > 1).to(x) * x[x.shape[0] // 2 :].sum()
+        assert str(tuple(x.shape))[1:-1] in str(x) or not hasattr(x, "spec")
+        return x.tanh()
 
 
-def gradient_of_a_double() -> float:
-    return float(torch.func.vjp(lambda t: 2 * t, torch.ones(()))[1](torch.ones(()))[0])
-
-
-def test_a_pass_that_fails_leaves_no_guard_of_torch_behind():
-    assert gradient_of_a_double() == 2
-    for model in (Prints(), Asks(of_input=True)):
-        with suppress(Untraceable):
-            trace(model, (torch.zeros(4, 4),), None)
-        assert gradient_of_a_double() == 2
+def test_a_model_may_print_its_tensors():
+    trace(Prints(), (torch.zeros(4, 4),), None)
 
 
 class Guarded(nn.Module):
@@ -130,7 +120,9 @@ class Guarded(nn.Module):
         raise RuntimeError(f"while {guard} is held")
 
 
-def test_a_guard_that_the_model_holds_is_let_go():
-    with suppress(Untraceable):
+def test_a_guard_that_a_failing_model_holds_is_let_go():
+    with pytest.raises(Untraceable) as caught:
         trace(Guarded(), (torch.zeros(4),), None)
-    assert gradient_of_a_double() == 2
+    gradient = torch.func.vjp(lambda t: 2 * t, torch.ones(()))[1](torch.ones(()))[0]
+    assert caught.value.__cause__ is not None  # alive, and with it what its frames hold
+    assert float(gradient) == 2

@@ -1,4 +1,4 @@
-"""From a graph of ATen operations to a program in the small language."""
+"""From ATen operations to a program in the small language, one operation at a time."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -10,10 +10,11 @@ import torch
 from torch import Tensor, fx
 
 from parasym.core import CaptureError
-from parasym.find.capture import Capture, numbers
+from parasym.find.capture import numbers
 from parasym.find.numberless import Numberless
+from parasym.find.tidy import tidied
 from parasym.rules import BY_NAME, Builder, Program, Unsupported, Value
-from parasym.rules.program import Cat, Contract, Fn, Kind, Pin, Pointwise, operands, result
+from parasym.rules.program import Fn, Kind
 from parasym.rules.rotary import ComplexValue
 from parasym.symmetry import Uncovered
 
@@ -33,7 +34,7 @@ _RANDOM = {
     "empty",
     "empty_like",
 }
-_VIEWS = {
+VIEWS = {
     "_unsafe_view",
     "as_strided",
     "split_with_sizes",
@@ -71,48 +72,14 @@ class Lowered:
     uncovered: list[Uncovered] = field(default_factory=list)
 
 
-def needs_functionalization(graph: fx.Graph) -> bool:
-    """Return whether an operation writes into a tensor of which views exist, so that the graph must be rewritten first.
-
-    Args:
-        graph: A graph of ATen operations.
-    """
-    for node in graph.nodes:
-        if node.op == "call_function" and _writes_elsewhere(node):
-            return True
-        if node.op == "call_function" and _in_place(node):
-            target = node.args[0]
-            if not isinstance(target, fx.Node):
-                return True
-            written_view = target.op == "call_function" and _is_view(target)
-            viewed = any(user is not node and user.op == "call_function" and _is_view(user) for user in target.users)
-            if written_view or viewed:
-                return True
-    return False
-
-
-def _writes_elsewhere(node: fx.Node) -> bool:
-    """Return whether an operation writes into an argument that is not its first, as ``out=`` does; statistics are known."""
-    target = node.target
-    return isinstance(target, torch._ops.OpOverload) and _facts(target).elsewhere
-
-
-def _is_view(node: fx.Node) -> bool:
-    """Return whether the result of an operation may share memory with its operand."""
-    if _name(node) == "getitem":
-        many = node.args[0]
-        return not isinstance(many, fx.Node) or _is_view(many)
-    return may_alias(node.target) if isinstance(node.target, torch._ops.OpOverload) else _name(node) in _VIEWS
-
-
 def may_alias(target: torch._ops.OpOverload) -> bool:
     """Return whether the result of an operation may share memory with its operand.
 
     Args:
         target: An ATen operation.
     """
-    facts = _facts(target)
-    return facts.view or facts.name in _VIEWS
+    facts = facts_of(target)
+    return facts.view or facts.name in VIEWS
 
 
 def writes(target: torch._ops.OpOverload) -> tuple[bool, bool]:
@@ -121,75 +88,8 @@ def writes(target: torch._ops.OpOverload) -> tuple[bool, bool]:
     Args:
         target: An ATen operation.
     """
-    facts = _facts(target)
+    facts = facts_of(target)
     return facts.in_place, facts.elsewhere
-
-
-def lower(capture: Capture) -> Lowered:
-    """Return the program of a captured model.
-
-    Args:
-        capture: A model as a graph.
-    """
-    run = _Reader(capture)
-    for node in capture.graph.nodes:
-        run.node(node)
-    return run.lowering.finish()
-
-
-class _Reader:
-    """Reads a graph of ATen operations node by node."""
-
-    def __init__(self, capture: Capture) -> None:
-        self.capture = capture
-        self.lowering = Lowering()
-        self.env: dict[fx.Node, Any] = {}
-        self.by_name: dict[str, Value] = {}
-
-    def node(self, node: fx.Node) -> None:
-        if node.op == "placeholder":
-            self.env[node] = self._input(node)
-        elif node.op == "get_attr":
-            data = self.capture.constants.get(node.name)
-            self.env[node] = self.lowering.known(data) if isinstance(data, Tensor) else data
-        elif node.op == "output":
-            fx.map_arg(node.args, self._output)
-        elif node.op == "call_function":
-            self.env[node] = self._call(node)
-            if _in_place(node) and isinstance(node.args[0], fx.Node):
-                self.env[node.args[0]] = self.env[node]
-
-    def _output(self, node: fx.Node) -> None:
-        if node.name not in self.capture.updates:
-            self.lowering.output(self.env.get(node))
-
-    def _input(self, node: fx.Node) -> Any:
-        c, lowering = self.capture, self.lowering
-        example = node.meta.get("val")
-        if not isinstance(example, Tensor):
-            return example
-        for names, kind in ((c.parameters, Kind.PARAMETER), (c.states, Kind.STATE)):
-            if node.name in names and _is_real(example):
-                name = names[node.name]
-                if name not in self.by_name:
-                    self.by_name[name] = lowering.leaf(example, kind, name)
-                return self.by_name[name]
-        if node.name in c.constants or node.name in c.parameters or node.name in c.states:
-            return lowering.constant(c.constants.get(node.name), example, node.name)
-        return lowering.leaf(example, Kind.INPUT, node.name)
-
-    def _call(self, node: fx.Node) -> Any:
-        args: Any
-        kwargs: Any
-        args, kwargs = fx.map_arg((node.args, node.kwargs), lambda n: self.env[n])
-        example = node.meta.get("val")
-        if _name(node) == "getitem":
-            return args[0][args[1]] if isinstance(args[0], (tuple, list)) else args[0]
-        if isinstance(node.target, torch._ops.HigherOrderOperator):  # a loop, a branch, a region without gradients
-            return self.lowering.opaque(Call(node.target, args, kwargs, example, node), "no rule covers this operation")
-        if not isinstance(node.target, torch._ops.OpOverload):
-            return _hint(example)
-        return self.lowering.call(Call(node.target, args, kwargs, example, node))
 
 
 class Call(NamedTuple):
@@ -219,15 +119,15 @@ class Lowering:
 
     def leaf(self, example: Tensor, kind: Kind, name: str) -> Value:
         """Return a new parameter, buffer or input."""
-        return self.builder.value(_shape(example), kind, real=_is_real(example), name=name)
+        return self.builder.value(_shape(example), kind, real=is_real(example), name=name)
 
     def constant(self, data: Tensor | None, example: Tensor, name: str) -> Value:
         """Return a constant whose numbers may not be known."""
-        return self.builder.constant(data, _shape(example), real=_is_real(example), name=name)
+        return self.builder.constant(data, _shape(example), real=is_real(example), name=name)
 
     def known(self, data: Tensor) -> Value:
         """Return a constant by its numbers."""
-        return self.builder.constant(numbers(data), data.shape, real=_is_real(data))
+        return self.builder.constant(numbers(data), data.shape, real=is_real(data))
 
     def output(self, value: Any) -> None:
         """Say that the model returns a value."""
@@ -237,13 +137,11 @@ class Lowering:
 
     def finish(self) -> Lowered:
         """Return the program."""
-        program = _one_leaf_per_tensor(_without_dead_code(self.builder.program))
-        _own_constants(program)
-        return Lowered(program, self.uncovered)
+        return Lowered(tidied(self.builder.program), self.uncovered)
 
     def call(self, call: Call) -> Any:
         """Return the values of an operation."""
-        name, args, kwargs = _facts(call.target).name, call.args, call.kwargs
+        name, args, kwargs = facts_of(call.target).name, call.args, call.kwargs
         folded = self._fold(call, name)
         if folded is not None:
             return folded
@@ -271,7 +169,7 @@ class Lowering:
             expected = _shape(example)
             if out.shape != expected:
                 return self.opaque(call, f"its rule expected shape {out.shape} but the graph says {expected}")
-            if out.real and not _is_real(example) and any(v.real for v in _values((call.args, call.kwargs))):
+            if out.real and not is_real(example) and any(v.real for v in _values((call.args, call.kwargs))):
                 return self.builder.pointwise(Fn.GENERIC, out, real=False)  # rounded to whole numbers, by a cast
             return out
         many = isinstance(example, (tuple, list))
@@ -294,7 +192,7 @@ class Lowering:
             return None
         to_data = lambda x: x.data if isinstance(x, Value) else torch.device("cpu") if isinstance(x, torch.device) else x  # noqa: E731
         plain_args, plain_kwargs = _map((call.args, call.kwargs), to_data)
-        if _facts(call.target).in_place and isinstance(plain_args[0], Tensor):
+        if facts_of(call.target).in_place and isinstance(plain_args[0], Tensor):
             plain_args = (plain_args[0].clone(), *plain_args[1:])  # the model's own buffer stays as it is
         try:
             data = call.target(*plain_args, **plain_kwargs)
@@ -318,89 +216,12 @@ class Lowering:
             if not isinstance(x, Tensor):
                 return x
             # What is made of data alone, such as random numbers, is one more input.
-            value = b.value(_shape(x), Kind.ACTIVATION if touched else Kind.INPUT, real=_is_real(x))
+            value = b.value(_shape(x), Kind.ACTIVATION if touched else Kind.INPUT, real=is_real(x))
             if touched:
                 b.pin(value)
             return value
 
         return tuple(fresh(x) for x in example) if isinstance(example, (tuple, list)) else fresh(example)
-
-
-def _without_dead_code(program: Program) -> Program:
-    """Drop instructions whose results nobody reads. A pin reads: what an operation without a rule sees must not move."""
-    alive = {v.index for v in program.outputs}
-    alive |= {x.index for step in program.code if isinstance(step, Pin) for x in step.xs}
-    kept = []
-    changed = True
-    while changed:  # loops may bring an earlier instruction back to life
-        changed, kept = False, []
-        for step in reversed(program.code):
-            out = result(step)
-            if isinstance(step, Pin):
-                continue
-            assert out is not None
-            if out.index in alive or out.kind is Kind.STATE:
-                kept.append(step)
-                new = {x.index for x in operands(step)} - alive
-                if new:
-                    alive |= new
-                    changed = changed or bool(program.loops)
-    written = {id(step) for step in kept}
-    code = [s for s in program.code if id(s) in written or isinstance(s, Pin)]
-    return Program(program.values, code, program.outputs, program.loops, program.tags)
-
-
-def _own_constants(program: Program) -> None:
-    """Give every instruction copies of the constants it reads: what reads the same numbers need not move alike.
-
-    A constant that is written into, or pinned by a rule that follows it no further, stays one.
-    """
-    kept = {out.index for step in program.code if (out := result(step)) is not None}
-    kept |= {x.index for step in program.code if isinstance(step, Pin) for x in step.xs}
-    used: set[int] = set()
-
-    def own(x: Value) -> Value:
-        if x.kind is not Kind.CONSTANT or x.data is None or x.index in kept:
-            return x
-        if x.index not in used:
-            used.add(x.index)
-            return x
-        copy = Value(len(program.values), x.shape, Kind.CONSTANT, x.real, x.name, x.data)
-        program.values.append(copy)
-        return copy
-
-    for step in program.code:
-        if any(x.kind is Kind.CONSTANT for x in operands(step)):
-            if isinstance(step, (Pointwise, Cat)):
-                step.xs = tuple([own(x) for x in step.xs])
-            elif not isinstance(step, Pin):
-                step.x = own(step.x)
-                if isinstance(step, Contract):
-                    step.y = own(step.y)
-
-
-def _one_leaf_per_tensor(program: Program) -> Program:
-    """Write ``buffer + number`` as a sum where the buffer is also read in another way."""
-    touched = (x for step in program.code for x in (*operands(step), result(step)))
-    used = {x.index for x in touched if x is not None}
-    leaves: dict[str, list[Value]] = {}
-    for value in program.values:
-        if value.leaf and value.index in used:
-            leaves.setdefault(value.name, []).append(value)
-    sums = []
-    for values in leaves.values():
-        if len(values) > 1:
-            base = next((v for v in values if v.offset == 0), None)
-            if base is None:
-                base = Value(len(program.values), values[0].shape, Kind.STATE, name=values[0].name)
-                program.values.append(base)
-            number = Value(len(program.values), (), Kind.CONSTANT, data=torch.ones(()))
-            program.values.append(number)
-            for value in values:
-                if value is not base:
-                    value.kind = Kind.ACTIVATION
-                    sums.append(Pointwise(Fn.ADD, (base, number), value, signs=(1, 1)))
-    return Program(program.values, [*sums, *program.code], program.outputs, program.loops, program.tags)
 
 
 def _arguments(call: Call, lower: Callable[..., Any]) -> tuple[Sequence[Any], dict[str, Any]]:
@@ -423,7 +244,7 @@ def _parameters(lower: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(lower).parameters
 
 
-class _Facts(NamedTuple):
+class Facts(NamedTuple):
     """What the schema of an operation says."""
 
     name: str
@@ -436,32 +257,33 @@ class _Facts(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def _facts(target: torch._ops.OpOverload) -> _Facts:
+def facts_of(target: torch._ops.OpOverload) -> Facts:
+    """Return what the schema of an operation says.
+
+    Args:
+        target: An ATen operation.
+    """
     schema = target._schema
     name = schema.name.split("::")[-1]
     in_place = schema.is_mutable and name.endswith("_") and not name.startswith("_")
     elsewhere = schema.is_mutable and not in_place and "batch_norm" not in name
     view = not schema.is_mutable and any(out.alias_info is not None for out in schema.returns)
-    return _Facts(name, in_place, elsewhere, view)
-
-
-def _name(node: fx.Node) -> str:
-    target = node.target
-    if isinstance(target, torch._ops.OpOverload):
-        return _facts(target).name
-    return getattr(target, "__name__", str(target))
-
-
-def _in_place(node: fx.Node) -> bool:
-    target = node.target
-    return isinstance(target, torch._ops.OpOverload) and _facts(target).in_place
+    return Facts(name, in_place, elsewhere, view)
 
 
 def _shape(x: Tensor) -> tuple[int, ...]:
-    return x.spec.shape if isinstance(x, Numberless) else tuple(_hint(n) for n in x.shape)
+    return x.spec.shape if isinstance(x, Numberless) else tuple(hint(n) for n in x.shape)
 
 
-def _hint(x: Any) -> Any:
+def hint(x: Any) -> Any:
+    """Return the number behind a symbolic one.
+
+    Args:
+        x: An argument of an operation.
+
+    Raises:
+        CaptureError: If it depends on the values of a tensor.
+    """
     if isinstance(x, torch.SymInt):
         if x.node.hint is None:
             raise CaptureError(
@@ -474,7 +296,12 @@ def _hint(x: Any) -> Any:
     return x
 
 
-def _is_real(x: Tensor) -> bool:
+def is_real(x: Tensor) -> bool:
+    """Return whether a tensor holds floating-point or complex numbers.
+
+    Args:
+        x: Any tensor.
+    """
     return torch.is_floating_point(x) or torch.is_complex(x)
 
 

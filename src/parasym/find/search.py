@@ -15,7 +15,8 @@ from parasym.find.assemble import Assembly
 from parasym.find.capture import Named, export
 from parasym.find.exchange import exchanges
 from parasym.find.ground import Ground
-from parasym.find.lower import Lowered, lower, needs_functionalization
+from parasym.find.lower import Lowered
+from parasym.find.read import needs_functionalization, read
 from parasym.find.trace import Untraceable, trace
 from parasym.find.translation import translations
 from parasym.find.typing import infer_types
@@ -33,7 +34,7 @@ def find(
 ) -> Symmetry:
     r"""Return the parameter symmetry of a model, or of a quantum circuit.
 
-    The model is captured by ``torch.export`` without running it on numbers; every axis of every tensor gets a
+    The model is captured without running it on numbers; every axis of every tensor gets a
     type made of wires; every operation says which group may pass; the positive scalings and the signs are the null
     spaces of linear systems over the rationals and over GF(2). What is returned satisfies
     :math:`f(x; g\theta) = f(x; \theta)` for every element :math:`g`, every input and every parameter value.
@@ -112,10 +113,10 @@ def lowered_model(
     captured = export(model, args, kwargs)
     if needs_functionalization(captured.graph):
         captured = export(model, args, kwargs, level="functional")
-    lowered = lower(captured)
+    lowered = read(captured)
     if lowered.uncovered:
         second = export(model, args, kwargs, level="core")
-        again = lower(second)
+        again = read(second)
         if len(again.uncovered) < len(lowered.uncovered):
             return second.named, again
     return captured.named, lowered
