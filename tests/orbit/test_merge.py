@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from parasym.core import BadInputError, model_params
 from parasym.find import find
-from parasym.orbit import ActivationMatching, WeightMatching, match_many, merge, reestimate
+from parasym.functional import reestimate
+from parasym.orbit import ActivationMatching, WeightMatching, match_many, merge
 from parasym.orbit.objective import gap
 from tests.orbit.networks import CASES, batchnorm_cnn, linear_mlp, relu_mlp, rotary, tanh_mlp
 

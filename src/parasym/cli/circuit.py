@@ -8,11 +8,12 @@ import typer
 
 from parasym.circuits import Channel, NoiseModel, amplitude_damping, bit_flip, dephasing, depolarizing
 from parasym.circuits.source import foreign_kind
-from parasym.cli.inputs import example_arguments, parse_inputs
+from parasym.cli.inputs import parse_inputs
 from parasym.cli.model import Loaded
 from parasym.cli.progress import working
 from parasym.core import BadInputError, child_generator
 from parasym.find import find
+from parasym.functional import Call, example_call
 from parasym.symmetry import Symmetry
 
 CHANNELS = {"amplitude_damping": amplitude_damping, "dephasing": dephasing, "depolarizing": depolarizing, "bit_flip": bit_flip}
@@ -34,15 +35,13 @@ class CircuitSubject:
     Attributes:
         spec: How the user named it.
         model: The QNode, tape, Qiskit circuit or parasym circuit.
-        args: Arguments of a QNode, observables of a Qiskit circuit.
-        kwargs: Keyword arguments of a QNode.
+        call: Arguments of a QNode, observables of a Qiskit circuit.
         noise: Channels to add.
     """
 
     spec: str
     model: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    call: Call
     noise: NoiseModel | None
 
 
@@ -59,17 +58,17 @@ def circuit_subject(loaded: Loaded, spec: str, inputs: list[str], noise: list[st
     Raises:
         BadInputError: If a QNode has no arguments, or the noise cannot be read.
     """
-    args, kwargs = (), {}
+    call = Call()
     if inputs:
-        args, kwargs = parse_inputs(inputs, dtype=torch.float64, generator=child_generator(seed, "input"))
+        call = parse_inputs(inputs, dtype=torch.float64, generator=child_generator(seed, "input"))
     elif loaded.examples is not None:
-        args, kwargs = example_arguments(loaded.examples)
+        call = example_call(loaded.examples)
     elif foreign_kind(loaded.model) == "QNode":
         raise BadInputError(
             f"QNode `{spec}` needs its parameters: give --input with a shape such as `--input 2x4x3` (once per argument), "
             "or set `example_inputs` in its file."
         )
-    return CircuitSubject(spec, loaded.model, args, kwargs, parse_noise(noise))
+    return CircuitSubject(spec, loaded.model, call, parse_noise(noise))
 
 
 def parse_noise(specs: list[str]) -> NoiseModel | None:
@@ -95,7 +94,7 @@ def find_in_circuit(subject: CircuitSubject) -> Symmetry:
         subject: The circuit.
     """
     with working("Finding the symmetry"):
-        return find(subject.model, subject.args, subject.kwargs, noise=subject.noise)
+        return find(subject.model, subject.call.args, subject.call.kwargs, noise=subject.noise)
 
 
 def _channel(spec: str) -> Channel:

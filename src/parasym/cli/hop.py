@@ -67,7 +67,7 @@ def hop(
             raise BadInputError(f"Model `{model}` must be a circuit to hop, but is a {type(loaded.model).__name__}.")
         subject = circuit_subject(loaded, model, inputs or [], noise or [], seed=seed)
         with working("Finding the symmetry"):
-            orbit = noisy_orbit(subject.model, subject.args, subject.kwargs, noise=subject.noise)
+            orbit = noisy_orbit(subject.model, subject.call.args, subject.call.kwargs, noise=subject.noise)
             simulator = transfer(orbit.circuit)
         theta = _start(subject, orbit.circuit, params, seed)
         with working("Hopping"):
@@ -92,7 +92,7 @@ def _start(subject: CircuitSubject, circuit: Circuit, params: Path | None, seed:
     if foreign_kind(subject.model) == "QNode":
         from parasym.circuits.from_pennylane import bind_call
 
-        values = bind_call(subject.model, subject.args, subject.kwargs).values
+        values = bind_call(subject.model, subject.call.args, dict(subject.call.kwargs)).values
         return torch.cat([torch.as_tensor(np.asarray(values[name], dtype=float)).reshape(-1) for name, _ in circuit.tensors])
     return 2 * torch.pi * torch.rand(circuit.num_parameters, generator=child_generator(seed, "start"), dtype=torch.float64)
 

@@ -1,14 +1,12 @@
-"""Inputs for a model: from ``--input`` or from its own ``example_inputs``."""
+"""Inputs for a model from shapes on the command line."""
 
 import re
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from parasym.core import BadInputError
-
-Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+from parasym.functional import Call
 
 _FORM = re.compile(r"^(?:(?P<name>[A-Za-z_]\w*)=)?(?P<shape>\d+(?:x\d+)*)(?::(?P<dtype>\w+))?(?:<(?P<below>\d+))?$")
 _FLOATS = ("float32", "float64", "float16", "bfloat16")
@@ -16,7 +14,7 @@ _INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
 DTYPES = (*_FLOATS, *_INTEGERS, "bool")
 
 
-def parse_inputs(specs: list[str], *, dtype: torch.dtype, generator: torch.Generator) -> Arguments:
+def parse_inputs(specs: list[str], *, dtype: torch.dtype, generator: torch.Generator) -> Call:
     """Return random inputs of the given shapes: normal numbers, or tokens below a bound.
 
     Args:
@@ -28,9 +26,9 @@ def parse_inputs(specs: list[str], *, dtype: torch.dtype, generator: torch.Gener
         BadInputError: If one cannot be read, or has an unknown dtype.
 
     Example:
-        >>> args, kwargs = parse_inputs(["2x3", "1x4:int64<9"], dtype=torch.float32, generator=torch.manual_seed(0))
-        >>> [(tuple(x.shape), x.dtype) for x in args]
-        [((2, 3), torch.float32), ((1, 4), torch.int64)]
+        >>> call = parse_inputs(["2x3", "ids=1x4:int64<9"], dtype=torch.float32, generator=torch.manual_seed(0))
+        >>> print(call)
+        2x3:float32, ids=1x4:int64
     """
     args, kwargs = [], {}
     for spec in specs:
@@ -45,7 +43,7 @@ def parse_inputs(specs: list[str], *, dtype: torch.dtype, generator: torch.Gener
             kwargs[match["name"]] = value
         else:
             args.append(value)
-    return tuple(args), kwargs
+    return Call(tuple(args), kwargs)
 
 
 def _random(match: re.Match[str], spec: str, dtype: torch.dtype, generator: torch.Generator) -> Tensor:
@@ -63,52 +61,3 @@ def _random(match: re.Match[str], spec: str, dtype: torch.dtype, generator: torc
     if match["below"]:
         raise BadInputError(f"Input `{spec}` has a bound `<{match['below']}`, which is for integers only.")
     return torch.randn(shape, generator=generator).to(getattr(torch, name) if name else dtype)
-
-
-def example_arguments(examples: Any) -> Arguments:
-    """Return arguments and keyword arguments from the value of ``example_inputs``.
-
-    Args:
-        examples: A tensor, a tuple or list of arguments, a dictionary of keyword arguments, or a pair of a tuple
-            and a dictionary.
-
-    Raises:
-        BadInputError: If it is something else.
-
-    Example:
-        >>> example_arguments({"mask": None})
-        ((), {'mask': None})
-    """
-    if isinstance(examples, Tensor):
-        return (examples,), {}
-    if isinstance(examples, dict):
-        return (), dict(examples)
-    if isinstance(examples, tuple) and len(examples) == 2 and isinstance(examples[0], tuple) and isinstance(examples[1], dict):
-        return examples[0], dict(examples[1])
-    if isinstance(examples, tuple | list):
-        return tuple(examples), {}
-    raise BadInputError(
-        f"`example_inputs` must be a tensor, a tuple of arguments or a dictionary of keyword arguments, "
-        f"but is a {type(examples).__name__}."
-    )
-
-
-def describe_arguments(arguments: Arguments) -> str:
-    """Return the shapes and dtypes of arguments on one line.
-
-    Args:
-        arguments: Arguments and keyword arguments.
-
-    Example:
-        >>> describe_arguments(((torch.zeros(4, 784),), {}))
-        '4x784:float32'
-    """
-    args, kwargs = arguments
-    shown = [_describe(value) for value in args] + [f"{name}={_describe(value)}" for name, value in kwargs.items()]
-    return ", ".join(shown) or "nothing"
-
-
-def _describe(value: Any) -> str:
-    if not isinstance(value, Tensor):
-        return type(value).__name__
-    return "x".join(map(str, value.shape)) + ":" + str(value.dtype).removeprefix("torch.")

@@ -18,12 +18,13 @@ from parasym.cli.progress import tell, working
 from parasym.cli.soundness import Sameness, element_sameness
 from parasym.cli.subject import ensure_values, find_symmetry, load_subject
 from parasym.core import BadInputError, Params
-from parasym.orbit import match_many, reestimate
+from parasym.functional import reestimate
+from parasym.functional.statistics import has_statistics
+from parasym.orbit import match_many
 from parasym.orbit.many import mean
 from parasym.orbit.merge import without_stored
 from parasym.orbit.objective import gap
 from parasym.orbit.one_sided import without_variance_scales
-from parasym.orbit.statistics import has_statistics
 from parasym.report import Table, rich_table, sig
 from parasym.verify.report import worst
 

@@ -3,15 +3,14 @@
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from parasym.cli.outcome import Verdict
 from parasym.cli.subject import Subject, blaming_inputs
 from parasym.core import Params, tolerance_for
+from parasym.functional.call import cast
+from parasym.functional.evaluator import evaluator
+from parasym.functional.outputs import output_error
 from parasym.symmetry import Element, Move, Symmetry
-from parasym.verify.evaluate import cast, evaluator
-from parasym.verify.outputs import output_error
 from parasym.verify.report import verdict
 
 
@@ -48,7 +47,7 @@ def element_sameness(subject: Subject, symmetry: Symmetry, element: Element, par
     before = {name: cast(value, torch.float64) for name, value in params.items()}
     moves = tuple(Move(move.factor, cast(move.value, torch.float64)) for move in element.moves)
     after = symmetry.act(Element(moves), before)
-    inputs = pytree.tree_map(lambda x: cast(x, torch.float64) if isinstance(x, Tensor) else x, subject.arguments)
+    inputs = subject.call.to(dtype=torch.float64)
     with torch.no_grad(), blaming_inputs(subject):
         error = output_error(run(before, inputs), run(after, inputs))
     return Sameness(verdict(error, tolerance_for(torch.float64)), error)

@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.export import ExportedProgram
-from torch.utils import _pytree as pytree
 
 from parasym.circuits.source import is_circuit
-from parasym.cli.inputs import Arguments, describe_arguments, example_arguments, parse_inputs
+from parasym.cli.inputs import parse_inputs
 from parasym.cli.model import Loaded, load_model
 from parasym.cli.progress import quiet_errors, working
 from parasym.core import BadInputError, CaptureError, child_generator
 from parasym.find import find
+from parasym.functional import Call, example_call
 from parasym.symmetry import Symmetry
 
 HALF = (torch.float16, torch.bfloat16)
@@ -29,22 +29,15 @@ class Subject:
         spec: How the user named it.
         model: The module.
         program: The exported program, if it is one.
-        args: Arguments, on the device of the model.
-        kwargs: Keyword arguments, on the device of the model.
+        call: Its inputs, on its device.
         notes: Sentences for the user.
     """
 
     spec: str
     model: nn.Module
     program: ExportedProgram | None
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
+    call: Call
     notes: tuple[str, ...] = ()
-
-    @property
-    def arguments(self) -> Arguments:
-        """Arguments and keyword arguments."""
-        return self.args, self.kwargs
 
     @property
     def device(self) -> torch.device:
@@ -89,17 +82,17 @@ def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = F
             notes.append("the model is in half precision: computed in float32")
     dtype = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), torch.float32)
     if inputs:
-        arguments = parse_inputs(inputs, dtype=dtype, generator=child_generator(seed, "input"))
+        call = parse_inputs(inputs, dtype=dtype, generator=child_generator(seed, "input"))
     elif loaded.examples is not None:
-        arguments = example_arguments(loaded.examples)
+        call = example_call(loaded.examples, model=model)
     else:
         raise BadInputError(
             f"Model `{spec}` needs inputs: give --input with a shape such as `--input 1x3x224x224` (once per argument), "
             "or set `example_inputs` in its file."
         )
     device = _device(model)
-    args, kwargs = pytree.tree_map(lambda x: _onto(x, device, dtype), arguments)
-    return Subject(spec, model, loaded.program, args, kwargs, tuple(notes))
+    call = call.map(lambda x: x.to(device, dtype) if x.dtype in HALF else x.to(device))
+    return Subject(spec, model, loaded.program, call, tuple(notes))
 
 
 def find_symmetry(subject: Subject) -> Symmetry:
@@ -116,7 +109,7 @@ def find_symmetry(subject: Subject) -> Symmetry:
     if subject.program is not None:
         run_model(subject)  # its graph is read as it is: inputs that it refuses would not be noticed
     with working("Finding the symmetry"), blaming_inputs(subject), quiet_errors():
-        return find(source, subject.args, subject.kwargs)
+        return find(source, subject.call)
 
 
 @contextmanager
@@ -147,7 +140,7 @@ def run_model(subject: Subject) -> Any:
     """
     try:
         with torch.no_grad():
-            return subject.model(*subject.args, **subject.kwargs)
+            return subject.call(subject.model)
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         remedy = (
@@ -156,7 +149,7 @@ def run_model(subject: Subject) -> Any:
             else "Leave --input out (the file has inputs of its own), or export it for these shapes."
         )
         raise BadInputError(
-            f"Model `{subject.spec}` does not run on the input {describe_arguments(subject.arguments)}: "
+            f"Model `{subject.spec}` does not run on the input {subject.call}: "
             f"{type(error).__name__}: {lines[0].rstrip('.')}. {remedy}"
         ) from error
 
@@ -180,9 +173,3 @@ def ensure_values(subject: Subject) -> None:
 def _device(model: nn.Module) -> torch.device:
     tensors = [*model.parameters(), *model.buffers()]
     return tensors[0].device if tensors else torch.device("cpu")
-
-
-def _onto(x: Any, device: torch.device, dtype: torch.dtype) -> Any:
-    if not isinstance(x, Tensor):
-        return x
-    return x.to(device, dtype) if x.dtype in HALF else x.to(device)

@@ -66,8 +66,8 @@ def _verify_circuit(
         report = prove(
             subject.model,
             symmetry,
-            subject.args,
-            subject.kwargs,
+            subject.call.args,
+            subject.call.kwargs,
             params=params,
             samples=samples,
             generator=torch.Generator().manual_seed(seed),
@@ -91,8 +91,7 @@ def _verify(
         report = prove(
             model,
             symmetry,
-            subject.args,
-            subject.kwargs,
+            subject.call,
             params=params,
             samples=samples,
             generator=torch.Generator().manual_seed(seed),

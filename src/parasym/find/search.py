@@ -20,12 +20,13 @@ from parasym.find.read import needs_functionalization, read
 from parasym.find.trace import Untraceable, trace
 from parasym.find.translation import translations
 from parasym.find.typing import infer_types
+from parasym.functional import example_call
 from parasym.symmetry import Symmetry
 
 
 def find(
     model: nn.Module | ExportedProgram | Any,
-    args: tuple[Any, ...] | Any = (),
+    args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
     noise: NoiseModel | None = None,
@@ -47,8 +48,8 @@ def find(
     Args:
         model: Any module, on any device (``meta`` too), or an exported program; a :class:`parasym.circuits.Circuit`, a PennyLane
             QNode or tape, or a Qiskit circuit.
-        args: Example inputs; only shapes and types matter. Not used for an exported program. For a QNode its arguments, for
-            a Qiskit circuit the observables.
+        args: Example inputs, as :func:`parasym.functional.example_call` reads them; only shapes and types matter. Not used for
+            an exported program. For a QNode its arguments, for a Qiskit circuit the observables.
         kwargs: Example keyword inputs.
         noise: For circuits: channels after the gates; what is returned is the subgroup that survives them.
         antiunitary: For circuits: whether complex conjugation may take part.
@@ -76,8 +77,9 @@ def find(
         return find_circuit(as_circuit(model, args, kwargs), noise=noise, antiunitary=antiunitary, continuous=continuous)
     if noise is not None or antiunitary or continuous:
         raise BadInputError(f"Options of circuits were given, but the model is a {type(model).__name__}.")
+    call = example_call(args, kwargs, model=model if isinstance(model, nn.Module) else None)
     with _no_collection():
-        return solve(*lowered_model(model, args, kwargs))
+        return solve(*lowered_model(model, call.args, call.kwargs))
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from parasym.find.capture import Named, aliases, is_state, named_tensors, numbers
 from parasym.find.lower import Call, Lowered, Lowering, may_alias, writes
 from parasym.find.numberless import Numberless, results, without_numbers
+from parasym.functional.tensors import map_tensors
 from parasym.rules.program import Kind, Value
 
 
@@ -47,7 +48,7 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
         with _untouched(model), warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             bare = {name: recorder.tensor(tensors[name], name, named) for name in dict.fromkeys(first.values())}
-            inputs = pytree.tree_map(lambda x: recorder.input(x) if isinstance(x, Tensor) else x, (args, dict(kwargs or {})))
+            inputs = map_tensors(recorder.input, (args, dict(kwargs or {})))
             _put(model, {name: bare[one] for name, one in first.items()})
             with recorder:
                 result = model(*inputs[0], **inputs[1])

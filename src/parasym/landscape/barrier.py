@@ -7,9 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
+from parasym.functional import reestimate
 from parasym.landscape.evaluate import evaluate
 from parasym.landscape.segment import check_segment, interpolate
-from parasym.orbit import reestimate
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
+from parasym.functional import reestimate
 from parasym.landscape.evaluate import Loss, evaluate, evaluate_many
 from parasym.landscape.monotonicity import Monotonicity, monotonicity
 from parasym.landscape.segment import check_segment, interpolate
-from parasym.orbit import reestimate
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ from parasym.orbit.many import match_many
 from parasym.orbit.match import match
 from parasym.orbit.merge import merge
 from parasym.orbit.method import AbstractMethod
-from parasym.orbit.statistics import reestimate
 from parasym.orbit.weight import WeightMatching
 
 __all__ = [
@@ -21,5 +20,4 @@ __all__ = [
     "match",
     "match_many",
     "merge",
-    "reestimate",
 ]

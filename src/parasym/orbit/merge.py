@@ -7,10 +7,10 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
+from parasym.functional.statistics import has_statistics, reestimate
 from parasym.orbit.inputs import check_models, working
 from parasym.orbit.many import match_many, mean
 from parasym.orbit.method import AbstractMethod
-from parasym.orbit.statistics import has_statistics, reestimate
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Move, Symmetry
 

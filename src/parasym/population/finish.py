@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import Params, model_params
-from parasym.orbit import reestimate
-from parasym.orbit.statistics import has_statistics
+from parasym.functional import reestimate
+from parasym.functional.statistics import has_statistics
 from parasym.population.course import State, Task
 from parasym.population.data import Data
 

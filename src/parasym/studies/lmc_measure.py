@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from parasym.breaking import trainable_count, trainable_masks
 from parasym.core import Params, child_generator
 from parasym.find import find
+from parasym.functional.statistics import has_statistics
 from parasym.groups import Permutation
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import ActivationMatching, WeightMatching, match
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.objective import gap
-from parasym.orbit.statistics import has_statistics
 from parasym.studies.identifiability import HiddenLayer, exchange_cost
 from parasym.studies.paper_network import Data, examples
 from parasym.studies.row import Record

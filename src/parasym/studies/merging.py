@@ -14,11 +14,11 @@ from torch.nn.functional import cross_entropy
 from parasym.core import BadInputError, Params, child_generator
 from parasym.data import Images, load_digits
 from parasym.find import find
+from parasym.functional.statistics import has_statistics
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import match, merge
 from parasym.orbit.merge import without_stored
 from parasym.orbit.objective import gap
-from parasym.orbit.statistics import has_statistics
 from parasym.population import train_population
 from parasym.studies.architecture import Architecture
 from parasym.symmetry import Symmetry

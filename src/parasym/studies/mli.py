@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from parasym.core import BadInputError, Params, child_generator, child_seed
+from parasym.functional.statistics import has_statistics
 from parasym.landscape import Curve, path
-from parasym.orbit.statistics import has_statistics
 from parasym.population import TrainingPlan, train_population
 from parasym.studies.mli_summary import summarize_mli
 from parasym.studies.paper_network import Data, augmentation, examples, network_named, to_device

@@ -4,10 +4,11 @@ import torch
 from torch import Tensor
 
 from parasym.core import Params
+from parasym.functional.call import Call
+from parasym.functional.evaluator import Evaluator
+from parasym.functional.points import redraw
 from parasym.symmetry import Symmetry
-from parasym.verify.evaluate import Evaluator, Inputs
 from parasym.verify.jacobian import SMALL, Jacobian, jacobian, jacobian_rows
-from parasym.verify.points import redraw
 from parasym.verify.rank import rank_by_gap
 from parasym.verify.report import Completeness
 from parasym.verify.rest import rest_by_kind
@@ -18,7 +19,7 @@ _POINTS = 16
 _AGAIN = 4
 
 
-def completeness(run: Evaluator, symmetry: Symmetry, params: Params, inputs: Inputs, generator: torch.Generator) -> Completeness:
+def completeness(run: Evaluator, symmetry: Symmetry, params: Params, inputs: Call, generator: torch.Generator) -> Completeness:
     r"""Return how much of the null space of :math:`J = \partial f / \partial\theta` the symmetry explains.
 
     .. math:: \text{nullity} = P - \operatorname{rank} J, \qquad
@@ -72,7 +73,7 @@ def _summary(jac: Jacobian, tangents: Tensor, residual: float) -> Completeness:
 
 
 def differentiable(
-    run: Evaluator, symmetry: Symmetry, params: Params, inputs: Inputs, generator: torch.Generator
+    run: Evaluator, symmetry: Symmetry, params: Params, inputs: Call, generator: torch.Generator
 ) -> tuple[str, ...]:
     """Return the tensors that span the parameter space: trainable, or moved and seen by the outputs.
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from parasym.core import Params
-from parasym.verify.evaluate import Evaluator, Inputs
-from parasym.verify.outputs import output_error, real
-from parasym.verify.points import fresh_inputs, widened
+from parasym.functional.call import Call
+from parasym.functional.evaluator import Evaluator
+from parasym.functional.outputs import output_error, real
+from parasym.functional.points import fresh_inputs, widened
 from parasym.verify.rank import Rank, rank_by_gap
 
 _ROWS_PER_BATCH = 256
@@ -53,7 +53,7 @@ class Jacobian:
         )
 
 
-def wide_inputs(run: Evaluator, params: Params, inputs: Inputs, generator: torch.Generator) -> Inputs:
+def wide_inputs(run: Evaluator, params: Params, inputs: Call, generator: torch.Generator) -> Call:
     """Return inputs with a longer first axis, if that is a batch; else the inputs as they are.
 
     Whether the first axis is a batch is tried out: the outputs of a joined batch must be the joined outputs.
@@ -61,14 +61,13 @@ def wide_inputs(run: Evaluator, params: Params, inputs: Inputs, generator: torch
     Args:
         run: The model.
         params: Any point.
-        inputs: Positional and keyword arguments.
+        inputs: The arguments.
         generator: Source of randomness.
     """
     try:
         pair = [fresh_inputs(inputs, generator=generator) for _ in range(2)]
         apart = [run(params, one) for one in pair]
-        joined = pytree.tree_map(lambda a, b: torch.cat([a, b]) if isinstance(a, Tensor) else a, *pair)
-        together = run(params, joined)
+        together = run(params, pair[0].joined(pair[1:]))
         error = output_error([torch.cat(outputs) for outputs in zip(*apart, strict=True)], together)
     except Exception:  # a model may refuse another batch size in any way it likes
         return inputs
@@ -76,7 +75,7 @@ def wide_inputs(run: Evaluator, params: Params, inputs: Inputs, generator: torch
     return (widened(inputs, _ROWS_PER_BATCH // max(1, rows)) if error < _SAME else None) or inputs
 
 
-def jacobian_rows(run: Evaluator, params: Params, names: tuple[str, ...], inputs: Inputs, generator: torch.Generator) -> Tensor:
+def jacobian_rows(run: Evaluator, params: Params, names: tuple[str, ...], inputs: Call, generator: torch.Generator) -> Tensor:
     """Return rows of the Jacobian at one batch of inputs, of shape ``[rows, P]``.
 
     Every output is one row; where there are more than 256, random combinations of them are taken.
@@ -85,7 +84,7 @@ def jacobian_rows(run: Evaluator, params: Params, names: tuple[str, ...], inputs
         run: The model.
         params: The point.
         names: Tensors with respect to which to differentiate.
-        inputs: Positional and keyword arguments.
+        inputs: The arguments.
         generator: Source of randomness.
     """
     here = {name: params[name].detach().clone().requires_grad_() for name in names}
@@ -115,7 +114,7 @@ def _batched(flat: Tensor, wanted: list[Tensor], mix: Tensor) -> list[Tensor]:
 
 
 def jacobian(
-    run: Evaluator, params: Params, names: tuple[str, ...], inputs: Inputs, generator: torch.Generator, *, most: int = 3000
+    run: Evaluator, params: Params, names: tuple[str, ...], inputs: Call, generator: torch.Generator, *, most: int = 3000
 ) -> Jacobian:
     """Return the Jacobian over batches of generic inputs, drawn until its rank stops growing.
 
@@ -157,7 +156,7 @@ def _block(
     run: Evaluator,
     params: Params,
     names: tuple[str, ...],
-    inputs: Inputs,
+    inputs: Call,
     generator: torch.Generator,
     seen: int,
     most: int,

@@ -1,6 +1,7 @@
 """What may act on a wire, found from gradients alone: a second oracle for the continuous part."""
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from typing import Any
@@ -10,11 +11,13 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from parasym.core import BadInputError, Params
+from parasym.functional.call import Call
+from parasym.functional.evaluator import Evaluator, evaluator
+from parasym.functional.outputs import real
+from parasym.functional.points import fresh_inputs, inputs_in, redraw
+from parasym.functional.reading import example_call
 from parasym.groups import AbstractGroup, GeneralLinear, PositiveScaling
 from parasym.symmetry import Binding, Factor
-from parasym.verify.evaluate import Evaluator, Inputs, evaluator
-from parasym.verify.outputs import real
-from parasym.verify.points import fresh_inputs, inputs_in, redraw
 from parasym.verify.rank import rank_by_gap
 
 _DIAGONAL = 1e-7
@@ -44,8 +47,8 @@ class InterfaceAlgebra:
 def interface_algebra(
     model: nn.Module | ExportedProgram,
     factor: Factor,
-    args: tuple[Any, ...] | Tensor = (),
-    kwargs: dict[str, Any] | None = None,
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
     *,
     generator: torch.Generator | None = None,
     diagonal_only: bool = False,
@@ -68,7 +71,7 @@ def interface_algebra(
     Args:
         model: A module or an exported program. Not modified.
         factor: Says where the wire sits.
-        args: Positional inputs; a lone tensor counts as one input.
+        args: Inputs, as :func:`parasym.functional.example_call` reads them.
         kwargs: Keyword inputs.
         generator: Source of randomness; a fixed one if ``None``.
         diagonal_only: Whether to look for diagonal matrices only.
@@ -105,7 +108,7 @@ def interface_algebra(
         )
     generator = generator or torch.Generator().manual_seed(0)
     run, params = evaluator(model, torch.float64, seed=0)
-    inputs = inputs_in(((args,) if isinstance(args, Tensor) else tuple(args), dict(kwargs or {})), torch.float64)
+    inputs = inputs_in(example_call(args, kwargs, model=run.model), torch.float64)
     rows = torch.zeros(0, count, dtype=torch.float64)
     while len(rows) < 3 * count + 16:
         rows = torch.cat([rows, _charges(run, probe, params, inputs, generator)])
@@ -121,7 +124,7 @@ def _probe(factor: Factor, *, diagonal_only: bool) -> Factor:
     return dataclasses.replace(factor, group=group)
 
 
-def _charges(run: Evaluator, probe: Factor, params: Params, inputs: Inputs, generator: torch.Generator) -> Tensor:
+def _charges(run: Evaluator, probe: Factor, params: Params, inputs: Call, generator: torch.Generator) -> Tensor:
     """Return normalized derivatives of random losses along every matrix, of shape ``[losses, unknowns]``, at one random point."""
     names = tuple(dict.fromkeys((*run.trainable, *run.statistics, *(run.ties[name] for name in probe.tensors))))
     there = run.tied(redraw(params, names, size=1.0, generator=generator))

@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from parasym.core import Params, tolerance_for
+from parasym.functional.call import Call
+from parasym.functional.evaluator import Evaluator
+from parasym.functional.outputs import output_error, real
+from parasym.functional.points import fresh_inputs, redraw
 from parasym.symmetry import Element, Symmetry, group_name
-from parasym.verify.evaluate import Evaluator, Inputs
-from parasym.verify.outputs import output_error, real
-from parasym.verify.points import fresh_inputs, redraw
 from parasym.verify.report import Row, verdict
 
 _TRIES = 30
@@ -22,12 +23,12 @@ class Point:
 
     Attributes:
         params: Parameters and buffers by name.
-        inputs: Positional and keyword arguments.
+        inputs: The arguments.
         outputs: What the model returns.
     """
 
     params: Params
-    inputs: Inputs
+    inputs: Call
     outputs: list[Tensor]
 
     @property
@@ -49,7 +50,7 @@ def moved_tensors(run: Evaluator, symmetry: Symmetry) -> tuple[str, ...]:
 
 
 def sample_points(
-    run: Evaluator, symmetry: Symmetry, params: Params, inputs: Inputs, samples: int, generator: torch.Generator
+    run: Evaluator, symmetry: Symmetry, params: Params, inputs: Call, samples: int, generator: torch.Generator
 ) -> list[Point]:
     """Return points at which to test: the given one, then perturbed parameters with fresh and given inputs in turn.
 

@@ -1,6 +1,7 @@
 """The verb: is the symmetry true, and is it all of it?"""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,11 +11,13 @@ from torch.export import ExportedProgram
 from parasym.circuits import NoiseModel
 from parasym.circuits.source import is_circuit
 from parasym.core import BadInputError, Params, tolerance_for
+from parasym.functional.call import Call, cast
+from parasym.functional.evaluator import Evaluator, evaluator
+from parasym.functional.points import inputs_in
+from parasym.functional.reading import example_call
 from parasym.symmetry import Symmetry
 from parasym.verify.circuit import require_float64, verify_circuit
 from parasym.verify.completeness import completeness
-from parasym.verify.evaluate import Evaluator, Inputs, cast, evaluator
-from parasym.verify.points import inputs_in
 from parasym.verify.report import Completeness, Report, Verdict, verdict, worst
 from parasym.verify.soundness import moved_tensors, sample_points, soundness
 
@@ -24,8 +27,8 @@ MOST_PARAMETERS = 1500
 def verify(
     model: nn.Module | ExportedProgram | Any,
     symmetry: Symmetry,
-    args: tuple[Any, ...] | torch.Tensor | Any = (),
-    kwargs: dict[str, Any] | None = None,
+    args: Any = (),
+    kwargs: Mapping[str, Any] | None = None,
     *,
     params: Params | None = None,
     samples: int = 3,
@@ -45,7 +48,7 @@ def verify(
         model: A module or an exported program, in the mode (train or eval) in which it is meant, or a circuit as ``find`` takes
             it (see :func:`parasym.verify.circuit.verify_circuit`). Not modified.
         symmetry: The claim.
-        args: Positional inputs; a lone tensor counts as one input.
+        args: Inputs, as :func:`parasym.functional.example_call` reads them.
         kwargs: Keyword inputs.
         params: Parameters and buffers to start from; the model's own if ``None``.
         samples: Number of points at which elements are tried.
@@ -86,7 +89,7 @@ def verify(
     generator = generator or torch.Generator().manual_seed(0)
     run, own = evaluator(model, dtype, seed=int(torch.randint(2**31, (), generator=generator)))
     own |= _given(params, own, dtype)
-    inputs = inputs_in(((args,) if isinstance(args, torch.Tensor) else tuple(args), dict(kwargs or {})), dtype)
+    inputs = inputs_in(example_call(args, kwargs, model=run.model), dtype)
     points = sample_points(run, symmetry, own, inputs, samples, generator)
     rows = soundness(run, symmetry, points, generator)
     found, notes = _completeness(run, symmetry, own, inputs, generator) if complete else (None, [])
@@ -120,7 +123,7 @@ def _given(params: Params | None, own: Params, dtype: torch.dtype) -> Params:
 
 
 def _completeness(
-    run: Evaluator, symmetry: Symmetry, params: Params, inputs: Inputs, generator: torch.Generator
+    run: Evaluator, symmetry: Symmetry, params: Params, inputs: Call, generator: torch.Generator
 ) -> tuple[Completeness | None, list[str]]:
     size = sum(params[name].numel() for name in moved_tensors(run, symmetry))
     if run.dtype != torch.float64:

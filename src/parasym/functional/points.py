@@ -4,10 +4,9 @@ import math
 
 import torch
 from torch import Tensor
-from torch.utils import _pytree as pytree
 
 from parasym.core import Params
-from parasym.verify.evaluate import Inputs, cast
+from parasym.functional.call import Call
 
 
 def redraw(params: Params, names: tuple[str, ...], *, size: float = 0.5, generator: torch.Generator | None = None) -> Params:
@@ -39,7 +38,7 @@ def _perturbed(x: Tensor, size: float, generator: torch.Generator | None) -> Ten
     return x * math.sqrt(1 - size**2) + noise * (size * (norm or 0.5 / math.sqrt(max(1, fan_in))))
 
 
-def fresh_inputs(inputs: Inputs, *, tokens: bool = False, generator: torch.Generator | None = None) -> Inputs:
+def fresh_inputs(inputs: Call, *, tokens: bool = False, generator: torch.Generator | None = None) -> Call:
     """Return inputs of the same shapes, drawn at random.
 
     Floating-point tensors become Gaussian noise of about the same size with a random offset, except
@@ -47,42 +46,41 @@ def fresh_inputs(inputs: Inputs, *, tokens: bool = False, generator: torch.Gener
     tensors are kept, or with ``tokens`` integers are drawn from the range they span.
 
     Args:
-        inputs: Positional and keyword arguments. Not modified.
+        inputs: The arguments. Not modified.
         tokens: Whether to draw integers too.
         generator: Source of randomness, on the CPU.
     """
 
-    def draw(x: object) -> object:
-        if not isinstance(x, Tensor) or x.numel() == 0 or x.dtype == torch.bool:
+    def draw(x: Tensor) -> Tensor:
+        if x.numel() == 0 or x.dtype == torch.bool:
             return x
         if not (x.is_floating_point() or x.is_complex()):
             return _tokens(x, generator) if tokens else x
         return x if _is_mask(x) else _noise(x, generator)
 
-    return pytree.tree_map(draw, inputs)
+    return inputs.map(draw)
 
 
-def widened(inputs: Inputs, times: int) -> Inputs | None:
+def widened(inputs: Call, times: int) -> Call | None:
     """Return inputs repeated along the first axis, or ``None`` if they do not share a first axis.
 
     Args:
-        inputs: Positional and keyword arguments. Not modified.
+        inputs: The arguments. Not modified.
         times: How often.
     """
-    tensors = [x for x in pytree.tree_leaves(inputs) if isinstance(x, Tensor)]
-    if times < 2 or not tensors or any(x.ndim == 0 or x.shape[0] != tensors[0].shape[0] for x in tensors):
+    if times < 2 or inputs.samples is None:
         return None
-    return pytree.tree_map(lambda x: torch.cat([x] * times) if isinstance(x, Tensor) else x, inputs)
+    return inputs.map(lambda x: torch.cat([x] * times))
 
 
-def inputs_in(inputs: Inputs, dtype: torch.dtype) -> Inputs:
-    """Return inputs with their floating-point tensors detached and in ``dtype``.
+def inputs_in(inputs: Call, dtype: torch.dtype) -> Call:
+    """Return inputs with their tensors detached, floating-point ones in ``dtype``.
 
     Args:
-        inputs: Positional and keyword arguments. Not modified.
+        inputs: The arguments. Not modified.
         dtype: Floating-point precision.
     """
-    return pytree.tree_map(lambda x: cast(x.detach(), dtype) if isinstance(x, Tensor) else x, inputs)
+    return inputs.map(torch.Tensor.detach).to(dtype=dtype)
 
 
 def _is_mask(x: Tensor) -> bool:

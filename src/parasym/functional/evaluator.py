@@ -3,20 +3,17 @@
 import copy
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
-from torch.utils import _pytree as pytree
 
 from parasym.core import BadInputError, Params, model_params
-from parasym.verify.outputs import leaves
-from parasym.verify.precision import precision
-
-Inputs = tuple[tuple[Any, ...], dict[str, Any]]
+from parasym.functional.call import Call, cast
+from parasym.functional.outputs import leaves
+from parasym.functional.precision import precision
 
 
 @dataclass(frozen=True)
@@ -44,23 +41,23 @@ class Evaluator:
     buffers: tuple[str, ...]
     statistics: tuple[str, ...]
 
-    def __call__(self, params: Params, inputs: Inputs) -> list[Tensor]:
+    def __call__(self, params: Params, inputs: Call) -> list[Tensor]:
         """Return the outputs as a list of tensors.
 
         Args:
             params: Parameters and buffers by name; those left out keep the values of the model.
-            inputs: Positional and keyword arguments.
+            inputs: The arguments.
         """
         given = {self.ties[name]: value for name, value in reversed(params.items()) if name in self.ties}
         buffers = {k: v.clone() for k, v in self.model.named_buffers()}
         buffers |= {k: given[k].clone() for k in buffers if k in given}
         devices = sorted({p.get_device() for p in given.values() if p.is_cuda})
-        args, kwargs = pytree.tree_map(lambda x: x, inputs)
+        fresh = inputs.map(lambda x: x)  # containers that a model may write to
         with torch.random.fork_rng(devices=devices), precision(self.dtype):
             torch.default_generator.manual_seed(self.seed)
             for device in devices:
                 torch.cuda.default_generators[device].manual_seed(self.seed)
-            return leaves(functional_call(self.model, given | buffers, args, kwargs))
+            return leaves(functional_call(self.model, given | buffers, fresh.args, dict(fresh.kwargs)))
 
     def tied(self, params: Params) -> Params:
         """Return ``params`` with every tied name set to the value of the first.
@@ -116,18 +113,6 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype, seed: int)
     norms = tuple(f"{k}." if k else "" for k, part in clone.named_modules() if isinstance(part, _NormBase))
     statistics = tuple(k for k in buffers if k.startswith(norms) and k.rpartition(".")[2].startswith("running_"))
     return Evaluator(clone, dtype, seed, _ties(clone), names, buffers, statistics), params
-
-
-def cast(x: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return ``x`` in ``dtype`` if it is floating point, in the matching complex type if complex, else as it is.
-
-    Args:
-        x: Any tensor.
-        dtype: Floating-point precision.
-    """
-    if x.is_complex():
-        return x.to(dtype.to_complex())
-    return x.to(dtype) if x.is_floating_point() else x
 
 
 def _ties(module: nn.Module) -> dict[str, str]:
