@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy, mse_loss
 
 from parasym.core import BadInputError, CheckpointError
@@ -190,6 +191,16 @@ def test_a_checkpoint_costs_what_the_state_costs(tmp_path):
     path.unlink()
     run(plan=replace(PLAN, epochs=50))
     assert path.stat().st_size < 1.01 * size
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def full(*_args, **_options):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("parasym.population.resume.save_file", full)
+    with pytest.raises(BadInputError, match="No space left on device"):
+        train_population(perceptron, *data(), seeds=(0,), plan=PLAN, checkpoint=tmp_path / "c.safetensors")
+    assert not list(tmp_path.iterdir())
 
 
 def test_rows_of_other_tasks_stay(tmp_path):

@@ -2,9 +2,7 @@
 
 import os
 import signal
-import socket
 import sys
-import time
 import warnings
 from pathlib import Path
 
@@ -14,7 +12,6 @@ from torch import Tensor
 
 from parasym.core import BadInputError, CheckpointError
 from parasym.population import TrainingPlan, train_population
-from parasym.population.cluster import connect
 from parasym.population.scale import shares
 from tests.population.networks import data, normalized, perceptron
 
@@ -89,30 +86,6 @@ def test_parts_depend_on_the_seeds_alone(tmp_path):
     assert [len(p.seeds) for p in shares(tuple(range(8)), None)] == [1] * 8
     with pytest.raises(CheckpointError, match="seeds differ"):
         shares(tuple(range(301)), tmp_path / "c.safetensors")
-
-
-@pytest.mark.parametrize(
-    ("address", "match"),
-    [
-        ("127.0.0.1:1", "cannot be reached: Connection refused"),
-        ("nowhere", "must be 'local', 'auto' or 'host:port'"),
-        ("192.0.2.77", "must be 'local', 'auto' or 'host:port'"),
-    ],
-)
-def test_a_wrong_address_is_one_line(address, match):
-    pytest.importorskip("ray")
-    with pytest.raises(BadInputError, match=match), connect(address):
-        pass
-
-
-def test_somebody_else_answers(monkeypatch):
-    pytest.importorskip("ray")
-    monkeypatch.setattr("parasym.population.cluster.PATIENCE", 2.0)
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        start = time.monotonic()
-        with pytest.raises(BadInputError, match="does not answer as Ray does"), connect(f"127.0.0.1:{server.getsockname()[1]}"):
-            pass
-    assert time.monotonic() - start < 10
 
 
 def test_hooks_stay_in_this_process():

@@ -49,6 +49,7 @@ def test_early_stopping(way, tmp_path):
     assert found.best is not None
     for k, seed in enumerate((0, 1, 2)):
         losses, best = found.validation_losses(seed), found.best[k]
+        assert best is not None
         assert best == min(range(len(losses)), key=losses.__getitem__)
         assert len(losses) == best + 1 + 4 < 60
         assert float(cross_entropy(torch.func.functional_call(perceptron(), found.params[k], (x_val,)), y_val)) == pytest.approx(

@@ -1,6 +1,7 @@
 """A Ray cluster as an executor: connect within seconds or say why not, run tasks, replace workers that die."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -99,6 +100,7 @@ def connect(address: str) -> Iterator[Cluster]:
     """  # noqa: DOC501 (it is raised through a function)
     try:
         import ray
+        import ray.exceptions
     except ImportError as error:
         raise BadInputError("Argument `address` needs Ray. Install it with `pip install 'parasym[scale]'`.") from error
     if ray.is_initialized():
@@ -107,9 +109,10 @@ def connect(address: str) -> Iterator[Cluster]:
         return
     if address != "local":
         _probe(address)
-    options = {"include_dashboard": False} if address == "local" else {}
+    lone = address == "local"
+    options: dict[str, Any] = {"logging_level": "error", **({"include_dashboard": False} if lone else {})}
     try:
-        ray.init(address=address, log_to_driver=False, logging_level="error", **options)
+        ray.init(address=address, log_to_driver=False, **options)
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         raise _unreachable(address, _lines(str(error))) from error
     try:
@@ -132,9 +135,11 @@ def _probe(address: str) -> None:
             socket.create_connection((host, int(port)), timeout=PATIENCE / 3).close()
         except OSError as error:
             raise _unreachable(address, error.strerror or str(error)) from error
+    # Ray tries twenty times by itself, a second each, before it says what is wrong.
+    quick = os.environ | {"RAY_NUM_REDIS_GET_RETRIES": "3"}
     try:
         done = subprocess.run(
-            [sys.executable, "-c", PROBE, address], capture_output=True, text=True, timeout=PATIENCE, check=False, env=os.environ
+            [sys.executable, "-c", PROBE, address], capture_output=True, text=True, timeout=PATIENCE, check=False, env=quick
         )
     except subprocess.TimeoutExpired as error:
         raise _unreachable(address, f"it does not answer as Ray does within {PATIENCE:.0f} seconds") from error
@@ -182,12 +187,8 @@ def _line(error: BaseException) -> str:
 
 
 def _lines(text: str) -> str:
-    """Return the last message of an output as one line: what Ray says of authentication takes several."""
+    """Return what went wrong as one line: the last error, or the one about authentication, which has Ray's advice."""
     lines = [line.strip() for line in text.strip().splitlines()]
-    starts = [
-        k
-        for k, line in enumerate(lines)
-        if ": " in line and line.split(": ")[0].rpartition(".")[2].endswith(("Error", "Exception"))
-    ]
-    kept = lines[starts[-1] :] if starts else lines[-3:]
-    return " ".join(line for line in kept if line)
+    errors = [k for k, line in enumerate(lines) if re.match(r"[\w.]*(Error|Exception): ", line)]
+    told = [k for k in errors if "AuthenticationError" in lines[k]] or errors
+    return lines[told[-1]].split(": ", 1)[1] if told else " ".join(lines[-2:])

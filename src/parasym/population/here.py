@@ -164,5 +164,5 @@ def _begin(task: Task, state: State, job: Job, checkpoint: str | Path | None, kn
     if found is not None:
         return found
     chosen = choose_way(task, state, job.way)
-    save_state(path, state, chosen, known, HistoryFile(path).restart())
+    save_state(path, state, chosen, known, 0)
     return state, chosen, 0

@@ -21,24 +21,6 @@ class HistoryFile:
     def __init__(self, checkpoint: Path) -> None:
         self.path = checkpoint.with_name(f"{checkpoint.name}.history")
 
-    def restart(self, records: Sequence[Record] = ()) -> int:
-        """Write the file anew.
-
-        Args:
-            records: What it holds at first.
-
-        Returns:
-            Its length.
-
-        Raises:
-            BadInputError: If the system refuses to write.
-        """
-        try:
-            self.path.write_bytes(_lines(records))
-        except OSError as error:
-            raise BadInputError(f"Output `{self.path}` cannot be written: {error.strerror}.") from error
-        return self.path.stat().st_size
-
     def append(self, records: Sequence[Record], length: int) -> int:
         """Append records to what belongs to the last checkpoint.
 
@@ -53,7 +35,7 @@ class HistoryFile:
             BadInputError: If the system refuses to write.
         """
         try:
-            with self.path.open("r+b") as file:
+            with self.path.open("r+b" if length or self.path.exists() else "wb") as file:
                 file.seek(length)
                 file.write(_lines(records))
                 file.truncate()
@@ -70,6 +52,8 @@ class HistoryFile:
         Raises:
             CheckpointError: If the file is missing, shorter, or damaged.
         """
+        if not length:
+            return []
         try:
             with self.path.open("rb") as file:
                 data = file.read(length)

@@ -178,7 +178,10 @@ def load_state(path: Path, task: Task, known: dict[str, Any]) -> tuple[State, Wa
     rows: dict[str, Any] = under("rows/")
     for name, key in LISTS.items():
         rows[name] = _apart(rows.pop(key), task.network.sizes)
-    best = about["best"]
+    best = None
+    if about["best"] is not None:
+        losses, epochs = about["best"]
+        best = Best(losses, epochs, _apart(tensors["best"].to(task.data.device), task.network.sizes), under("best/"))
     state = State(
         rows=Rows(**rows),
         fixed=under("fixed/"),
@@ -187,9 +190,7 @@ def load_state(path: Path, task: Task, known: dict[str, Any]) -> tuple[State, Wa
         history=HistoryFile(path).read(about["history"]),
         diverged=about["diverged"],
         epoch=about["epoch"],
-        best=None
-        if best is None
-        else Best(*best, _apart(tensors["best"].to(task.data.device), task.network.sizes), under("best/")),
+        best=best,
     )
     way = Way(**about["way"])
     if about["rules"]:

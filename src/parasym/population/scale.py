@@ -60,11 +60,11 @@ def train_on_ray(
         raise BadInputError(
             "Arguments `on_step` and `on_epoch` are called in this process, but the workers of a cluster are others."
         )
-    parts = shares(job.seeds, None if checkpoint is None else Path(checkpoint))
     epochs, told, found = max(p.epochs for p in job.plans), 0, {}
     home, data = job.data.device, job.data.to("cpu")
     validation = None if job.validation is None else job.validation.to("cpu")
     with connect(address) as cluster:
+        parts = shares(job.seeds, None if checkpoint is None else Path(checkpoint))
         kind = str(device or ("cuda" if cluster.gpus else "cpu"))
         shared = cluster.share((data, validation))
         bare = replace(job, data=None, validation=None)  # pyright: ignore[reportArgumentType]
