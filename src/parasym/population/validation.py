@@ -11,7 +11,7 @@ from torch.func import functional_call, vmap
 from torch.nn.functional import cross_entropy
 
 from parasym.core import Params
-from parasym.orbit.statistics import has_statistics
+from parasym.functional.statistics import has_statistics
 from parasym.population.data import Data
 from parasym.population.gradient import autocast
 from parasym.population.network import Network
