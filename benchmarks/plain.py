@@ -4,7 +4,6 @@ The textbook method of Ainsworth, Hayase, Srinivasa, Git Re-Basin, ICLR 2023, ht
 """
 
 from collections import defaultdict
-from dataclasses import replace
 
 import torch
 from scipy.optimize import linear_sum_assignment
@@ -18,7 +17,7 @@ from parasym.symmetry import Binding, Element, Move, Symmetry
 
 def permutations_only(symmetry: Symmetry) -> Symmetry:
     """Return the symmetry with its permutations alone, which is all that the peers know."""
-    return replace(symmetry, factors=tuple(f for f in symmetry.factors if isinstance(f.group, Permutation)))
+    return symmetry.only(Permutation)
 
 
 def descend_plainly(symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator, max_sweeps: int = 100) -> Element:
@@ -46,7 +45,7 @@ def descend_plainly(symmetry: Symmetry, a: Params, b: Params, *, generator: torc
             found[k] = best
         if not gained:
             break
-    return Element(tuple(Move(k, p) for k, p in enumerate(found)))
+    return Element(symmetry, tuple(Move(f.id, p) for f, p in zip(symmetry.factors, found, strict=True)))
 
 
 def _place(binding: object) -> tuple[str, int]:

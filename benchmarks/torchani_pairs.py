@@ -109,7 +109,7 @@ def run(task: Task) -> list[Row]:
 def methods(model: nn.Module, symmetry: Symmetry, seen: Conformers) -> dict[str, Callable[[Params, Params], Element]]:
     """Return the ways to match, by name."""
     return {
-        NAIVE: lambda _a, _b: Element(),
+        NAIVE: lambda _a, _b: Element(symmetry),
         PLAIN_WEIGHTS: lambda a, b: descend_plainly(symmetry, a, b, generator=torch.Generator().manual_seed(0)),
         PLAIN_ACTIVATIONS: lambda a, b: correlate_plainly(model, symmetry, a, b, seen),
         WEIGHTS: lambda a, b: match(symmetry, a, b),
@@ -126,12 +126,12 @@ def correlate_plainly(model: nn.Module, symmetry: Symmetry, a: Params, b: Params
     """Return one assignment per wire on the correlations of what its layer computes, without regard to other wires."""
     outputs = [_outputs_of_layers(model, params, seen) for params in (a, b)]
     moves = []
-    for k, factor in enumerate(symmetry.factors):
+    for factor in symmetry.factors:
         layer = factor.wire.name.removesuffix(".weight[0]")
         x, y = (side[layer] - side[layer].mean(0) for side in outputs)
         profit = (x / x.norm(dim=0)).T @ (y / y.norm(dim=0))
-        moves.append(Move(k, torch.from_numpy(linear_sum_assignment(profit.numpy(), maximize=True)[1])))
-    return Element(tuple(moves))
+        moves.append(Move(factor.id, torch.from_numpy(linear_sum_assignment(profit.numpy(), maximize=True)[1])))
+    return Element(symmetry, tuple(moves))
 
 
 def _outputs_of_layers(model: nn.Module, params: Params, seen: Conformers) -> dict[str, Tensor]:

@@ -4,6 +4,8 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from safetensors.torch import load_file, save_file
 from torch.func import functional_call
 from typer.testing import Result
 
-from parasym.symmetry import Symmetry
+from parasym.groups import PositiveScaling
+from parasym.symmetry import Binding, Symmetry
 from tests.cli import nets
 from tests.cli.nets import weights
 
@@ -70,14 +73,27 @@ def test_verify_shows_soundness_and_completeness(run: Run, folder: Path) -> None
 
 def test_verify_catches_a_forgotten_dual(run: Run, folder: Path) -> None:
     run("find", "nets.py:build", "-o", "symmetry.json")
-    text = json.loads((folder / "symmetry.json").read_text())
-    for factor in text["factors"]:
-        if factor["group"]["name"] == "PositiveScaling":
-            factor["bindings"] = [{**b, "power": "1"} for b in factor["bindings"]]
-    (folder / "wrong.json").write_text(json.dumps(text))
+    symmetry = Symmetry.from_json((folder / "symmetry.json").read_text())
+    factors = [
+        replace(f, bindings=tuple(replace(b, power=Fraction(1)) for b in f.bindings if isinstance(b, Binding)))
+        if isinstance(f.group, PositiveScaling)
+        else f
+        for f in symmetry.factors
+    ]
+    (folder / "wrong.json").write_text(replace(symmetry, factors=tuple(factors)).to_json())
     result = run("verify", "nets.py:build", "--symmetry", "wrong.json")
     assert result.exit_code == 1
     assert "Soundness: no" in result.output
+
+
+def test_a_symmetry_that_was_changed_by_hand_is_refused(run: Run, folder: Path) -> None:
+    run("find", "nets.py:build", "-o", "symmetry.json")
+    text = (folder / "symmetry.json").read_text()
+    assert '"power": "-1"' in text
+    (folder / "wrong.json").write_text(text.replace('"power": "-1"', '"power": "1"'))
+    result = run("verify", "nets.py:build", "--symmetry", "wrong.json")
+    assert result.exit_code == 2
+    assert "changed by hand" in result.output
 
 
 def test_match_undoes_a_hidden_symmetry(run: Run, folder: Path) -> None:

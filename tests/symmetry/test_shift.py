@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from parasym.symmetry import Along, Shift, Slot, Through
-from parasym.symmetry.shift import apply_shifts
+from parasym.groups import Translation
+from parasym.symmetry import Along, Factor, Shift, Slot, Through, Wire
 from tests.symmetry.slow_binding import slow_delta
 
 # name: (shape of the parameter, shift)
@@ -90,7 +90,8 @@ def test_two_steps():
 def test_every_shift_reads_the_parameters_as_they_were():
     weight = torch.tensor([[2.0]])
     shifts = (Shift("w", (1, 1), (0, 1)), Shift("b", (1,), (0,), through=(Through("w", Slot(1, (0,), (1,), (1,), 0), 0),)))
-    out = apply_shifts(shifts, torch.tensor([1.0]), {"w": weight, "b": torch.zeros(1)})
+    factor = Factor(Translation(1), Wire("w[0]", 1), (), shifts)
+    out = factor.act(torch.tensor([1.0]), {"w": weight, "b": torch.zeros(1)})
     assert out["b"].tolist() == [2.0]
     assert out["w"].tolist() == [[3.0]]
     assert weight.tolist() == [[2.0]]

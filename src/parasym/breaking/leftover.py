@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import replace
 from math import prod
 from typing import Any
 
@@ -74,7 +73,7 @@ def pivots(symmetry: Symmetry, factors: tuple[Factor, ...], allowed: set[str], s
             continue
         if not factor.group.continuous:
             rows[name].extend(torch.eye(params[name].numel(), dtype=torch.float64) if params[name].ndim <= 1 else ())
-        for _, tangent in replace(symmetry, factors=(factor,)).generators(params):
+        for _, tangent in symmetry.only(factor.id).generators(params):
             rows[name].append(tangent[name].flatten())
     out = {}
     for name, directions in rows.items():

@@ -21,7 +21,7 @@ from parasym.orbit import match as find_match
 from parasym.orbit.objective import gap
 from parasym.orbit.one_sided import without_variance_scales
 from parasym.report import Table, rich_table, sig
-from parasym.symmetry import Element, Move, Symmetry
+from parasym.symmetry import Element, Symmetry
 
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write the moved B to this safetensors file.")]
 
@@ -101,8 +101,7 @@ def act_exactly(symmetry: Symmetry, element: Element, params: Params) -> Params:
         params: Parameters and buffers by name.
     """
     wide = {name: value.double() if value.is_floating_point() else value for name, value in params.items()}
-    moves = tuple(Move(m.factor, m.value.double() if m.value.is_floating_point() else m.value) for m in element.moves)
-    moved = symmetry.act(Element(moves), wide)
+    moved = symmetry.act(element.to(torch.float64), wide)
     return {name: moved[name].to(value.dtype) for name, value in params.items()}
 
 

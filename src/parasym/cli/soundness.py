@@ -10,7 +10,7 @@ from parasym.core import Params, tolerance_for
 from parasym.functional.call import cast
 from parasym.functional.evaluator import evaluator
 from parasym.functional.outputs import output_error
-from parasym.symmetry import Element, Move, Symmetry
+from parasym.symmetry import Element, Symmetry
 from parasym.verify.report import verdict
 
 
@@ -45,8 +45,7 @@ def element_sameness(subject: Subject, symmetry: Symmetry, element: Element, par
     source = subject.model if subject.program is None else subject.program
     run, _ = evaluator(source, torch.float64, 0)
     before = {name: cast(value, torch.float64) for name, value in params.items()}
-    moves = tuple(Move(move.factor, cast(move.value, torch.float64)) for move in element.moves)
-    after = symmetry.act(Element(moves), before)
+    after = symmetry.act(element.to(torch.float64), before)
     inputs = subject.call.to(dtype=torch.float64)
     with torch.no_grad(), blaming_inputs(subject):
         error = output_error(run(before, inputs), run(after, inputs))

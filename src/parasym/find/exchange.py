@@ -252,6 +252,7 @@ def exchanges(ground: Ground) -> list[Factor]:
                 members.append(other)
         if len(members) > 1:
             own = [k for k in range(len(members[0])) if len({m[k] for m in members}) == len(members)]
+            own.sort(key=members[0].__getitem__)  # fingerprints differ from process to process, the program does not
             used |= {m[k] for m in members for k in own}
             out.append(_factor(ground, [[m[k] for k in own] for m in members]))
     return out

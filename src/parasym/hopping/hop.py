@@ -85,7 +85,7 @@ def hop(
         generator: Source of randomness, on the CPU.
 
     Raises:
-        BadInputError: If the symmetry is not one of angles, or the cost is not finite.
+        BadInputError: If the symmetry is not one of angles, the cosets are none of its, or the cost is not finite.
         ShapeError: If there are more or fewer angles.
 
     Example:
@@ -106,7 +106,7 @@ def hop(
     """
     if repeats < 1:
         raise BadInputError(f"Argument `repeats` must be at least 1, but is {repeats}.")
-    points = OrbitPoints(cosets if cosets is not None else symmetry, cost, torch.as_tensor(angles))
+    points = OrbitPoints(cosets if cosets is not None else symmetry, cost, torch.as_tensor(angles), whole=symmetry)
     start = points.start[None]
     before = float(points.costs(start))
     if points.rank == 0:

@@ -118,7 +118,9 @@ class _Run:
         )
         there = self._inside(made.angles.numpy())
         if there is None:
-            made = replace(made, angles=torch.from_numpy(x), element=Element(), after=made.before, moved=False)
+            made = replace(
+                made, angles=torch.from_numpy(x), element=Element(made.element.symmetry), after=made.before, moved=False
+            )
         self.hops.append(made)
         return x if there is None else there
 

@@ -23,16 +23,17 @@ class OrbitPoints:
         symmetry: A symmetry of angles with generators; its elements are the candidates.
         cost: Returns the cost of a vector of angles; if it has ``shots`` it takes batches ``[K, M]`` too.
         angles: The point to start from, of shape ``[M]``.
+        whole: The symmetry whose elements :meth:`element` returns, of which the first is a part; the first itself if ``None``.
 
     Raises:
-        BadInputError: If the symmetry is not one of angles.
+        BadInputError: If the symmetry is not one of angles, or no part of the whole.
         ShapeError: If there are more or fewer angles.
 
     Attributes:
         seen: Pairs of coordinates and a cost, in the order of evaluation.
     """
 
-    def __init__(self, symmetry: Symmetry, cost: Cost, angles: Tensor) -> None:
+    def __init__(self, symmetry: Symmetry, cost: Cost, angles: Tensor, *, whole: Symmetry | None = None) -> None:
         self.symmetry, self.cost, self.angles = symmetry, cost, angles.detach().to(torch.float64)
         size = sum(prod(shape) for _, shape in symmetry.shapes)
         if angles.shape != (size,):
@@ -43,6 +44,9 @@ class OrbitPoints:
             )
         if any(not isinstance(f.group, SignedShift) for f in symmetry.factors) or len(symmetry.factors) > 1:
             raise BadInputError("Argument `symmetry` must be that of a circuit: sign flips and half turns of angles.")
+        self.whole = symmetry if whole is None else whole
+        if symmetry is not self.whole and symmetry.factors:
+            self.whole.cosets(symmetry)  # refuses what is no part of it
         self.seen: list[tuple[tuple[int, ...], float]] = []
 
     @property
@@ -103,7 +107,8 @@ class OrbitPoints:
         Args:
             coordinates: Bits of shape ``[rank]``.
         """
-        return Element() if self._group is None else Element((Move(0, self.bits(coordinates[None])[0]),))
+        factors = self.whole.only(SignedShift).factors if self._group is not None else ()
+        return Element(self.whole, tuple(Move(f.id, self.bits(coordinates[None])[0]) for f in factors))
 
     def bits(self, coordinates: Tensor) -> Tensor:
         """Return elements of the group, of shape ``[k, 2, moved]``.

@@ -222,7 +222,7 @@ def _moved(taps: list[list[Tap]], values: dict, block: Block, moves: list[Move],
                 seen.add((key, binding))
                 flat = replace(binding, slot=_on_features(binding.slot), over=tuple(_on_features(s) for s in binding.over))
                 for move in moves:
-                    group_ = symmetry.factors[move.factor].group
+                    group_ = symmetry.factor(move.factor).group
                     flips = move.factor not in block.signs or parity[block.signs.index(move.factor)]
                     if flips:
                         out[key] = flat.apply(group_, move.value, out[key])

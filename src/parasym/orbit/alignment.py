@@ -156,7 +156,7 @@ class Alignment:
 
     def _move_all(self, k: int, moves: list[Move]) -> None:
         for move in moves:
-            factor = self.symmetry.factors[move.factor]
+            factor = self.symmetry.factor(move.factor)
             for binding in factor.bindings:
                 if isinstance(binding, Binding) and binding.tensor in self._b:
                     self._b[binding.tensor] = Pending(binding.apply(factor.group, move.value, self.b(binding.tensor)))
@@ -196,7 +196,7 @@ class Alignment:
 
     def element(self) -> Element:
         """Return the product of all moves so far."""
-        return Element(tuple(self.moves))
+        return Element(self.symmetry, tuple(self.moves))
 
 
 def _monomial(block: Block, moves: list[Move]) -> tuple[Tensor, dict[tuple[bool, ...], Tensor]]:

@@ -12,8 +12,8 @@ class Block:
     """Factors of one wire that are solved at once.
 
     Attributes:
-        factor: Index of the factor: permutations, signs, rotations or planes.
-        signs: Indices of the sign flips of the same wire, which permutations are solved with.
+        factor: Id of the factor: permutations, signs, rotations or planes.
+        signs: Ids of the sign flips of the same wire, which permutations are solved with.
         kind: ``"permutation"``, ``"sign"``, ``"rotation"`` or ``"plane"``.
         wire: The wire.
         over: The outer wires.
@@ -22,8 +22,8 @@ class Block:
         inner: Indices of the blocks that have their own element per channel of this wire.
     """
 
-    factor: int
-    signs: tuple[int, ...]
+    factor: str
+    signs: tuple[str, ...]
     kind: str
     wire: Wire
     over: tuple[Wire, ...]
@@ -50,12 +50,12 @@ def blocks_of(symmetry: Symmetry, ignore: tuple[str, ...] = ()) -> tuple[Block, 
     factors = symmetry.factors
     permutations = [f for f in factors if isinstance(f.group, Permutation)]
     found = []
-    for k, factor in enumerate(factors):
+    for factor in factors:
         kind = next((name for group, name in _KINDS if isinstance(factor.group, group)), None)
         if kind is None or (kind == "sign" and any(is_same_wire(factor, f) for f in permutations)):
             continue
-        signs = [s for s, f in enumerate(factors) if isinstance(f.group, SignFlip) and is_same_wire(factor, f)]
-        found.append(_block(symmetry, k, tuple(signs) if kind == "permutation" else (), kind, ignore))
+        signs = [f for f in factors if isinstance(f.group, SignFlip) and is_same_wire(factor, f)]
+        found.append(_block(factor, signs if kind == "permutation" else [], kind, ignore))
     # Stable: the order of the network within a depth. One sign for many tensors comes before what it would hide.
     found.sort(key=lambda block: (block.wire.size > 1, len(block.over)))
     return tuple(_with_inner(block, found) for block in found)
@@ -77,12 +77,12 @@ def _places(factor: Factor) -> set[tuple[str, Slot]]:
     return {(b.tensor, b.slot) for b in factor.bindings if isinstance(b, Binding) and b.slot is not None}
 
 
-def _block(symmetry: Symmetry, k: int, signs: tuple[int, ...], kind: str, ignore: tuple[str, ...]) -> Block:
-    factor = symmetry.factors[k]
+def _block(factor: Factor, signs: list[Factor], kind: str, ignore: tuple[str, ...]) -> Block:
     kept = [b for b in factor.bindings if isinstance(b, Binding) and not any(fnmatchcase(b.tensor, p) for p in ignore)]
-    flipped = [_flipped(symmetry.factors[s]) for s in signs]
+    flipped = [_flipped(sign) for sign in signs]
     parity = tuple(tuple((b.tensor, b.slot) in places for places in flipped) for b in kept)
-    return Block(k, signs, kind, factor.wire, factor.over, tuple(kept), parity)
+    ids = tuple(sign.id for sign in signs)
+    return Block(factor.id, ids, kind, factor.wire, factor.over, tuple(kept), parity)
 
 
 def _flipped(factor: Factor) -> set[tuple[str, Slot | None]]:

@@ -60,7 +60,7 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params
     _check_regular(symmetry, x)
     rotated = {n for f in symmetry.factors if isinstance(f.group, (GeneralLinear, PlaneRotation)) for n in f.tensors}
-    x = symmetry.act(Element(tuple(sorting_moves(symmetry, x))), x)
+    x = Element(symmetry, tuple(sorting_moves(symmetry, x)))(x)
     for factor in sorted(symmetry.factors, key=lambda f: len(f.over)):
         if isinstance(factor.group, Permutation) and any(_places(factor, x)):
             x = factor.act(_sorting(factor, x, rotated), x)

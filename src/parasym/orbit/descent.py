@@ -137,12 +137,12 @@ def _meets_itself(state: Alignment, k: int) -> bool:
 
 
 def _improves(state: Alignment, moves: list[Move]) -> bool:
-    factors = {m.factor for m in moves}
-    names = {n for f in factors for n in state.symmetry.factors[f].tensors if n in state.a}
+    factors = dict.fromkeys(m.factor for m in moves)
+    names = {n for f in factors for n in state.symmetry.factor(f).tensors if n in state.a}
     before = after = 0.0
     moved = {n: state.b(n) for n in state.a}
     for move in moves:
-        factor = state.symmetry.factors[move.factor]
+        factor = state.symmetry.factor(move.factor)
         for binding in factor.bindings:
             if isinstance(binding, Binding) and binding.tensor in moved:
                 moved[binding.tensor] = binding.apply(factor.group, move.value, moved[binding.tensor])

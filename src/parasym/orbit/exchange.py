@@ -28,13 +28,13 @@ def sorting_moves(symmetry: Symmetry, params: Params) -> list[Move]:
         params: Parameters by name.
     """
     moves = []
-    for index, factor in enumerate(symmetry.factors):
+    for factor in symmetry.factors:
         for swap in _swaps(factor):
             keys = [
                 sum((k + 1.5) * float(_content(part, params).square().sum()) for k, part in enumerate(member))
                 for member in swap.members
             ]
-            moves.append(Move(index, torch.tensor(keys).argsort()))
+            moves.append(Move(factor.id, torch.tensor(keys).argsort()))
     return moves
 
 
@@ -50,11 +50,11 @@ def matching_moves(symmetry: Symmetry, a: Params, b: Params) -> list[Move]:
         b: The model to move, in the balanced gauge.
     """
     moves = []
-    for index, factor in enumerate(symmetry.factors):
+    for factor in symmetry.factors:
         for swap in _swaps(factor):
             profit = torch.tensor([[_profit(symmetry, one, two, a, b) for two in swap.members] for one in swap.members])
             _, columns = linear_sum_assignment(profit.numpy(), maximize=True)
-            moves.append(Move(index, torch.from_numpy(columns)))
+            moves.append(Move(factor.id, torch.from_numpy(columns)))
     return moves
 
 
@@ -63,7 +63,7 @@ def _swaps(factor: Factor) -> list[Swap]:
 
 
 def _content(part: Part, params: Params) -> Tensor:
-    return select(params[part.tensor], part.index(params))
+    return select(params[part.tensor], part.index(params[part.tensor]))
 
 
 def _profit(symmetry: Symmetry, one: tuple[Part, ...], two: tuple[Part, ...], a: Params, b: Params) -> float:

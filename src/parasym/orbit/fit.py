@@ -32,26 +32,26 @@ def fit_continuous(
     """
     names = set(counted(a, STATISTICS))
     moves: list[Move] = []
-    factors = [(k, f) for k, f in enumerate(symmetry.factors) if _is_fitted(f)]
+    factors = [f for f in symmetry.factors if _is_fitted(f)]
     squares = {n: float(torch.linalg.vector_norm(a[n], dtype=torch.float64)) ** 2 for n in names} if factors else {}
     rounding = max(((ROUNDING * torch.finfo(a[n].dtype).eps) ** 2 for n in names), default=0.0)
-    sizes = {k: sum(squares[n] for n in set(f.tensors) & names) for k, f in factors}
+    sizes = {f.id: sum(squares[n] for n in set(f.tensors) & names) for f in factors}
     for _ in range(max_steps if factors else 0):
         gained = total = 0.0
-        for k, factor in factors:
+        for factor in factors:
             bindings = [x for x in factor.bindings if isinstance(x, Binding) and x.tensor in names and x.power != 0]
             if not bindings:
                 continue
             touched = {x.tensor for x in bindings}
             before = _squares(a, b, touched)
-            if before <= rounding * sizes[k]:
+            if before <= rounding * sizes[factor.id]:
                 continue
             g, trial = _fitted(factor, bindings, a, b)
             after = _squares(a, trial, touched)
             total += before
             if after < before:
                 gained, b = gained + before - after, trial
-                moves.append(Move(k, g))
+                moves.append(Move(factor.id, g))
         if gained <= tolerance * total:
             break
     return moves, b

@@ -55,26 +55,25 @@ def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: 
     """
     names = set(counted(params, STATISTICS))
     first = unit_variances(symmetry, params)
-    params = symmetry.act(Element(first), params)
+    params = Element(symmetry, first)(params)
     fixed = {move.factor for move in first}
-    active = [k for k, f in enumerate(symmetry.factors) if _is_noncompact(f) and k not in fixed]
+    active = [f for f in symmetry.factors if _is_noncompact(f) and f.id not in fixed]
     real = {n: params[n] for n in names}
-    if all(is_condensable(symmetry.factors[k], real) for k in active):
+    if all(is_condensable(factor, real) for factor in active):
         rest = _balanced_scales(symmetry, params, active, real, tolerance=tolerance, max_steps=max_steps)
         return Balanced(rest.params, (*first, *rest.moves), rest.steps)
-    values: dict[int, Tensor] = {}
+    values: dict[str, Tensor] = {}
     steps = 0
     while steps < max_steps:
         steps += 1
         largest = 0.0
-        for k in active:
-            factor = symmetry.factors[k]
+        for factor in active:
             g, size = _balancing(factor, params, names)
             if size == 0.0:
                 continue
             largest = max(largest, size)
             params = factor.act(g, params)
-            values[k] = g if k not in values else factor.group.compose(g, values[k])
+            values[factor.id] = g if factor.id not in values else factor.group.compose(g, values[factor.id])
         if largest <= tolerance:
             break
     return Balanced(params, (*first, *(Move(k, g) for k, g in values.items())), steps)
@@ -91,22 +90,21 @@ def unit_variances(symmetry: Symmetry, params: Params) -> tuple[Move, ...]:
     """
     moves: list[Move] = []
     done: set[str] = set()
-    for k, factor in enumerate(symmetry.factors):
+    for factor in symmetry.factors:
         mine = [b for b in factor.bindings if isinstance(b, Binding) and b.tensor.endswith("running_var") and b.power]
         if not isinstance(factor.group, PositiveScaling) or not mine or done & {b.tensor for b in mine}:
             continue
         value = mine[0].gather(params[mine[0].tensor]) + mine[0].offset
         if value.shape[-2] == 1 and bool((value > 0).all()):
-            moves.append(Move(k, (value.double().log() / -float(mine[0].power)).exp().to(value)[..., 0, :]))
+            moves.append(Move(factor.id, (value.double().log() / -float(mine[0].power)).exp().to(value)[..., 0, :]))
             done |= {b.tensor for b in mine}
     return tuple(moves)
 
 
 def _balanced_scales(
-    symmetry: Symmetry, params: Params, active: list[int], real: Params, *, tolerance: float, max_steps: int
+    symmetry: Symmetry, params: Params, factors: list[Factor], real: Params, *, tolerance: float, max_steps: int
 ) -> Balanced:
     """Return what :func:`balance` does, where only whole axes are scaled: tensors are read once and moved once."""
-    factors = [symmetry.factors[k] for k in active]
     energies = Energies(factors, real)
     logs: dict[int, Tensor] = {}
     steps = 0
@@ -126,8 +124,8 @@ def _balanced_scales(
                 logs[i] = logs[i] + log if i in logs else log
         if largest <= tolerance or any(float(log.abs().max()) > FAR for log in logs.values()):
             break
-    moves = tuple(Move(active[i], log.exp().to(params[factors[i].tensors[0]])) for i, log in logs.items())
-    return Balanced(symmetry.act(Element(moves), params), moves, steps)
+    moves = tuple(Move(factors[i].id, log.exp().to(params[factors[i].tensors[0]])) for i, log in logs.items())
+    return Balanced(Element(symmetry, moves)(params), moves, steps)
 
 
 def _is_noncompact(factor: Factor) -> bool:

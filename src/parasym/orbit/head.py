@@ -74,7 +74,7 @@ def _attained(state: Alignment, inner: Block, costs: Costs) -> Tensor:
     if inner.kind == "sign":
         return total.diagonal(dim1=-2, dim2=-1).abs().sum(-1)
     profit, _ = signed_profit(costs, len(inner.signs))
-    group = state.symmetry.factors[inner.factor].group
+    group = state.symmetry.factor(inner.factor).group
     assert isinstance(group, Permutation)
     flat = profit.reshape(-1, *profit.shape[-2:])
     best = [c.gather(1, assign(c, group.cells)[0].to(c.device).unsqueeze(1)).sum() for c in flat]

@@ -11,7 +11,7 @@ from parasym.orbit.match import MATCH_TOLERANCE
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import STATISTICS, counted, gap
-from parasym.orbit.one_sided import COPY, back, norm, without_variance_scales
+from parasym.orbit.one_sided import COPY, norm, without_variance_scales
 from parasym.orbit.translation import settle, settling_moves
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
@@ -67,9 +67,9 @@ def match_many(
     full = [working(x, list(x)) for x in models]
     elements = _together(symmetry, full, method, generator, max_rounds)
     smaller = without_variance_scales(symmetry)
-    moved = [symmetry.act(g, x) for g, x in zip(elements, full, strict=True)]
+    moved = [g(x) for g, x in zip(elements, full, strict=True)]
     if len(smaller.factors) < len(symmetry.factors) and not _spread(moved) <= (COPY * norm(models[0])) ** 2:
-        elements = [back(symmetry, g) for g in _together(smaller, full, method, generator, max_rounds)]
+        elements = [Element(symmetry, g.moves) for g in _together(smaller, full, method, generator, max_rounds)]
     return elements
 
 
@@ -79,29 +79,29 @@ def _together(
     """Return the elements, whatever the symmetry does to running variances."""
     balanced = [balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=100) for x in full]
     points = [x.params for x in balanced]
-    elements = [Element() for _ in points]
+    elements = [Element(symmetry) for _ in points]
     zero = {n: torch.zeros_like(x) for n, x in points[0].items()}
     start = min(range(len(points)), key=lambda k: gap(points[k], zero))
     moved = list(points)
     for k in range(len(points)):
         if k != start:
             elements[k] = method.align(symmetry, points[start], points[k], generator=generator)
-            moved[k] = symmetry.act(elements[k], points[k])
+            moved[k] = elements[k](points[k])
     spread = _spread(moved)
     for _ in range(max_rounds if method.descends and len(points) > 2 else 0):
         before = spread
         for k in range(len(points)):
             step = method.align(symmetry, mean([x for j, x in enumerate(moved) if j != k]), moved[k], generator=generator)
-            trial = symmetry.act(step, moved[k])
+            trial = step(moved[k])
             after = _spread([trial if j == k else x for j, x in enumerate(moved)])
             if after < spread:
-                elements[k], moved[k], spread = normal_form(symmetry, symmetry.compose(step, elements[k])), trial, after
+                elements[k], moved[k], spread = normal_form(symmetry, step @ elements[k]), trial, after
         if spread >= before * (1 - 1e-6):
             break
     out = []
     for source, point, element in zip(full, balanced, elements, strict=True):
-        linear = normal_form(symmetry, Element((*point.moves, *element.moves)))
-        out.append(Element((*linear.moves, *settling_moves(symmetry, symmetry.act(linear, source)))))
+        linear = normal_form(symmetry, Element(symmetry, (*point.moves, *element.moves)))
+        out.append(Element(symmetry, (*linear.moves, *settling_moves(symmetry, linear(source)))))
     return out
 
 

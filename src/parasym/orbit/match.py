@@ -10,7 +10,7 @@ from parasym.orbit.inputs import check_models, working
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import gap
-from parasym.orbit.one_sided import COPY, LARGE, alike, back, norm, without_variance_scales
+from parasym.orbit.one_sided import COPY, LARGE, alike, norm, without_variance_scales
 from parasym.orbit.translation import fit_translations, settle
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
@@ -68,13 +68,13 @@ def match(
         return _matched(symmetry, a, b, method, generator)
     near, plain = COPY * norm(given), None
     if sum(x.numel() for x in a.values()) > LARGE:
-        plain = back(symmetry, _matched(smaller, a, b, method, generator))
-        if not alike(symmetry, a, symmetry.act(plain, b)):
-            return plain
+        plain = _matched(smaller, a, b, method, generator)
+        if not alike(symmetry, a, plain(b)):
+            return Element(symmetry, plain.moves)
     element = _matched(symmetry, a, b, method, generator)
-    if gap(a, symmetry.act(element, b)) <= near:
+    if gap(a, element(b)) <= near:
         return element
-    return plain or back(symmetry, _matched(smaller, a, b, method, generator))
+    return Element(symmetry, (plain or _matched(smaller, a, b, method, generator)).moves)
 
 
 def _matched(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None) -> Element:
@@ -82,10 +82,10 @@ def _matched(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, g
     element = _aligned(symmetry, a, b, method, generator)
     if has_exchanges(symmetry):
         left, right = (balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=100).params for x in (a, b))
-        first = Element(tuple(matching_moves(symmetry, left, right)))
-        then = _aligned(symmetry, a, symmetry.act(first, b), method, generator)
-        other = Element((*first.moves, *then.moves))
-        if gap(a, symmetry.act(other, b)) < gap(a, symmetry.act(element, b)):
+        first = Element(symmetry, tuple(matching_moves(symmetry, left, right)))
+        then = _aligned(symmetry, a, first(b), method, generator)
+        other = Element(symmetry, (*first.moves, *then.moves))
+        if gap(a, other(b)) < gap(a, element(b)):
             return other
     return element
 
@@ -97,12 +97,12 @@ def _aligned(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, g
     settled_a, settled_b = settle(symmetry, a), settle(symmetry, b)
     left, right = (balance(symmetry, x, tolerance=MATCH_TOLERANCE, max_steps=100) for x in (settled_a, settled_b))
     aligned = method.align(symmetry, left.params, right.params, generator=generator)
-    back = symmetry.inverse(Element(left.moves))
-    element = normal_form(symmetry, Element((*right.moves, *aligned.moves, *back.moves)))
-    fitted, _ = fit_continuous(symmetry, settled_a, symmetry.act(element, settled_b))
-    element = normal_form(symmetry, Element((*element.moves, *fitted)))
-    shifts, moved = fit_translations(symmetry, a, symmetry.act(element, b))
-    element = normal_form(symmetry, Element((*element.moves, *shifts)))
+    back = ~Element(symmetry, left.moves)
+    element = normal_form(symmetry, Element(symmetry, (*right.moves, *aligned.moves, *back.moves)))
+    fitted, _ = fit_continuous(symmetry, settled_a, element(settled_b))
+    element = normal_form(symmetry, Element(symmetry, (*element.moves, *fitted)))
+    shifts, moved = fit_translations(symmetry, a, element(b))
+    element = normal_form(symmetry, Element(symmetry, (*element.moves, *shifts)))
     if method.descends and gap(a, moved) > gap(a, b):
-        return Element()
+        return Element(symmetry)
     return element

@@ -1,7 +1,6 @@
 """``merge``: several models matched and averaged."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
@@ -79,7 +78,7 @@ def merge(
     if renew and model is not None and batches:
         symmetry = without_stored(symmetry, model, models[0], batches[0])
     elements = match_many(symmetry, models, method=method, generator=generator)
-    moved = [symmetry.act(g, working(x, list(x))) for g, x in zip(elements, models, strict=True)]
+    moved = [g(working(x, list(x))) for g, x in zip(elements, models, strict=True)]
     average = mean(moved)
     if renew and model is not None and batches is not None:
         average = reestimate(model, average, batches)
@@ -108,7 +107,7 @@ def without_stored(symmetry: Symmetry, model: nn.Module, params: Params, batch: 
     for k, factor in enumerate(symmetry.factors):
         generator = torch.Generator().manual_seed(k)
         g = factor.group.sample(factor.batch, generator=generator, dtype=reference.dtype, device=reference.device)
-        moved = symmetry.act(Element((Move(k, g),)), params)
+        moved = Element(symmetry, (Move(factor.id, g),))(params)
         if float((outputs(moved) - reference).abs().max()) <= bound:
-            kept.append(factor)
-    return replace(symmetry, factors=tuple(kept))
+            kept.append(factor.id)
+    return symmetry.only(*kept)

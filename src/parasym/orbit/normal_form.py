@@ -19,42 +19,41 @@ def normal_form(symmetry: Symmetry, element: Element) -> Element:
         symmetry: The symmetry.
         element: Any of its elements.
     """
-    values: dict[int, Tensor] = {}
+    values: dict[str, Tensor] = {}
     for at, move in enumerate(element.moves):
-        factor = symmetry.factors[move.factor]
+        factor = symmetry.factor(move.factor)
         if isinstance(factor.group, Translation):
-            return Element((*_ordered(symmetry, values), *_merged(symmetry, element.moves[at:])))
+            return Element(symmetry, (*_ordered(symmetry, values), *_merged(symmetry, element.moves[at:])))
         if isinstance(factor.group, Permutation):
             for k, value in values.items():
                 if k != move.factor:
-                    conjugate = _conjugate(factor, move.value, symmetry.factors[k], value)
+                    conjugate = _conjugate(factor, move.value, symmetry.factor(k), value)
                     if conjugate is None:
                         return element
                     values[k] = conjugate
         old = values.get(move.factor)
         values[move.factor] = move.value if old is None else factor.group.compose(move.value, old)
-    return Element(_ordered(symmetry, values))
+    return Element(symmetry, _ordered(symmetry, values))
 
 
 def _merged(symmetry: Symmetry, tail: tuple[Move, ...]) -> tuple[Move, ...]:
     """Return translations that commute as one per factor; anything else as it is."""
-    factors = {m.factor: symmetry.factors[m.factor] for m in tail}
+    factors = {m.factor: symmetry.factor(m.factor) for m in tail}
     moved = {name for f in factors.values() for name in f.tensors}
     read = {t.weight for f in factors.values() for s in f.bindings if isinstance(s, Shift) for t in s.through}
     if moved & read or not all(isinstance(f.group, Translation) for f in factors.values()):
         return tail
-    sums: dict[int, Tensor] = {}
+    sums: dict[str, Tensor] = {}
     for move in tail:
         sums[move.factor] = sums[move.factor] + move.value if move.factor in sums else move.value
-    return tuple(Move(k, sums[k]) for k in sorted(sums))
+    return tuple(Move(k, sums[k]) for k in symmetry.by_id if k in sums)
 
 
-def _ordered(symmetry: Symmetry, values: dict[int, Tensor]) -> tuple[Move, ...]:
-    def rank(k: int) -> tuple[bool, int, int]:
-        factor = symmetry.factors[k]
-        return not isinstance(factor.group, Permutation), len(factor.over), k
+def _ordered(symmetry: Symmetry, values: dict[str, Tensor]) -> tuple[Move, ...]:
+    def rank(factor: Factor) -> tuple[bool, int]:
+        return not isinstance(factor.group, Permutation), len(factor.over)
 
-    return tuple(Move(k, values[k]) for k in sorted(values, key=rank))
+    return tuple(Move(f.id, values[f.id]) for f in sorted(symmetry.factors, key=rank) if f.id in values)
 
 
 def _conjugate(by: Factor, p: Tensor, factor: Factor, value: Tensor) -> Tensor | None:

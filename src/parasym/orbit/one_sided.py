@@ -1,13 +1,11 @@
 """Scales that only the running variance of a normalization absorbs."""
 
-from dataclasses import replace
-
 import torch
 
 from parasym.core import Params
 from parasym.groups import PositiveScaling
 from parasym.orbit.objective import STATISTICS, counted
-from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
+from parasym.symmetry import Binding, Factor, Symmetry
 
 COPY = 0.25
 """Two models count as (noisy) copies of each other if matching brings them this close, relative to their norm."""
@@ -28,18 +26,7 @@ def without_variance_scales(symmetry: Symmetry) -> Symmetry:
     Args:
         symmetry: Any symmetry.
     """
-    return replace(symmetry, factors=tuple(f for f in symmetry.factors if not _scales_variance(f)))
-
-
-def back(symmetry: Symmetry, element: Element) -> Element:
-    """Return an element of :func:`without_variance_scales` as an element of the whole symmetry.
-
-    Args:
-        symmetry: The whole symmetry.
-        element: An element of the smaller one.
-    """
-    kept = [k for k, factor in enumerate(symmetry.factors) if not _scales_variance(factor)]
-    return Element(tuple(Move(kept[move.factor], move.value) for move in element.moves))
+    return symmetry.only(*(f.id for f in symmetry.factors if not _scales_variance(f)))
 
 
 def alike(symmetry: Symmetry, a: Params, b: Params) -> bool:

@@ -40,7 +40,7 @@ def solve(
 def _solve_permutation(
     symmetry: Symmetry, block: Block, costs: Costs, prices: list[Prices | None] | None
 ) -> tuple[list[Move], float, Tensor | None]:
-    group = symmetry.factors[block.factor].group
+    group = symmetry.factor(block.factor).group
     assert isinstance(group, Permutation)
     profit, patterns = signed_profit(costs, len(block.signs))
     n = profit.shape[-1]

@@ -25,7 +25,7 @@ def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance
         max_steps: Bound on the passes over all translations.
         tolerance: Largest translation, relative to the tensor, at which to stop.
     """
-    return symmetry.act(Element(settling_moves(symmetry, params, max_steps=max_steps, tolerance=tolerance)), params)
+    return Element(symmetry, settling_moves(symmetry, params, max_steps=max_steps, tolerance=tolerance))(params)
 
 
 def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance: float = 1e-12) -> tuple[Move, ...]:
@@ -38,15 +38,15 @@ def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, t
         tolerance: Largest translation, relative to the tensor, at which to stop.
     """
     moves: list[Move] = []
-    factors = [(k, f) for k, f in enumerate(symmetry.factors) if isinstance(f.group, Translation)]
-    spent = _spent_on([f for _, f in factors])
+    factors = [f for f in symmetry.factors if isinstance(f.group, Translation)]
+    spent = _spent_on(factors)
     for _ in range(max_steps if factors else 0):
         largest = 0.0
-        for (k, factor), shift in zip(factors, spent, strict=True):
+        for factor, shift in zip(factors, spent, strict=True):
             t, size = _settling(factor, shift, params)
             if size > 0:
                 params = factor.act(t, params)
-                moves.append(Move(k, t))
+                moves.append(Move(factor.id, t))
                 largest = max(largest, size)
         if largest <= tolerance:
             break
@@ -89,7 +89,7 @@ def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int
     names = set(counted(a, STATISTICS))
     for _ in range(max_steps):
         largest = 0.0
-        for k, factor in enumerate(symmetry.factors):
+        for factor in symmetry.factors:
             shifts = [s for s in factor.bindings if isinstance(s, Shift) and s.tensor in names]
             if not shifts or not isinstance(factor.group, Translation):
                 continue
@@ -99,7 +99,7 @@ def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int
             size = float(t.abs().max())
             if size > 0:
                 b = factor.act(t, b)
-                moves.append(Move(k, t))
+                moves.append(Move(factor.id, t))
             rounding = ROUNDING * torch.finfo(x.dtype).eps * max(float(a[s.tensor].abs().max()) for s in shifts)
             largest = max(largest, size if size > rounding else 0.0)
         if largest <= 1e-9:

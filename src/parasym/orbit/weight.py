@@ -57,10 +57,10 @@ class WeightMatching(AbstractMethod):
             value, element = plain.value(), plain.element()
         for _ in range(self.restarts):
             first = _random_start(symmetry, generator)
-            trial = Alignment(symmetry, blocks, a, symmetry.act(first, b))
+            trial = Alignment(symmetry, blocks, a, first(b))
             descend(trial, max_sweeps=self.max_sweeps)
             if trial.value() > value:
-                value, element = trial.value(), symmetry.compose(trial.element(), first)
+                value, element = trial.value(), trial.element() @ first
         return element
 
 

@@ -3,7 +3,7 @@
 import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -106,7 +106,7 @@ def permutations_of(symmetry: Symmetry) -> Symmetry:
     Args:
         symmetry: Any symmetry.
     """
-    return replace(symmetry, factors=tuple(f for f in symmetry.factors if isinstance(f.group, Permutation)))
+    return symmetry.only(Permutation)
 
 
 def without_constants(params: Params) -> Params:

@@ -172,7 +172,7 @@ def run_merging(task: MergingTask, *, tell: Tell | None = None) -> Merging:
     clock.mark("match and interpolate")
     renewing: dict[str, Any] = {"model": model, "data": [digits.train_images]} if has_statistics(model) else {}
     # Merging by the trivial group is the plain average, with statistics measured anew all the same.
-    naive = merge(replace(symmetry, factors=()), networks, **renewing)
+    naive = merge(symmetry.only(), networks, **renewing)
     matched = merge(symmetry, networks, **renewing, generator=child_generator(0, "merge"))
     clock.mark("merge all")
     return Merging(

@@ -1,5 +1,7 @@
 """Where a wire sits in the parameters, and how an element of its group moves them there."""
 
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from math import prod
@@ -7,7 +9,7 @@ from math import prod
 import torch
 from torch import Tensor
 
-from parasym.core import ShapeError
+from parasym.core import Params, ShapeError
 from parasym.groups import AbstractGroup
 
 
@@ -44,8 +46,40 @@ class Slot:
         return self.starts == (0,) and self.sizes == (length,)
 
 
+class AbstractBinding(ABC):
+    """One way in which a factor moves parameters: what it moves, what it reads for that, and how."""
+
+    @property
+    @abstractmethod
+    def tensors(self) -> tuple[str, ...]:
+        """Names of the tensors it moves."""
+
+    @abstractmethod
+    def reads(self, g: Tensor, names: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the tensors that must be known to move some of :attr:`tensors`.
+
+        Args:
+            g: An element of the factor.
+            names: Which tensors are to be moved; others are ignored.
+        """
+
+    @abstractmethod
+    def moved(
+        self, group: AbstractGroup, g: Tensor, names: Collection[str], current: Mapping[str, Tensor], before: Mapping[str, Tensor]
+    ) -> Params:
+        """Return some of :attr:`tensors` moved by ``g``.
+
+        Args:
+            group: The factor's group.
+            g: An element of shape ``[*over, *element]``.
+            names: Which tensors to move; others are ignored.
+            current: What the earlier bindings of the factor made of them.
+            before: All that :meth:`reads` names, as it was before the factor moved anything.
+        """
+
+
 @dataclass(frozen=True)
-class Binding:
+class Binding(AbstractBinding):
     r"""One place where a parameter bears a wire.
 
     An element ``g`` moves the tensor to ``act(g, tensor + offset) - offset`` along the slot. The power
@@ -71,6 +105,14 @@ class Binding:
     def tensors(self) -> tuple[str, ...]:
         """The one tensor it moves."""
         return (self.tensor,)
+
+    def reads(self, g: Tensor, names: Collection[str]) -> tuple[str, ...]:  # noqa: D102
+        return (self.tensor,) if self.tensor in names else ()
+
+    def moved(  # noqa: D102
+        self, group: AbstractGroup, g: Tensor, names: Collection[str], current: Mapping[str, Tensor], before: Mapping[str, Tensor]
+    ) -> Params:
+        return {self.tensor: self.apply(group, g, current[self.tensor])} if self.tensor in names else {}
 
     @property
     def axis(self) -> int | None:

@@ -1,6 +1,9 @@
 """One factor of a symmetry: a group, the wire it acts on, and where that wire sits."""
 
+from collections import ChainMap
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 
 from torch import Tensor
@@ -8,8 +11,9 @@ from torch import Tensor
 from parasym.core import Params, ShapeError
 from parasym.groups import AbstractGroup
 from parasym.symmetry.binding import Binding
+from parasym.symmetry.encode import digest, encode_factor
 from parasym.symmetry.flat import Flat
-from parasym.symmetry.shift import Shift, apply_shifts
+from parasym.symmetry.shift import Shift
 from parasym.symmetry.swap import Swap
 
 
@@ -43,6 +47,11 @@ class Factor:
     over: tuple[Wire, ...]
     bindings: tuple[Binding, ...] | tuple[Shift, ...] | tuple[Swap, ...] | tuple[Flat, ...]
 
+    @cached_property
+    def id(self) -> str:
+        """The name of the factor: a digest of group, wire, outer wires and bindings, the same in every process."""
+        return digest(encode_factor(self.group, self.wire, self.over, self.bindings))
+
     @property
     def batch(self) -> tuple[int, ...]:
         """Sizes of the outer wires: the leading axes of an element."""
@@ -58,7 +67,7 @@ class Factor:
         """Dimension of the continuous part, over all slices."""
         return self.group.dimension * prod(self.batch)
 
-    @property
+    @cached_property
     def tensors(self) -> tuple[str, ...]:
         """Names of the tensors that the factor moves, in order."""
         return tuple(dict.fromkeys(name for binding in self.bindings for name in binding.tensors))
@@ -76,15 +85,30 @@ class Factor:
         for name in self.tensors:
             if name not in params:
                 raise ShapeError(f"The symmetry acts on `{name}`, which is missing from the parameters.")
-        shifts = tuple(b for b in self.bindings if isinstance(b, Shift))
-        if shifts:
-            return apply_shifts(shifts, g, params)
-        out = dict(params)
+        return params | self.moved(g, params, self.tensors)
+
+    def moved(self, g: Tensor, params: Mapping[str, Tensor], names: Collection[str]) -> Params:
+        """Return only some tensors, moved by ``g``.
+
+        Args:
+            g: An element of shape ``[*batch, *element]``.
+            params: At least what :meth:`reads` names. Not modified.
+            names: Which tensors; those that the factor does not move are ignored.
+
+        Raises:
+            ShapeError: If a tensor has another shape.
+        """
+        out: Params = {}
+        wanted, current = frozenset(names), ChainMap(out, params)  # pyright: ignore[reportArgumentType]
         for binding in self.bindings:
-            if isinstance(binding, Swap):
-                out = binding.apply(g, out)
-            elif isinstance(binding, Flat):
-                out = binding.apply(self.group, g, out)
-            elif isinstance(binding, Binding):
-                out[binding.tensor] = binding.apply(self.group, g, out[binding.tensor])
+            out |= binding.moved(self.group, g, wanted, current, params)
         return out
+
+    def reads(self, g: Tensor, names: Collection[str]) -> tuple[str, ...]:
+        """Return the names of the tensors that must be known to move some of :attr:`tensors`.
+
+        Args:
+            g: An element of shape ``[*batch, *element]``.
+            names: Which tensors are to be moved.
+        """
+        return tuple(dict.fromkeys(name for binding in self.bindings for name in binding.reads(g, names)))

@@ -1,6 +1,7 @@
 """A symmetry as JSON and back."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from fractions import Fraction
 from typing import Any
@@ -8,13 +9,14 @@ from typing import Any
 from parasym.core import BadInputError
 from parasym.groups import GROUPS, AbstractGroup
 from parasym.symmetry.binding import Binding, Slot
+from parasym.symmetry.encode import encode_factor
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import Symmetry, Uncovered
 
-FORMAT = 1
+FORMAT = 2
 
 
 def dumps(symmetry: Symmetry) -> str:
@@ -24,14 +26,7 @@ def dumps(symmetry: Symmetry) -> str:
         symmetry: Any symmetry.
     """
     factors = [
-        {
-            "group": {"name": type(f.group).__name__, **asdict(f.group)},
-            "dimension": f.dimension,
-            "wire": asdict(f.wire),
-            "over": [asdict(w) for w in f.over],
-            "bindings": [{"kind": type(b).__name__, **asdict(b)} for b in f.bindings],
-        }
-        for f in symmetry.factors
+        {"id": f.id, "dimension": f.dimension, **encode_factor(f.group, f.wire, f.over, f.bindings)} for f in symmetry.factors
     ]
     document = {
         "format": FORMAT,
@@ -43,31 +38,32 @@ def dumps(symmetry: Symmetry) -> str:
         "pinned": list(symmetry.pinned),
         "tied": [list(pair) for pair in symmetry.tied],
     }
-    return json.dumps(document, indent=2, default=str)
+    return json.dumps(document, indent=2)
 
 
-def loads(text: str) -> Symmetry:
+def loads(text: str, groups: Sequence[type[AbstractGroup]] = GROUPS) -> Symmetry:
     """Return the symmetry that :func:`dumps` wrote.
 
     Args:
         text: JSON text.
+        groups: The groups that it may name.
 
     Raises:
-        BadInputError: If the text is not JSON of this format.
+        BadInputError: If the text is not JSON of this format, names another group, or was changed since it was written.
     """
     try:
-        return _symmetry(json.loads(text))
+        return _symmetry(json.loads(text), groups)
     except BadInputError:
         raise
     except (KeyError, TypeError, ValueError) as error:
         raise BadInputError(f"The text is not a symmetry written by parasym: {error!r}.") from error
 
 
-def _symmetry(document: dict[str, Any]) -> Symmetry:
+def _symmetry(document: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -> Symmetry:
     if document["format"] != FORMAT:
         raise BadInputError(f"The symmetry has format {document['format']}, but this version reads format {FORMAT}.")
     return Symmetry(
-        factors=tuple(_factor(f) for f in document["factors"]),
+        factors=tuple(_factor(f, groups) for f in document["factors"]),
         shapes=tuple((name, tuple(shape)) for name, shape in document["shapes"].items()),
         uncovered=tuple(Uncovered(**u) for u in document["uncovered"]),
         pinned=tuple(document["pinned"]),
@@ -75,19 +71,30 @@ def _symmetry(document: dict[str, Any]) -> Symmetry:
     )
 
 
-def _factor(data: dict[str, Any]) -> Factor:
+def _factor(data: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -> Factor:
     read = {"Shift": _shift, "Swap": _swap, "Binding": _binding, "Flat": _flat}
     bindings = [read[b["kind"]](b) for b in data["bindings"]]
-    return Factor(
-        group=_group(data["group"]),
+    factor = Factor(
+        group=_group(data["group"], groups),
         wire=Wire(**data["wire"]),
         over=tuple(Wire(**w) for w in data["over"]),
         bindings=tuple(bindings),  # pyright: ignore[reportArgumentType]
     )
+    if factor.id != data["id"]:
+        raise BadInputError(
+            f"The factor on wire `{factor.wire.name}` has the id {data['id']!r}, but what is written there makes {factor.id!r}: "
+            "the text was changed by hand. Write it again with `to_json`."
+        )
+    return factor
 
 
-def _group(data: dict[str, Any]) -> AbstractGroup:
-    kinds = {kind.__name__: kind for kind in GROUPS}
+def _group(data: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -> AbstractGroup:
+    kinds = {kind.__name__: kind for kind in groups}
+    if data["name"] not in kinds:
+        raise BadInputError(
+            f"The text has the group {data['name']!r}; known are {', '.join(kinds)}. A group of your own is read with "
+            f"`Symmetry.from_json(text, groups=(*GROUPS, {data['name']}))`, where GROUPS is that of `parasym.groups`."
+        )
     kind = kinds[data["name"]]
     return kind(**{field.name: _tuples(data[field.name]) for field in fields(kind)})
 

@@ -1,11 +1,13 @@
 """How a translation reaches the parameters: added to one, absorbed by another."""
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from parasym.core import Params
-from parasym.symmetry.binding import Slot, replace, select, unfold
+from parasym.groups import AbstractGroup
+from parasym.symmetry.binding import AbstractBinding, Slot, replace, select, unfold
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Through:
     slot: Slot
     axis: int
 
-    def apply(self, t: Tensor, params: Params) -> Tensor:
+    def apply(self, t: Tensor, params: Mapping[str, Tensor]) -> Tensor:
         """Return ``W t`` of shape ``[W.shape[axis]]``."""
         weight = params[self.weight]
         index, sizes, at = unfold({self.slot.axis: self.slot}, tuple(weight.shape))
@@ -50,14 +52,14 @@ class Along:
     power: float = 1.0
     offset: float = 0.0
 
-    def apply(self, t: Tensor, params: Params) -> Tensor:
+    def apply(self, t: Tensor, params: Mapping[str, Tensor]) -> Tensor:
         """Return the product, of shape ``[n]``."""
         vector = params[self.weight].reshape(-1).to(t)
         return t * (vector + self.offset) ** self.power
 
 
 @dataclass(frozen=True)
-class Shift:
+class Shift(AbstractBinding):
     r"""One parameter that a translation moves: ``tensor += sign * W_k ... W_1 t``.
 
     The element ``t`` is read as a tensor of shape ``shape``. Its axis ``dims[k]`` runs along unflattened axis
@@ -84,7 +86,19 @@ class Shift:
         """The one tensor it moves."""
         return (self.tensor,)
 
-    def delta(self, t: Tensor, params: Params) -> Tensor:
+    def reads(self, g: Tensor, names: Collection[str]) -> tuple[str, ...]:  # noqa: D102
+        return (self.tensor, *(step.weight for step in self.through)) if self.tensor in names else ()
+
+    def moved(  # noqa: D102
+        self, group: AbstractGroup, g: Tensor, names: Collection[str], current: Mapping[str, Tensor], before: Mapping[str, Tensor]
+    ) -> Params:
+        # All shifts of a factor read the parameters as they were before it.
+        if self.tensor not in names:
+            return {}
+        x = current[self.tensor]
+        return {self.tensor: x + self.delta(g, before).to(x)}
+
+    def delta(self, t: Tensor, params: Mapping[str, Tensor]) -> Tensor:
         """Return the full shift of the parameter, zero outside the region.
 
         Args:
@@ -102,11 +116,3 @@ class Shift:
         for axis, positions in index:
             shape[axis] = len(positions)
         return replace(x.new_zeros(x.shape).to(t), index, t.expand(sizes).reshape(shape))
-
-
-def apply_shifts(shifts: tuple[Shift, ...], t: Tensor, params: Params) -> Params:
-    """Return ``params`` translated by ``t``; every shift reads the parameters as they were before."""
-    out = dict(params)
-    for shift in shifts:
-        out[shift.tensor] = out[shift.tensor] + shift.delta(t, params).to(out[shift.tensor])
-    return out

@@ -1,17 +1,19 @@
 """The parameter symmetry of a model: factors, and how their elements move parameters."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from functools import cached_property
 from itertools import product
 from math import prod
-from typing import overload
+from typing import Protocol, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from parasym.core import BadInputError, Params, ShapeError
-from parasym.groups import Drift, SignedShift
+from parasym.core import BadInputError, Params, ShapeError, SymmetryError
+from parasym.groups import GROUPS, AbstractGroup, Drift, SignedShift
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
 
@@ -31,6 +33,15 @@ class Uncovered:
     module: str = ""
     source: str = ""
     reason: str = ""
+
+
+class HasElement(Protocol):
+    """A result that says which element led to it, such as that of ``match``."""
+
+    @property
+    def element(self) -> Element:
+        """The element."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -53,6 +64,100 @@ class Symmetry:
     uncovered: tuple[Uncovered, ...] = ()
     pinned: tuple[str, ...] = ()
     tied: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def by_id(self) -> dict[str, Factor]:
+        """The factors by their ids.
+
+        Raises:
+            BadInputError: If two factors are the same.
+        """
+        found = {factor.id: factor for factor in self.factors}
+        if len(found) < len(self.factors):
+            twice = next(f for k, f in enumerate(self.factors) if f in self.factors[:k])
+            raise BadInputError(f"A symmetry has each factor once, but this has {twice.group} on `{twice.wire.name}` twice.")
+        return found
+
+    @cached_property
+    def first_names(self) -> dict[str, str]:
+        """The first name of every other name of a tied tensor."""
+        return dict(self.tied)
+
+    def factor(self, name: str) -> Factor:
+        """Return the factor with an id.
+
+        Args:
+            name: The id.
+
+        Raises:
+            SymmetryError: If there is none.
+        """
+        if name not in self.by_id:
+            raise SymmetryError(f"The symmetry has no factor with the id {name!r}; it has {', '.join(self.by_id) or 'none'}.")
+        return self.by_id[name]
+
+    def has(self, element: Element) -> bool:
+        """Return whether all factors that an element moves are factors of this symmetry.
+
+        Args:
+            element: An element of any symmetry.
+        """
+        return element.symmetry is self or all(move.factor in self.by_id for move in element.moves)
+
+    def only(self, *what: type[AbstractGroup] | str) -> "Symmetry":
+        """Return the part of the symmetry with some of its factors. Its elements act under the whole symmetry too.
+
+        Args:
+            what: Classes of groups, or ids of factors; a factor is kept if any of them names it.
+
+        Raises:
+            SymmetryError: If the symmetry has no factor with such an id.
+
+        Example:
+            >>> from parasym.groups import Permutation
+            >>> from parasym.find import find
+            >>> from torch import nn
+            >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+            >>> symmetry = find(net, (torch.zeros(1, 4),))
+            >>> [(part.order, part.dimension) for part in (symmetry, symmetry.only(Permutation), symmetry.only())]
+            [(120, 5), (120, 0), (1, 0)]
+        """
+        ids = {self.factor(name).id for name in what if isinstance(name, str)}
+        groups = tuple(kind for kind in what if not isinstance(kind, str))
+        return self._part(tuple(f for f in self.factors if isinstance(f.group, groups) or (ids and f.id in ids)))
+
+    def restrict(self, *patterns: str) -> "Symmetry":
+        """Return the part of the symmetry that moves nothing outside of some parameters.
+
+        Weights that a translation only passes through may lie outside. Every name of a tied tensor counts.
+
+        Args:
+            patterns: Shell patterns of names, as in ``layer1.*``.
+
+        Raises:
+            BadInputError: If a pattern fits no name that the symmetry knows.
+
+        Example:
+            >>> from parasym.find import find
+            >>> from torch import nn
+            >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 6), nn.ReLU(), nn.Linear(6, 3))
+            >>> symmetry = find(net, (torch.zeros(1, 4),))
+            >>> [symmetry.restrict(p).order for p in ("*", "[02].*", "0.*")]  # alone no layer can move
+            [86400, 120, 1]
+        """
+        names = list(dict.fromkeys((*(name for name, _ in self.shapes), *self.first_names)))
+        for pattern in patterns:
+            if not any(fnmatchcase(name, pattern) for name in names):
+                raise BadInputError(f"No parameter fits the pattern `{pattern}`. Known are {', '.join(names[:8])}, ...")
+        inside = {name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)}
+        inside -= {first for name, first in self.tied if name not in inside}
+        return self._part(tuple(f for f in self.factors if all(self.first_names.get(n, n) in inside for n in f.tensors)))
+
+    def _part(self, factors: tuple[Factor, ...]) -> "Symmetry":
+        """Return the symmetry with some of its factors; what only the others move is pinned."""
+        kept = {n for f in factors for n in f.tensors}
+        lost = {n for f in self.factors for n in f.tensors} - kept
+        return replace(self, factors=factors, pinned=tuple(sorted(lost.union(self.pinned))))
 
     @property
     def order(self) -> int:
@@ -80,13 +185,9 @@ class Symmetry:
             device: Device of the moves.
             only: Indices of the factors to move; all if ``None``.
         """
-        chosen = range(len(self.factors)) if only is None else only
-        return Element(
-            tuple(
-                Move(k, self.factors[k].group.sample(self.factors[k].batch, generator=generator, dtype=dtype, device=device))
-                for k in chosen
-            )
-        )
+        factors = self.factors if only is None else [self.factors[k] for k in only]
+        sampled = (f.group.sample(f.batch, generator=generator, dtype=dtype, device=device) for f in factors)
+        return Element(self, tuple(Move(f.id, value) for f, value in zip(factors, sampled, strict=True)))
 
     def identity(self, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Element:
         """Return the neutral element with a move for every factor.
@@ -95,72 +196,37 @@ class Symmetry:
             dtype: Precision of the moves.
             device: Device of the moves.
         """
-        return Element(tuple(Move(k, f.group.identity(f.batch, dtype=dtype, device=device)) for k, f in enumerate(self.factors)))
+        return Element(self, tuple(Move(f.id, f.group.identity(f.batch, dtype=dtype, device=device)) for f in self.factors))
 
     @overload
-    def act(self, element: Element, params: Params) -> Params: ...
+    def act(self, element: Element | HasElement, params: Mapping[str, Tensor]) -> Params: ...
 
     @overload
-    def act(self, element: Element, params: Tensor) -> Tensor: ...
+    def act(self, element: Element | HasElement, params: Tensor) -> Tensor: ...
 
     @overload
-    def act(self, element: Element, params: np.ndarray) -> np.ndarray: ...
+    def act(self, element: Element | HasElement, params: np.ndarray) -> np.ndarray: ...
 
-    def act(self, element: Element, params: Params | Tensor | np.ndarray) -> Params | Tensor | np.ndarray:
-        """Return the parameters moved by ``element``: a new dictionary, nothing is modified.
-
-        Names that no factor moves are passed on unchanged; tied names move together.
+    def act(
+        self, element: Element | HasElement, params: Mapping[str, Tensor] | Tensor | np.ndarray
+    ) -> Params | Tensor | np.ndarray:
+        """Return the parameters moved by an element, as ``element(params)`` does.
 
         Args:
-            element: Moves, applied first to last.
+            element: An element whose factors this symmetry has, or a result that holds one.
             params: Parameters and buffers by name; a lone tensor or array if the symmetry knows only one.
 
         Raises:
-            ShapeError: If a parameter that moves is missing or has another shape.
+            SymmetryError: If the element is of another symmetry.
         """
-        if isinstance(params, np.ndarray):
-            if not np.issubdtype(params.dtype, np.floating):
-                raise ShapeError(f"An array of parameters must have floating-point numbers, but has dtype {params.dtype}.")
-            moved = params.copy()  # keeps subclasses, such as PennyLane's tensors
-            moved[...] = self.act(element, torch.from_numpy(np.array(params, subok=False))).numpy()
-            return moved
-        if isinstance(params, Tensor):
-            if len(self.shapes) != 1:
-                raise ShapeError(f"The symmetry acts on {len(self.shapes)} tensors: give them by name, not one tensor alone.")
-            name = self.shapes[0][0]
-            return self.act(element, {name: params})[name]
-        self.check(params)
-        out = dict(params)
-        for move in element.moves:
-            out = self.factors[move.factor].act(move.value, out)
-        for name, first in self.tied:
-            if name in out and first in out:
-                out[name] = out[first]
-        return out
-
-    def compose(self, second: Element, first: Element) -> Element:
-        """Return the element that acts like ``first`` and then ``second``.
-
-        Args:
-            second: Applied last.
-            first: Applied first.
-        """
-        moves: list[Move] = list(first.moves)
-        for move in second.moves:
-            if moves and moves[-1].factor == move.factor:
-                group = self.factors[move.factor].group
-                moves[-1] = Move(move.factor, group.compose(move.value, moves[-1].value))
-            else:
-                moves.append(move)
-        return Element(tuple(moves))
-
-    def inverse(self, element: Element) -> Element:
-        """Return the inverse of ``element``.
-
-        Args:
-            element: Any element.
-        """
-        return Element(tuple(Move(m.factor, self.factors[m.factor].group.inverse(m.value)) for m in reversed(element.moves)))
+        g = element if isinstance(element, Element) else element.element
+        if not self.has(g):
+            wire = next(g.symmetry.factor(m.factor).wire for m in g.moves if m.factor not in self.by_id)
+            raise SymmetryError(
+                f"The element moves wire `{wire.name}` of {wire.size} channels by a factor that this symmetry does not have: "
+                "it is of another symmetry. Act with `element(params)` on the parameters of its own."
+            )
+        return Element(self, g.moves)(params)
 
     def elements(self) -> Iterator[Element]:
         """Yield every element of a symmetry of angles (see :class:`parasym.groups.SignedShift`), the identity first.
@@ -171,8 +237,9 @@ class Symmetry:
             BadInputError: If the symmetry has another group.
         """
         groups = self._angle_groups("elements")
+        factors = [f for f in self.factors if isinstance(f.group, SignedShift)]
         for values in product(*(group.elements() for group in groups)):
-            yield Element(tuple(Move(k, value) for k, value in enumerate(values)))
+            yield Element(self, tuple(Move(f.id, value) for f, value in zip(factors, values, strict=True)))
 
     def cosets(self, subgroup: "Symmetry") -> "Symmetry":
         """Return a symmetry of angles whose elements represent the cosets of a subgroup, each once.
@@ -203,7 +270,7 @@ class Symmetry:
             raise BadInputError(f"`{what}` is there for symmetries of angles; this one has {type(groups[0]).__name__}.")
         return groups  # pyright: ignore[reportReturnType]
 
-    def check(self, params: Params) -> None:
+    def check(self, params: Mapping[str, Tensor]) -> None:
         """Check that ``params`` has every tensor that moves, with the right shape.
 
         Args:
@@ -212,15 +279,34 @@ class Symmetry:
         Raises:
             ShapeError: If one is missing or has another shape.
         """
+        for name in self._moving:
+            self.checked(name, params)
+
+    def checked(self, name: str, params: Mapping[str, Tensor]) -> Tensor:
+        """Return one of the parameters, after a look at its shape.
+
+        Args:
+            name: Its name.
+            params: Parameters and buffers by name.
+
+        Raises:
+            ShapeError: If it is missing or has another shape.
+        """
+        if name not in params:
+            moves = "moves under the symmetry, but " if name in self._moving else ""
+            raise ShapeError(f"Parameter `{name}` {moves}is missing from the parameters.")
+        x, shape = params[name], self._moving.get(name)
+        if shape is not None and tuple(x.shape) != shape:
+            raise ShapeError(
+                f"Parameter `{name}` must have shape {shape}, but has shape {tuple(x.shape)}. Is it from another architecture?"
+            )
+        return x
+
+    @cached_property
+    def _moving(self) -> dict[str, tuple[int, ...] | None]:
+        """The shapes of all tensors that move, as far as they are known."""
         shapes = dict(self.shapes)
-        for name in {name for factor in self.factors for name in factor.tensors}:
-            if name not in params:
-                raise ShapeError(f"Parameter `{name}` moves under the symmetry, but is missing from the parameters.")
-            if tuple(params[name].shape) != shapes[name]:
-                raise ShapeError(
-                    f"Parameter `{name}` must have shape {shapes[name]}, but has shape {tuple(params[name].shape)}. "
-                    "Is it from another architecture?"
-                )
+        return {name: shapes.get(name) for factor in self.factors for name in factor.tensors}
 
     def generators(self, params: Params) -> Iterator[tuple[int, Params]]:
         """Yield tangent vectors of the orbit at ``params``: a basis of the Lie algebra, factor by factor.
@@ -260,15 +346,16 @@ class Symmetry:
         return dumps(self)
 
     @staticmethod
-    def from_json(text: str) -> "Symmetry":
+    def from_json(text: str, *, groups: Sequence[type[AbstractGroup]] = GROUPS) -> "Symmetry":
         """Return the symmetry written by :meth:`to_json`.
 
         Args:
             text: JSON.
+            groups: The groups that it may name.
 
         Raises:
-            BadInputError: If the text is not such JSON.
+            BadInputError: If the text is not such JSON, names another group, or was changed since it was written.
         """
         from parasym.symmetry.json import loads
 
-        return loads(text)
+        return loads(text, groups)

@@ -76,9 +76,9 @@ def verify_circuit(
     outputs, dense = _simulation(noisy, points[-1], notes)
     if outputs is not None:
         rows += _simulated(circuit, symmetry, outputs, points, generator, few=not dense)
-        frames = tuple(f for f in symmetry.factors if isinstance(f.group, SignedShift))
-        if not noisy.noisy and circuit.num_qubits <= MOST_NOISY and frames:
-            sprinkled, discrete = _with_pauli_noise(circuit, generator), replace(symmetry, factors=frames)
+        discrete = symmetry.only(SignedShift)
+        if not noisy.noisy and circuit.num_qubits <= MOST_NOISY and discrete.factors:
+            sprinkled = _with_pauli_noise(circuit, generator)
             rows.append(_row(circuit, discrete, None, "under Pauli noise", _outputs(sprinkled), points[:1], 8, generator))
     own = executor(model, circuit, args, kwargs) if noise is None else None
     most = MOST_LIBRARY_MIXED if circuit.noisy else MOST_LIBRARY
@@ -216,10 +216,10 @@ def _row(
 
 def _elements(symmetry: Symmetry, factor: int | None, count: int, generator: torch.Generator) -> list[Element]:
     """Return generators one by one for a single factor, as far as there are so many, and random elements otherwise."""
-    group: Any = None if factor is None else symmetry.factors[factor].group
-    if group is not None and hasattr(group, "rank"):
-        order = torch.randperm(group.rank, generator=generator).tolist()[:count]
-        return [Element((Move(factor or 0, group.element(1 << k)),)) for k in order]
+    chosen = None if factor is None else symmetry.factors[factor]
+    if chosen is not None and isinstance(chosen.group, SignedShift):
+        order = torch.randperm(chosen.group.rank, generator=generator).tolist()[:count]
+        return [Element(symmetry, (Move(chosen.id, chosen.group.element(1 << k)),)) for k in order]
     only = None if factor is None else (factor,)
     return [symmetry.sample(generator=generator, only=only) for _ in range(count)]
 

@@ -147,9 +147,9 @@ def _element(
     for _ in range(_TRIES):
         element = symmetry.sample(generator=generator, dtype=dtype, only=only)
         if kind % 3 == 1:
-            element = symmetry.inverse(element)
+            element = ~element
         elif kind % 3 == 2:
-            element = symmetry.compose(element, symmetry.sample(generator=generator, dtype=dtype, only=only))
+            element = element @ symmetry.sample(generator=generator, dtype=dtype, only=only)
         if len(only) > 1 or not _is_identity(symmetry, element):
             return element
     return None
@@ -157,7 +157,7 @@ def _element(
 
 def _is_identity(symmetry: Symmetry, element: Element) -> bool:
     for move in element.moves:
-        factor = symmetry.factors[move.factor]
+        factor = symmetry.factor(move.factor)
         neutral = factor.group.identity(factor.batch, dtype=torch.float64)
         if bool(((move.value - neutral).abs() > 1e-6).any()):
             return False
