@@ -3,14 +3,17 @@
 import io
 import logging
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.text import Text
 
-from parasym.cli.screen import console
-from parasym.core import one_line
+
+def stderr_console() -> Console:
+    """Return a console on what is stderr now, whatever it is redirected to later."""
+    return Console(file=sys.stderr)
 
 
 @contextmanager
@@ -38,23 +41,34 @@ def working(what: str) -> Iterator[None]:
     Args:
         what: The step, as in ``Finding the symmetry``.
     """
-    screen = console(stderr=True)
-    if not screen.is_terminal:
+    console = stderr_console()
+    if not console.is_terminal:
         yield
         return
-    with screen.status(Text(f"{one_line(what)} …")):
+    with console.status(f"{what} …"):
         yield
 
 
 def steps_bar() -> Progress:
     """Return a progress bar on stderr with counts and elapsed time; silent where stderr is no terminal."""
-    screen = console(stderr=True)
+    console = stderr_console()
     return Progress(
-        TextColumn("{task.description}", markup=False),
+        TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=screen,
+        console=console,
         transient=True,
-        disable=not screen.is_terminal,
+        disable=not console.is_terminal,
     )
+
+
+def tell(notes: tuple[str, ...] | list[str]) -> None:
+    """Print notes on stderr, one per line.
+
+    Args:
+        notes: Sentences.
+    """
+    console = stderr_console()
+    for note in notes:
+        console.print(f"note: {note}", style="dim", highlight=False, markup=False, soft_wrap=True)

@@ -9,7 +9,6 @@ from parasym.core.error import (
 )
 from parasym.core.params import Params, float_buffers, model_params
 from parasym.core.seed import child_generator, child_seed
-from parasym.core.text import cut, one_line, printable
 from parasym.core.tolerance import Tolerance, tolerance_for
 
 __all__ = [
@@ -22,10 +21,7 @@ __all__ = [
     "Tolerance",
     "child_generator",
     "child_seed",
-    "cut",
     "float_buffers",
     "model_params",
-    "one_line",
-    "printable",
     "tolerance_for",
 ]

@@ -107,6 +107,21 @@ class Alignment:
         self._included[k] |= missing
         return self._sums[k]
 
+    def trial(self, k: int, wanted: Iterable[int] | None, b: Params) -> Costs:
+        """Return the inner products of block ``k`` if ``b`` were other tensors.
+
+        Args:
+            k: The block.
+            wanted: Places to count; all if ``None``.
+            b: These tensors.
+        """
+        block, out = self.blocks[k], Costs()
+        for j in range(len(block.bindings)) if wanted is None else wanted:
+            x, parity = block.bindings[j], block.parity[j]
+            part = x.gather(self.a[x.tensor]).mT @ x.gather(b[x.tensor])
+            out[parity] = out[parity] + part if parity in out else part
+        return out
+
     def stays(self, k: int) -> bool:
         """Return whether some inner products prove that no permutation of block ``k`` gains; if not, all may be there then.
 

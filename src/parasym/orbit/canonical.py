@@ -97,8 +97,9 @@ def _places(factor: Factor, params: Params) -> list[Binding]:
     return [b for b in factor.bindings if isinstance(b, Binding) and b.tensor in names and b.power != 0]
 
 
-def _weight(binding: Binding) -> float:
-    label = f"{binding.tensor}:{binding.slot}"
+def _weight(binding: Binding, *, rotated: bool = False) -> float:
+    """Return a fixed random number for a place; rotations may mix the places of one tensor, which then have the same."""
+    label = binding.tensor if rotated else f"{binding.tensor}:{binding.slot}"
     return 1.0 + float(torch.rand((), generator=child_generator(0, label), dtype=torch.float64))
 
 
@@ -110,8 +111,9 @@ def _sorting(factor: Factor, params: Params, rotated: set[str]) -> Tensor:
     parts = []
     for binding in _places(factor, params):
         square = binding.gather(params[binding.tensor]).square()
-        moment = square.sum(-2) if binding.tensor in rotated else (square + square.square()).sum(-2)
-        parts.append(_weight(binding) * moment)
+        mixed = binding.tensor in rotated
+        moment = square.sum(-2) if mixed else (square + square.square()).sum(-2)
+        parts.append(_weight(binding, rotated=mixed) * moment)
     key = torch.stack(parts).sum(0)
     group = factor.group
     assert isinstance(group, Permutation)

@@ -1,11 +1,21 @@
 """Coordinate descent over blocks, until no block can gain."""
 
-import torch
+import math
+from collections.abc import Sequence
+from itertools import product
 
+import torch
+from torch import Tensor
+
+from parasym.core import Params
 from parasym.orbit.alignment import Alignment, Costs
+from parasym.orbit.block import Block
 from parasym.orbit.head import slice_profits
-from parasym.orbit.solve import solve
+from parasym.orbit.solve import solve, solve_permutation
 from parasym.symmetry import Binding, Move
+
+HIDDEN = 3
+"""Uniform signs that are found together at most: every pattern of them is tried."""
 
 RELATIVE_GAIN = 1e-7
 """A block moves only if the objective grows by this part of the norm of its inner products."""
@@ -69,41 +79,66 @@ def _shakes(state: Alignment, k: int) -> bool:
     return plain and block.wire.size >= SHAKEN and not _meets_itself(state, k)
 
 
-def propagate(state: Alignment) -> None:
-    """Visit every block once, each as soon as a tensor ties it to settled axes only, with such tensors alone.
+def propagate(state: Alignment) -> bool:
+    """Visit every block once, each as soon as a tensor anchors it to settled axes only, with such tensors alone.
 
     The first pass over a network decides much of the result. A wire whose neighbour is not yet matched sees noise through the
-    tensor between them, so that tensor is left out until the neighbour is settled.
+    tensor between them, so that tensor is left out until the neighbour is settled; so is a tensor in which the wire meets itself.
+    One sign for many whole tensors (the stream of a transformer) hides behind every wire of these: it is found together with
+    the first of them.
 
     Args:
         state: The state, changed in place.
+
+    Returns:
+        Whether every block was anchored; if not, some were visited with all their tensors, and the result depends on the start.
     """
-    todo = list(range(len(state.blocks)))
+    todo, anchored = list(range(len(state.blocks))), True
     while todo:
-        k, places = _next(state, todo)
-        todo.remove(k)
-        visit(state, k, places)
-        state.dirty[k] = True
+        k, places, hidden = _next(state, todo)
+        anchored &= places is not None
+        todo = [o for o in todo if o != k and o not in hidden]
+        visit(state, k, places, hidden)
+        for o in (k, *hidden):
+            state.dirty[o] = True
+    return anchored
 
 
-def _next(state: Alignment, todo: list[int]) -> tuple[int, list[int]]:
+def _next(state: Alignment, todo: list[int]) -> tuple[int, list[int] | None, list[int]]:
+    """Return the next block, the places that anchor it, and the uniform signs to be found with it."""
     free = [k for k in todo if not any(k in state.blocks[o].inner for o in todo)]
-    for k in free:
-        block = state.blocks[k]
-        settled = [j for j, b in enumerate(block.bindings) if not (state.bearers(b.tensor) & set(todo)) - {k, *block.inner}]
-        if any(state.a[block.bindings[j].tensor].ndim > 1 or block.wire.size == 1 for j in settled):
-            return k, settled
-    k = free[0]
-    return k, list(range(len(state.blocks[k].bindings)))
+    uniform = [k for k in todo if is_uniform(state.blocks[k])]
+    for hidden in ((), uniform) if uniform else ((),):
+        for k in free:
+            if not state.blocks[k].bindings:
+                return k, [], []
+            names = [b.tensor for b in state.blocks[k].bindings]
+            within = {k, *state.blocks[k].inner, *hidden}
+            settled = [j for j, n in enumerate(names) if not (state.bearers(n) & set(todo)) - within and not crosses(state, k, n)]
+            if any(state.a[names[j]].ndim > 1 or is_uniform(state.blocks[k]) for j in settled):
+                found = [u for u in hidden if u != k and any(u in state.bearers(names[j]) for j in settled)]
+                if len(found) <= HIDDEN:
+                    return k, settled, found
+    return free[0], None, []
 
 
-def visit(state: Alignment, k: int, places: list[int] | None = None) -> None:
+def is_uniform(block: Block) -> bool:
+    """Return whether a block is one sign for whole tensors.
+
+    Args:
+        block: The block.
+    """
+    return block.kind == "sign" and block.wire.size == 1
+
+
+def visit(state: Alignment, k: int, places: list[int] | None = None, hidden: Sequence[int] = ()) -> None:
     """Move one block to its best element, and the blocks inside it after it.
 
     Args:
         state: The state, changed in place.
         k: The block.
         places: Places that count; all if ``None``.
+        hidden: Blocks of uniform signs to be found together with it.
     """
     block = state.blocks[k]
     state.dirty[k] = False
@@ -112,11 +147,11 @@ def visit(state: Alignment, k: int, places: list[int] | None = None) -> None:
     outer = block.kind == "permutation" and bool(block.inner)
     if places is None and not outer and not _meets_itself(state, k) and state.stays(k):
         return
-    costs = {(False,) * len(block.signs): slice_profits(state, k)} if outer else state.costs(k, places)
-    if not costs:
-        return
-    moves, gain, changed = solve(state.symmetry, block, costs, prices=None if outer else state.prices[k])
-    if gain <= RELATIVE_GAIN * _size(costs) or (not outer and _meets_itself(state, k) and not _improves(state, moves)):
+    for u in _signs(state, k, places, hidden):
+        flip = -torch.ones_like(_first(state, u))
+        state.move(u, [Move(state.blocks[u].factor, flip)])
+    moves, gain, changed, size = _best(state, k, places, {})
+    if gain <= RELATIVE_GAIN * size or (places is None and not outer and _meets_itself(state, k) and not _improves(state, moves)):
         return
     state.move(k, moves, changed)
     if _meets_itself(state, k):
@@ -126,14 +161,61 @@ def visit(state: Alignment, k: int, places: list[int] | None = None) -> None:
             visit(state, inner)
 
 
+def _best(state: Alignment, k: int, places: list[int] | None, b: Params) -> tuple[list[Move], float, Tensor | None, float]:
+    """Return the best moves of a block, their gain, the channels they change, and the size of what counts."""
+    block = state.blocks[k]
+    if block.kind == "permutation" and block.inner:
+        names = None if places is None else {block.bindings[j].tensor for j in places}
+        profit, patterns, present = slice_profits(state, k, names, b)
+        size = float(profit.diagonal(dim1=-2, dim2=-1).double().abs().sum())
+        return *solve_permutation(state.symmetry, block, profit, patterns, present), size
+    costs = state.costs(k, places) if not b else state.trial(k, places, b)
+    return *solve(state.symmetry, block, costs, prices=None if b else state.prices[k]), _size(costs)
+
+
+def _signs(state: Alignment, k: int, places: list[int] | None, hidden: Sequence[int]) -> list[int]:
+    """Return which uniform signs are to be -1, given that the block is aligned under them."""
+    block, best, chosen = state.blocks[k], -math.inf, []
+    if not hidden:
+        return []
+    names = {block.bindings[j].tensor for j in (range(len(block.bindings)) if places is None else places)}
+    for pattern in product((False, True), repeat=len(hidden)):
+        flipped = [u for u, flip in zip(hidden, pattern, strict=True) if flip]
+        b = {n: state.b(n) for n in names}
+        for u in flipped:
+            for x in state.blocks[u].bindings:
+                if x.tensor in names:
+                    group = state.symmetry.factor(state.blocks[u].factor).group
+                    b[x.tensor] = x.apply(group, -torch.ones_like(_first(state, u)), b[x.tensor])
+        value = sum(float(torch.dot(state.a[n].flatten(), x.flatten())) for n, x in b.items()) + _best(state, k, places, b)[1]
+        if value > best:
+            best, chosen = value, flipped
+    return chosen
+
+
+def _first(state: Alignment, u: int) -> Tensor:
+    x = state.b(state.blocks[u].bindings[0].tensor)
+    return x.new_ones(*(w.size for w in state.blocks[u].over), 1)
+
+
 def _size(costs: Costs) -> float:
     return sum(float(torch.linalg.vector_norm(c.diagonal(dim1=-2, dim2=-1), 1, dtype=torch.float64)) for c in costs.values())
 
 
 def _meets_itself(state: Alignment, k: int) -> bool:
     """Return whether the wire bears two axes of one tensor: the inner products are then only a linearization."""
-    names = [b.tensor for b in state.blocks[k].bindings]
-    return len(set(names)) < len(names)
+    return any(crosses(state, k, name) for name in {b.tensor for b in state.blocks[k].bindings})
+
+
+def crosses(state: Alignment, k: int, name: str) -> bool:
+    """Return whether a block bears two axes of a tensor.
+
+    Args:
+        state: The state.
+        k: The block.
+        name: The tensor.
+    """
+    return len({b.axis for b in state.blocks[k].bindings if b.tensor == name}) > 1
 
 
 def _improves(state: Alignment, moves: list[Move]) -> bool:

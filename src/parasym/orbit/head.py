@@ -3,60 +3,99 @@
 import torch
 from torch import Tensor
 
+from parasym.core import Params
 from parasym.groups import Permutation
 from parasym.orbit.alignment import Alignment, Costs
 from parasym.orbit.assignment import assign
 from parasym.orbit.block import Block
 from parasym.orbit.solve import plane_products, signed_profit
-from parasym.symmetry import Wire
+from parasym.symmetry import Binding, Slot, Wire
+
+Place = tuple[str, Slot | None]
 
 
-def slice_profits(state: Alignment, k: int) -> Tensor:
+def slice_profits(
+    state: Alignment, k: int, names: set[str] | None = None, b: Params | None = None
+) -> tuple[Tensor, Tensor, Tensor]:
     r"""Return ``V`` of shape ``[*over, n, n]``: the best inner alignment of slice ``i`` of ``a`` with slice ``j`` of ``b``.
 
-    Every tensor counts once. Where an inner block has its own element per slice, ``V`` counts what that block
+    Every place counts once. Where an inner block has its own element per slice, ``V`` counts what that block
     can attain: the nuclear norm of the inner products under rotations, the modulus under phases, the best
-    assignment under permutations; elsewhere the plain inner product. It is exact if no two inner blocks share a tensor.
+    assignment under permutations; elsewhere the plain inner product. Signs of the slices are tried one pattern
+    after the other. It is exact if no two inner blocks share a place.
 
     Args:
         state: The state of the descent.
         k: An outer block, not itself inside another one's slices for the tensors its inner blocks bear.
+        names: Tensors that count; all if ``None``.
+        b: Tensors of ``b`` to use instead of those of the state.
+
+    Returns:
+        The profits, the pattern of signs that attains them (bit ``s`` is set where sign ``s`` is -1), and what slices can attain
+        where they are, without a sign, of shape ``[*over, n]``.
     """
-    block = state.blocks[k]
-    counted: set[str] = set()
+    block, b = state.blocks[k], b or {}
+    places = {place(x): x for x in block.bindings if names is None or x.tensor in names}
+    best = _profits(state, block, places, set(), b)
+    pattern, present = torch.zeros_like(best, dtype=torch.long), best.diagonal(dim1=-2, dim2=-1)
+    for bits in range(1, 2 ** len(block.signs)):
+        value = _profits(state, block, places, _flipped(block, bits), b)
+        pattern = torch.where(value > best, bits, pattern)
+        best = torch.maximum(value, best)
+    return best, pattern, present
+
+
+def place(binding: Binding) -> Place:
+    """Return where a binding sits."""
+    return binding.tensor, binding.slot
+
+
+def _flipped(block: Block, bits: int) -> set[Place]:
+    """Return the places that a pattern of signs of the slices flips."""
+    odd = (sum(bits >> s & 1 for s, flipped in enumerate(parity) if flipped) % 2 for parity in block.parity)
+    return {place(x) for x, flip in zip(block.bindings, odd, strict=True) if flip}
+
+
+def _profits(state: Alignment, block: Block, places: dict[Place, Binding], flipped: set[Place], b: Params) -> Tensor:
+    left, at = dict(places), len(block.over)
     total: Tensor | None = None
     for index in block.inner:
         inner = state.blocks[index]
-        names = {b.tensor for b in inner.bindings} - counted
-        if not names or inner.over[: len(block.over) + 1] != (*block.over, block.wire):
+        if inner.over[: at + 1] != (*block.over, block.wire):
             continue
-        counted |= names
-        part = _best_inner(state, block, inner, names)
-        total = part if total is None else total + part
-    rest = [b for b in block.bindings if b.tensor not in counted]
-    for binding in rest:
-        part = binding.gather(state.a[binding.tensor]).mT @ binding.gather(state.b(binding.tensor))
+        mine: set[Place] = {key for x in inner.bindings if (key := (x.tensor, x.over[at])) in left}
+        if mine:
+            left = {key: x for key, x in left.items() if key not in mine}
+            part = _best_inner(state, inner, at, mine, flipped, b)
+            total = part if total is None else total + part
+    for key, x in left.items():
+        part = x.gather(state.a[x.tensor]).mT @ x.gather(_present(state, x.tensor, b))
+        part = -part if key in flipped else part
         total = part if total is None else total + part
     assert total is not None
     return total
 
 
-def _best_inner(state: Alignment, block: Block, inner: Block, names: set[str]) -> Tensor:
+def _best_inner(state: Alignment, inner: Block, at: int, places: set[Place], flipped: set[Place], b: Params) -> Tensor:
     """Return the attainable inner product of every pair of slices, one row of pairs at a time."""
-    at, wire = len(block.over), inner.over
-    pairs = [
-        (_slices(b.gather(state.a[b.tensor]), wire, at), _slices(b.gather(state.b(b.tensor)), wire, at), parity)
-        for b, parity in zip(inner.bindings, inner.parity, strict=True)
-        if b.tensor in names
-    ]
+    pairs = []
+    for x, parity in zip(inner.bindings, inner.parity, strict=True):
+        key = (x.tensor, x.over[at])
+        if key in places:
+            one, two = (_slices(x.gather(t), inner.over, at) for t in (state.a[x.tensor], _present(state, x.tensor, b)))
+            pairs.append((one, -two if key in flipped else two, parity))
     rows = []
-    for i in range(wire[at].size):
+    for i in range(inner.over[at].size):
         costs: Costs = {}
-        for a, b, parity in pairs:
-            part = a.narrow(at, i, 1).mT @ b
+        for one, two, parity in pairs:
+            part = one.narrow(at, i, 1).mT @ two
             costs[parity] = costs[parity] + part if parity in costs else part
         rows.append(_attained(state, inner, costs).sum(-1))  # [*over, n]
     return torch.stack(rows, dim=at)
+
+
+def _present(state: Alignment, name: str, b: Params) -> Tensor:
+    return b[name] if name in b else state.b(name)
 
 
 def _slices(x: Tensor, over: tuple[Wire, ...], at: int) -> Tensor:

@@ -25,7 +25,10 @@ def solve(
         The moves, the gain over the identity, and the channels that change (``None`` for "all").
     """
     if block.kind == "permutation":
-        return _solve_permutation(symmetry, block, costs, prices)
+        profit, patterns = signed_profit(costs, len(block.signs))
+        none = torch.zeros(profit.shape[:-1], dtype=profit.dtype, device=profit.device)
+        present = sum((c.diagonal(dim1=-2, dim2=-1) for c in costs.values()), none)
+        return solve_permutation(symmetry, block, profit, patterns, present, prices)
     total = torch.stack(list(costs.values())).sum(0)
     diagonal = total.diagonal(dim1=-2, dim2=-1)
     before = diagonal.double().sum().item()
@@ -37,12 +40,21 @@ def solve(
     return [Move(block.factor, value)], best.double().sum().item() - before, None
 
 
-def _solve_permutation(
-    symmetry: Symmetry, block: Block, costs: Costs, prices: list[Prices | None] | None
+def solve_permutation(
+    symmetry: Symmetry, block: Block, profit: Tensor, patterns: Tensor, present: Tensor, prices: list[Prices | None] | None = None
 ) -> tuple[list[Move], float, Tensor | None]:
+    """Return what :func:`solve` does for a block of permutations, given its profits.
+
+    Args:
+        symmetry: The symmetry.
+        block: The block.
+        profit: What every pair of channels can attain, of shape ``[*over, n, n]``.
+        patterns: The signs that attain it: bit ``s`` is set where sign ``s`` of the block is -1.
+        present: What the channels have where they are, of shape ``[*over, n]``.
+        prices: Prices of earlier assignments, one per slice; replaced in place.
+    """
     group = symmetry.factor(block.factor).group
     assert isinstance(group, Permutation)
-    profit, patterns = signed_profit(costs, len(block.signs))
     n = profit.shape[-1]
     flat = profit.reshape(-1, n, n)
     solved = [assign(c, group.cells, v) for c, v in zip(flat, prices or [None] * len(flat), strict=True)]
@@ -50,7 +62,6 @@ def _solve_permutation(
         prices[:] = [v for _, v in solved]
     p = torch.stack([q for q, _ in solved]).to(profit.device).reshape(profit.shape[:-1])
     chosen = profit.gather(-1, p.unsqueeze(-1)).squeeze(-1)
-    present = sum((c.diagonal(dim1=-2, dim2=-1) for c in costs.values()), torch.zeros_like(chosen))
     moved = p != torch.arange(n, device=p.device)
     moves = [Move(block.factor, p)]
     for k, sign in enumerate(block.signs):
