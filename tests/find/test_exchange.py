@@ -67,3 +67,79 @@ def test_different_branches_are_not(name: str):
     symmetry = find(model, args)
     assert members(symmetry) == expected
     verify(model, symmetry, args, complete=False).raise_if_fails()
+
+
+class Branches(nn.Module):
+    """Two layers of one kind, whose outputs are read by ``read`` and added."""
+
+    def __init__(self, layer: Callable[[], nn.Module], read: Callable[[Tensor, int], Tensor], numbers: tuple[int, int]) -> None:
+        super().__init__()
+        self.a, self.b, self.read, self.numbers = layer(), layer(), read, numbers
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.read(self.a(x), self.numbers[0]) + self.read(self.b(x), self.numbers[1])
+
+
+class Normalized(nn.Module):
+    """A linear map and statistics that are read twice: by the normalization, and as they are."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self.layer, self.norm = nn.Linear(4, 3), nn.BatchNorm1d(3, eps=eps)
+
+    def forward(self, x: Tensor) -> Tensor:
+        assert self.norm.running_var is not None
+        return torch.tanh(self.norm(self.layer(x))) + self.norm.running_var
+
+
+SIGNAL = (lambda: nn.Conv1d(3, 2, 3, padding=1), torch.randn(2, 3, 8))
+IMAGE = (lambda: nn.Conv2d(2, 2, 3, padding=1), torch.randn(2, 2, 6, 6))
+TOKENS = (lambda: nn.Embedding(7, 4), torch.randint(0, 7, (3, 8)))
+SEQUENCE = (lambda: nn.Linear(3, 4), torch.randn(4, 6, 3))
+WINDOWS: dict[str, tuple] = {
+    "stencil": (*SIGNAL, lambda h, k: torch.relu(h)[..., k : k + 6], (1, 2)),
+    "one position": (*SIGNAL, lambda h, k: torch.relu(h)[..., k], (3, 4)),
+    "maximum over windows of different length": (*SIGNAL, lambda h, k: torch.relu(h)[..., :k].amax(-1), (3, 4)),
+    "words of a trigram": (*TOKENS, lambda h, k: torch.tanh(h)[:, k : k + 6], (1, 2)),
+    "crops": (*IMAGE, lambda h, k: torch.relu(h)[..., k : k + 3, 1:5], (1, 2)),
+    "samples of the batch": (*SEQUENCE, lambda h, k: torch.relu(h)[k : k + 2], (0, 1)),
+    "every second": (*SIGNAL, lambda h, k: torch.relu(h)[..., k::2], (0, 1)),
+    "dilation": (*SIGNAL, lambda h, k: nn.functional.max_pool1d(h, 2, 1, dilation=k)[..., :6], (1, 2)),
+    "negative powers": (*SEQUENCE, lambda h, k: (1 + h.square()) ** k, (-1, -2)),
+    "factors of a subtraction": (*SEQUENCE, lambda h, k: torch.tanh(torch.sub(h, 1.0, alpha=k)), (-1, -2)),
+    "weights in bfloat16": (*SEQUENCE, lambda h, k: torch.tanh(h * torch.tensor(float(k)).to(torch.bfloat16)), (1, 2)),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_branches_read_in_different_ways_are_not_exchangeable(name: str):
+    layer, x, read, numbers = WINDOWS[name]
+    for given, expected in ((numbers, []), ((numbers[1],) * 2, [2])):
+        model = Branches(layer, read, given)
+        symmetry = find(model, (x,))
+        assert members(symmetry) == expected
+        assert not symmetry.uncovered
+        verify(model, symmetry, (x,), complete=False).raise_if_fails()
+
+
+@pytest.mark.parametrize(("eps", "expected"), [((1e-5, 0.5), []), ((0.5, 0.5), [2])])
+def test_an_epsilon_is_remembered_where_statistics_are_read_twice(eps: tuple[float, float], expected: list[int]):
+    class Sum(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.branches = nn.ModuleList(map(Normalized, eps))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.branches[0](x) + self.branches[1](x)
+
+    model, args = Sum().eval(), (torch.randn(5, 4),)
+    symmetry = find(model, args)
+    assert members(symmetry) == expected
+    verify(model, symmetry, args, complete=False).raise_if_fails()
+
+
+def test_windows_of_channels_are_parts_that_may_change_places():
+    model = Branches(SEQUENCE[0], lambda h, k: torch.relu(h)[..., k : k + 2], (0, 2))
+    symmetry = find(model, (SEQUENCE[1],))
+    assert members(symmetry) == [2]
+    verify(model, symmetry, (SEQUENCE[1],), complete=False).raise_if_fails()

@@ -48,6 +48,9 @@ _HOMOGENEOUS = (
     op_case("rrelu", lambda x: aten.rrelu(x, 0.1, 0.3, False), SCALED),
     op_case("clamp", lambda x: aten.clamp(x, 0, None), SCALED),
     op_case("clamp", lambda x: aten.clamp(x, -0.5, 1.0), PERMUTED, label="at other numbers"),
+    # A constant: it is not odd.
+    op_case("clamp", lambda x: aten.clamp(x, 0.5, -0.5), PERMUTED, rest=None, label="the wrong way round"),
+    op_case("hardtanh", lambda x: aten.hardtanh(x, 0.5, -0.5), PERMUTED, rest=None, label="the wrong way round"),
     op_case("clip", lambda x: aten.clip(x, None, 0), SCALED),
     op_case("clamp_min", lambda x: aten.clamp_min(x, 0), SCALED),
     op_case("clamp_max", lambda x: aten.clamp_max(x, 0), SCALED),
@@ -67,6 +70,9 @@ _ODD = (
     *(op_case(name, _applied(name), SIGNED) for name in ("tan",)),
     *(op_case(name, _applied(name), SIGNED, rest=None) for name in ("softshrink", "hardshrink")),
     *(op_case(name, _small(name), SIGNED) for name in ("asin", "atanh", "erfinv")),
+    # Half a step is rounded to even, on both sides of zero.
+    *(op_case(name, _wide(name), SIGNED, rest=None) for name in ("round", "trunc", "frac")),
+    op_case("clamp", lambda x: aten.clamp(x, -0.5, 0.5), SIGNED, label="at opposite numbers"),
 )
 
 _EVEN = tuple(op_case(name, _applied(name), SIGNED) for name in ("cos", "cosh"))
@@ -98,8 +104,6 @@ _GENERIC = (
     op_case("threshold", _applied("threshold", 0.1, 0.7), PERMUTED, rest=None),
     op_case("hardtanh", _applied("hardtanh", -0.3, 0.5), PERMUTED),
     *(op_case(name, _wide(name), PERMUTED, rest=None) for name in ("floor", "ceil")),
-    # Odd, which the rule does not use: half a step is rounded to even, on both sides of zero.
-    *(op_case(name, _wide(name), PERMUTED, rest=None, missing=("signs(5)",)) for name in ("round", "trunc", "frac")),
     # The identity on finite numbers.
     op_case("nan_to_num", _applied("nan_to_num"), PERMUTED, rest=None, missing=("signs(5)", "scale(5)", "O(5)", "GL(5)")),
 )

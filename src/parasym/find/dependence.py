@@ -111,7 +111,8 @@ def bases_of(ground: Ground, value: Value, axis: int, t: int, borne: Collection[
 
 def _always(terms: tuple[Term, ...], borne: Collection[Leaf]) -> set[Leaf]:
     """Return the wires that every term of an axis bears."""
-    return set.intersection(*({wire for wire in term.wires if wire in borne} for term in terms))
+    bearing = [{wire for wire in term.wires if wire in borne} for term in terms]
+    return set.intersection(*bearing) if bearing else set()  # an axis of length zero has no terms
 
 
 def _acyclic(deps: Deps) -> Deps:

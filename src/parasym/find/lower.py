@@ -169,9 +169,7 @@ class Lowering:
             expected = _shape(example)
             if out.shape != expected:
                 return self.opaque(call, f"its rule expected shape {out.shape} but the graph says {expected}")
-            if out.real and not is_real(example) and any(v.real for v in _values((call.args, call.kwargs))):
-                return self.builder.pointwise(Fn.GENERIC, out, real=False)  # rounded to whole numbers, by a cast
-            return out
+            return self._rounded(out, example.dtype) if any(v.real for v in _values((call.args, call.kwargs))) else out
         many = isinstance(example, (tuple, list))
         expected = [_shape(e) for e in example if isinstance(e, Tensor)] if many else [_shape(example)]
         found = [o.shape for o in out] if isinstance(out, tuple) else [out.shape if isinstance(out, Value) else None]
@@ -181,6 +179,17 @@ class Lowering:
             return out
         if any(f != e for f, e in zip(found[:1], expected[:1], strict=True)):
             return self.opaque(call, f"its rule expected shape {found[0]} but the graph says {expected[0]}")
+        return out
+
+    def _rounded(self, out: Value, dtype: torch.dtype) -> Value:
+        """Return a value rounded to its type: 16 bits are taken for exact, 8 bits and whole numbers are steps.
+
+        Formats of 8 bits have the same steps on both sides of zero, but for the one that has no sign.
+        """
+        if out.real and not (dtype.is_floating_point or dtype.is_complex):
+            return self.builder.pointwise(Fn.GENERIC, out, real=False)
+        if out.real and dtype.itemsize == 1:
+            return self.builder.pointwise(Fn.GENERIC if dtype is torch.float8_e8m0fnu else Fn.ODD, out)
         return out
 
     def _fold(self, call: Call, name: str) -> Any:

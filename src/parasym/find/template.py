@@ -27,6 +27,8 @@ from parasym.rules.program import (
     Rotary,
     Slice,
     Value,
+    attributes,
+    operands,
     segments,
 )
 
@@ -93,30 +95,14 @@ def _wide(shape: tuple[int, ...]) -> list[Letter]:
 
 
 def form_of(step: Instruction, letters: Letters | None) -> tuple[Any, ...]:
-    """Return what an instruction does, apart from the values it does it to.
+    """Return what an instruction does, apart from the values it does it to: every attribute that it has.
 
     Args:
         step: Any instruction.
         letters: Its letters.
     """
-    kind = type(step)
-    if isinstance(step, Pointwise):
-        return kind, step.fn.value, step.degrees, step.signs, letters
-    if isinstance(step, Reduce):
-        return kind, step.fn, step.dims, letters
-    if isinstance(step, Normalize):
-        return kind, step.dims, step.odd, step.scale_free, step.sums_to_one, letters
-    if isinstance(step, Fixed):
-        return kind, step.kept, step.averaging, step.fn, letters
-    if isinstance(step, Rotary):
-        return kind, step.interleaved, letters
-    if isinstance(step, Slice):
-        return kind, step.dim, step.start
-    if isinstance(step, Cat):
-        return kind, step.dim, tuple(x.shape[step.dim] for x in step.xs)
-    if isinstance(step, Reshape) and letters is None:
-        return kind, step.x.shape, step.out.shape
-    return kind, letters
+    shapes = () if letters or isinstance(step, Pin) else tuple([v.shape for v in (*operands(step), step.out)])
+    return type(step), *attributes(step).values(), letters, shapes
 
 
 def cuts(terms: Sequence[Terms]) -> tuple[Any, ...]:

@@ -84,10 +84,10 @@ def _one_leaf_per_tensor(program: Program) -> Program:
             if base is None:
                 base = Value(len(program.values), values[0].shape, Kind.STATE, name=values[0].name)
                 program.values.append(base)
-            number = Value(len(program.values), (), Kind.CONSTANT, data=torch.ones(()))
-            program.values.append(number)
             for value in values:
                 if value is not base:
+                    number = Value(len(program.values), (), Kind.CONSTANT, data=torch.tensor(value.offset, dtype=torch.float64))
+                    program.values.append(number)
                     value.kind = Kind.ACTIVATION
                     sums.append(Pointwise(Fn.ADD, (base, number), value, signs=(1, 1)))
     return Program(program.values, [*sums, *program.code], program.outputs, program.loops, program.tags)

@@ -26,6 +26,7 @@ from parasym.rules.program import (
     Rotary,
     Slice,
     Value,
+    content,
     operands,
     result,
     segments,
@@ -55,11 +56,11 @@ class Builder:
         self._reshaped: dict[tuple[int, tuple[int, ...]], Value] = {}
         self.data_only: set[int] = set()
         self._tag: tuple[Any, ...] = ()
-        self._tagged = 0
+        self._position = 0
 
     def begin(self, *tag: Any) -> None:
         """Say which operation the instructions to come belong to: its name and its arguments."""
-        self._tag, self._tagged = tag, len(self.program.code)
+        self._tag, self._position = tag, 0
 
     def note(self, more: str) -> None:
         """Say what else tells the operation from others."""
@@ -69,7 +70,7 @@ class Builder:
         """Say which entries the operation looks up: look-ups of other entries are other functions."""
         for x in indices:
             known = x.kind is Kind.CONSTANT and x.data is not None
-            self.note(f"by {hash(x.data.cpu().numpy().tobytes()) if known and x.data is not None else x.index}")
+            self.note(f"by {hash(content(x.data)) if known and x.data is not None else x.index}")
 
     def earlier(self, queries: int, keys: int) -> Value:
         """Return which keys come no later than each query, as a constant; its numbers are not known if it is large."""
@@ -83,7 +84,9 @@ class Builder:
         out = result(step)
         if out is not None:
             self.producers.setdefault(out.index, step)
-            self.program.tags[out.index] = (self._tag, len(self.program.code) - self._tagged)
+            # What only rearranges is not counted: the same rearrangement of one value is written once.
+            self._position += not isinstance(step, (Reshape, Permute, Slice))
+            self.program.tags[out.index] = (self._tag, self._position)
             if all(x.index in self.data_only for x in operands(step)) and not out.leaf:
                 self.data_only.add(out.index)
 

@@ -40,7 +40,9 @@ def _add(b: Builder, x: Operand, y: Operand, *, alpha: float = 1) -> Value:
 def _sub(b: Builder, x: Operand, y: Operand, *, alpha: float = 1) -> Value:
     if _zero(y) and isinstance(x, Value) and _fits(x, y):
         return x
-    out = b.add(x, b.mul(y, alpha) if isinstance(y, Value) and alpha != 1 else y, signs=(1, -1))
+    if alpha != 1:
+        y = b.mul(y, alpha) if isinstance(y, Value) else y * alpha
+    out = b.add(x, y, signs=(1, -1))
     return rotated(b, out) or out
 
 
@@ -117,8 +119,8 @@ def _clamp(b: Builder, x: Value, low: Operand | None = None, high: Operand | Non
     bounds = [v for v in (low, high) if v is not None]
     if all(isinstance(v, (int, float)) and v == 0 for v in bounds):
         return b.pointwise(Fn.HOMOGENEOUS, x)
-    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == -high:
-        return b.pointwise(Fn.ODD, x)
+    if isinstance(low, (int, float)) and isinstance(high, (int, float)) and low == -high and low <= high:
+        return b.pointwise(Fn.ODD, x)  # bounds the wrong way round make a constant of it
     return b.pointwise(Fn.GENERIC, x, *bounds)
 
 
@@ -250,6 +252,9 @@ RULES = (
             "sign",
             "sgn",
             "erfinv",
+            "round",
+            "trunc",
+            "frac",
         ),
         _unary(Fn.ODD),
     ),
@@ -283,11 +288,8 @@ RULES = (
             "digamma",
             "threshold",
             "nan_to_num",
-            "round",
             "floor",
             "ceil",
-            "trunc",
-            "frac",
             "special_expit",
         ),
         _unary(Fn.GENERIC),

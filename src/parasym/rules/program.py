@@ -5,12 +5,15 @@ A program is a list of instructions on values. There are ten instructions; each 
 operation only says how the operation is written in this language.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Hashable
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from fractions import Fraction
+from functools import lru_cache
 from math import prod
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -68,6 +71,8 @@ class Fn(Enum):
     ODD = "odd"
     EVEN = "even"
     GENERIC = "generic"
+
+    __hash__ = object.__hash__  # the members are one each, and they are looked up for every instruction
 
 
 @dataclass(eq=False, slots=True)
@@ -276,6 +281,47 @@ def _plain(x: Any) -> str:
     if isinstance(x, dict):
         return f"{{{','.join(f'{k}={_plain(v)}' for k, v in x.items())}}}"
     return repr(x)
+
+
+def attributes(step: Instruction) -> dict[str, Hashable]:
+    """Return all that an instruction is beside the values it reads and writes: every other field, by name.
+
+    Whoever asks whether two instructions do the same compares these, so that no attribute can be forgotten.
+
+    Args:
+        step: Any instruction.
+
+    Example:
+        >>> x, y = Value(0, (5,), Kind.INPUT), Value(1, (3,), Kind.ACTIVATION)
+        >>> attributes(Slice(x, y, dim=0, start=2))
+        {'dim': 0, 'start': 2}
+    """
+    names = _own_fields(type(step))
+    return dict(zip(names, [getattr(step, name) for name in names], strict=True))
+
+
+@lru_cache(maxsize=64)
+def _own_fields(kind: type) -> tuple[str, ...]:
+    return tuple(f.name for f in fields(kind) if f.type not in (Value, tuple[Value, ...]))
+
+
+def properties(value: Value) -> dict[str, Hashable]:
+    """Return what a value is, apart from which one it is, its shape and its numbers.
+
+    Args:
+        value: Any value.
+    """
+    return {f.name: getattr(value, f.name) for f in fields(value) if f.name not in ("index", "name", "shape", "data")}
+
+
+def content(data: Tensor) -> tuple[Hashable, ...]:
+    """Return something that only tensors of the same shape, type and numbers have.
+
+    Args:
+        data: Any dense tensor with numbers.
+    """
+    plain = data.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    return tuple(plain.shape), str(plain.dtype), plain.reshape(-1).view(torch.uint8).numpy().tobytes()
 
 
 def operands(step: Instruction) -> tuple[Value, ...]:

@@ -65,7 +65,7 @@ class _Forms:
     def _of(self, value: Value, depth: int) -> int:
         step = self._made.get(value.index)
         if step is None:
-            return hash((value.leaf, value.shape if value.leaf else ()))
+            return hash(value.leaf)  # not its shape: a part of it may be like a part of another
         if not depth:
             return 0
         if isinstance(step, Pointwise) and step.fn is Fn.ADD:
