@@ -174,7 +174,7 @@ def test_data_is_batches():
 )
 def test_data_that_is_none(data, words):
     with pytest.raises(BadInputError, match=words):
-        batches_of(data, One())
+        list(batches_of(data, One()))
 
 
 @dataclass(frozen=True)

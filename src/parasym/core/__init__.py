@@ -7,7 +7,7 @@ from parasym.core.error import (
     ShapeError,
     SymmetryError,
 )
-from parasym.core.params import Params, float_buffers, model_params
+from parasym.core.params import Params, first_names, float_buffers, model_params
 from parasym.core.seed import child_generator, child_seed
 from parasym.core.tolerance import Tolerance, tolerance_for
 
@@ -21,6 +21,7 @@ __all__ = [
     "Tolerance",
     "child_generator",
     "child_seed",
+    "first_names",
     "float_buffers",
     "model_params",
     "tolerance_for",

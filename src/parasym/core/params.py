@@ -38,3 +38,20 @@ def float_buffers(model: nn.Module) -> Params:
         A new dictionary; its tensors share memory with the model.
     """
     return {k: v.detach() for k, v in model.named_buffers(remove_duplicate=False) if torch.is_floating_point(v)}
+
+
+def first_names(model: nn.Module) -> dict[str, str]:
+    """Return for every parameter and buffer the first name under which the same tensor is registered.
+
+    Args:
+        model: Any module.
+
+    Example:
+        >>> model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+        >>> model[1].weight = model[0].weight
+        >>> first_names(model)
+        {'0.weight': '0.weight', '0.bias': '0.bias', '1.weight': '0.weight', '1.bias': '1.bias'}
+    """
+    first: dict[int, str] = {}
+    named = [*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False)]
+    return {name: first.setdefault(id(tensor), name) for name, tensor in named}

@@ -10,7 +10,7 @@ from torch.export import ExportedProgram
 from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 
-from parasym.core import BadInputError, Params, model_params
+from parasym.core import BadInputError, Params, first_names, model_params
 from parasym.functional.call import Call, cast
 from parasym.functional.outputs import leaves
 from parasym.functional.precision import precision
@@ -112,10 +112,4 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype, seed: int)
     # There is no public base class of BatchNorm and InstanceNorm.
     norms = tuple(f"{k}." if k else "" for k, part in clone.named_modules() if isinstance(part, _NormBase))
     statistics = tuple(k for k in buffers if k.startswith(norms) and k.rpartition(".")[2].startswith("running_"))
-    return Evaluator(clone, dtype, seed, _ties(clone), names, buffers, statistics), params
-
-
-def _ties(module: nn.Module) -> dict[str, str]:
-    first: dict[int, str] = {}
-    named = [*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)]
-    return {name: first.setdefault(id(tensor), name) for name, tensor in named}
+    return Evaluator(clone, dtype, seed, first_names(clone), names, buffers, statistics), params

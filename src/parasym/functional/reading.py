@@ -2,7 +2,7 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -74,8 +74,8 @@ def batch_call(batch: Batch, model: nn.Module | None = None) -> Call:
     return call
 
 
-def batches_of(data: Any, model: nn.Module, *, limit: int | None = None, name: str = "data") -> list[Call]:
-    """Return batches as calls of a model.
+def batches_of(data: Any, model: nn.Module, *, limit: int | None = None, name: str = "data") -> Iterator[Call]:
+    """Yield batches as calls of a model, one at a time.
 
     Args:
         data: An iterable of batches, each as :func:`batch_call` reads it: a list, a ``DataLoader``. One tensor, one mapping or
@@ -83,6 +83,9 @@ def batches_of(data: Any, model: nn.Module, *, limit: int | None = None, name: s
         model: The model that they are for.
         limit: How many batches to take at most.
         name: What the argument is called, for messages.
+
+    Yields:
+        The calls.
 
     Raises:
         BadInputError: If it is no iterable of batches, is empty, or a batch does not fit.
@@ -95,17 +98,20 @@ def batches_of(data: Any, model: nn.Module, *, limit: int | None = None, name: s
             "Pass `torch.utils.data.DataLoader(dataset, batch_size=256)`."
         )
     try:
-        given = list(itertools.islice(iter(data), limit))
+        batches = iter(data)
     except TypeError as error:
         raise BadInputError(
             f"Argument `{name}` must be an iterable of batches, such as a list of tensors or a DataLoader, but is a "
             f"{type(data).__name__}."
         ) from error
-    if not given:
+    empty = True
+    for batch in itertools.islice(batches, limit):
+        empty = False
+        yield batch_call(batch, model)
+    if empty:
         raise BadInputError(
             f"Argument `{name}` must hold at least one batch, but is empty. An iterator can be used only once: pass a list."
         )
-    return [batch_call(batch, model) for batch in given]
 
 
 def check_call(call: Call, model: Any) -> None:

@@ -1,11 +1,15 @@
 """Running statistics of normalization layers, estimated anew."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from parasym.core import BadInputError, Params
+from parasym.core import BadInputError, Params, first_names
+from parasym.functional.reading import Data, batches_of
+from parasym.functional.run import untied
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 
@@ -19,7 +23,7 @@ def has_statistics(model: nn.Module) -> bool:
     return any(isinstance(m, _NORMS) and m.track_running_stats for m in model.modules())
 
 
-def reestimate(model: nn.Module, params: Params, data: Iterable[Tensor | tuple[Tensor, ...]]) -> Params:
+def reestimate(model: nn.Module, params: Params, data: Data) -> Params:
     """Return ``params`` with the running statistics that the data gives, as the plain average over batches.
 
     After averaging weights the stored statistics no longer fit. They are reset, and the model runs over the data with only its
@@ -28,10 +32,10 @@ def reestimate(model: nn.Module, params: Params, data: Iterable[Tensor | tuple[T
     Args:
         model: The model of the parameters.
         params: Parameters and buffers by name; not modified.
-        data: Batches: each a tensor, or a tuple whose first entry is the input.
+        data: Batches, as :func:`parasym.functional.batch_call` reads them; they go to the device and precision of ``params``.
 
     Raises:
-        BadInputError: If ``data`` is empty.
+        BadInputError: If ``data`` is empty or does not fit the model, or ``params`` lacks statistics.
 
     References:
         Jordan et al. REPAIR. ICLR 2023, https://arxiv.org/abs/2211.08403
@@ -39,30 +43,40 @@ def reestimate(model: nn.Module, params: Params, data: Iterable[Tensor | tuple[T
     layers = {name: m for name, m in model.named_modules() if isinstance(m, _NORMS) and m.track_running_stats}
     if not layers:
         return dict(params)
-    state = {n: v.clone() for n, v in params.items()}
+    first = first_names(model)
+    state = {n: v.clone() for n, v in untied(model, params).items()}
     for name in layers:
-        prefix = f"{name}." if name else ""
-        state[f"{prefix}running_mean"].zero_()
-        state[f"{prefix}running_var"].fill_(1.0)
-        state[f"{prefix}num_batches_tracked"].zero_()
+        _reset(state, f"{name}." if name else "")
+    with _estimating(model, list(layers.values())), torch.no_grad():
+        for call in batches_of(data, model):
+            moved = call.like(params)
+            torch.func.functional_call(model, state, moved.args, dict(moved.kwargs))  # which writes to `state`
+    return {n: state[first.get(n, n)] for n in params}
+
+
+def _reset(state: Params, prefix: str) -> None:
+    for leaf, value in (("running_mean", 0.0), ("running_var", 1.0), ("num_batches_tracked", 0)):
+        if prefix + leaf not in state:
+            raise BadInputError(
+                f"Argument `params` lacks `{prefix}{leaf}`, which is to be estimated. Pass all buffers too, for example "
+                "`parasym.model_params(model)`."
+            )
+        state[prefix + leaf].fill_(value)
+
+
+@contextmanager
+def _estimating(model: nn.Module, layers: list[Any]) -> Iterator[None]:
+    """Put a model into eval mode but for the layers, which average over all batches."""
     modes = {m: m.training for m in model.modules()}
-    momenta = {m: m.momentum for m in layers.values()}
-    count = 0
+    momenta = {m: m.momentum for m in layers}
     try:
         model.eval()
-        for layer in layers.values():
+        for layer in layers:
             layer.train()
             layer.momentum = None  # the cumulative average
-        with torch.no_grad():
-            for batch in data:
-                x = batch[0] if isinstance(batch, (tuple, list)) else batch
-                torch.func.functional_call(model, state, (x,))
-                count += 1
+        yield
     finally:
         for module, mode in modes.items():
             module.training = mode
         for layer, momentum in momenta.items():
             layer.momentum = momentum
-    if count == 0:
-        raise BadInputError("Argument `data` must hold at least one batch to estimate statistics from, but is empty.")
-    return state
