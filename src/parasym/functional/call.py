@@ -57,6 +57,15 @@ class Call:
         lengths = {len(x) if x.ndim else -1 for x in self.tensors}
         return lengths.pop() if len(lengths) == 1 and lengths != {-1} else None
 
+    def argument(self, position: int, name: str) -> Any:
+        """Return one argument, however it was given; ``None`` if it was not.
+
+        Args:
+            position: Its place.
+            name: Its name.
+        """
+        return self.args[position] if len(self.args) > position else self.kwargs.get(name)
+
     def map(self, fn: Callable[[Tensor], Any]) -> "Call":
         """Return the call with ``fn`` applied to every tensor.
 

@@ -3,55 +3,62 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from parasym.core import BadInputError, Params
-from parasym.orbit.alignment import Alignment, Costs
+from parasym.core import Params
+from parasym.functional import batches_of
+from parasym.functional.reading import Data
+from parasym.groups import Permutation, SignFlip
+from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import Block, blocks_of
-from parasym.orbit.descent import visit
+from parasym.orbit.descent import descend, propagate, visit
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.objective import STATISTICS
-from parasym.orbit.solve import solve
-from parasym.symmetry import Binding, Element, Move, Slot, Symmetry
+from parasym.orbit.sites import Products, Recorder, Site, binding_at, sites_of
+from parasym.symmetry import Binding, Element, Factor, Move, Slot, Symmetry
 
 _LOG = logging.getLogger("parasym.orbit")
+_BY_WEIGHT = 1e-4
+"""The share of weights in the inner products of a wire: what activations cannot tell apart (units that never fire, more channels
+than samples, signs that no module shows) is decided by weights."""
+
+_SWEEPS = 20
 
 
 @dataclass(frozen=True)
-class Tap:
-    """Where the channels of a wire can be read: the output or the input of a module.
+class View:
+    """A wire in an activation.
 
     Attributes:
-        module: Its path in the model.
-        output: Whether its output is read, or its first input.
-        axis: The feature axis, counted from the end for layers over the last axis and 1 for convolutions.
-        binding: Where the wire sits along that axis, in a matrix ``[samples, features]``.
-        parity: Which signs of the wire flip it.
-        weight_axis: The axis of the module's weight that bears the wire.
+        site: The activation.
+        binding: Where the wire is in it.
     """
 
-    module: str
-    output: bool
-    axis: int
+    site: Site
     binding: Binding
-    parity: tuple[bool, ...]
-    weight_axis: int
+
+    @property
+    def place(self) -> tuple[str, Slot | None, tuple[Slot, ...]]:
+        """The activation and the channels, without how they move."""
+        return self.binding.tensor, self.binding.slot, self.binding.over
 
 
 @dataclass(frozen=True, eq=False)
 class ActivationMatching(AbstractMethod):
-    r"""Align each wire by the correlations of its channels' activations over data, in one pass.
+    r"""Align each wire by the correlations of its channels' activations over data.
 
-    Activations are read at the outputs of modules whose weight bears the wire on axis 0, or else at the inputs of modules whose
-    weight is fed by it. Inner products are replaced by :math:`C_{ij} = \operatorname{corr}(a_i, b_j)` for permutations,
-    signs and phases and by covariances for rotations. Wires that no module shows (parameters used by a function call, heads and
-    experts inside one) are aligned by weights afterwards; their names are logged at level INFO and given by :meth:`unread`.
+    Compared are the outputs of modules whose parameters bear the wire on an axis of outputs, or else the inputs of modules that
+    are fed by it; ``parasym.orbit.axes`` says for every type of module which axis that is. Inner products are replaced by
+    :math:`C_{ij} = \operatorname{corr}(a_i, b_j)` for permutations, signs and phases and by covariances for rotations. What no
+    activation tells apart is decided by weights, and so are wires that no module shows (parameters used by a function call,
+    experts in one tensor), whose names are logged at level INFO and given by :meth:`unread`.
 
     Attributes:
         model: The model that both checkpoints belong to; its mode (train or eval) is kept.
-        data: Batches: each a tensor, or a tuple whose first entry is the input.
+        data: Batches, as :func:`parasym.functional.batch_call` reads them; they go to the device and precision of the parameters.
         max_batches: How many batches are used.
         ignore: Shell patterns of names that do not count where weights are used.
 
@@ -61,7 +68,7 @@ class ActivationMatching(AbstractMethod):
     """
 
     model: nn.Module
-    data: Iterable[Tensor | tuple[Tensor, ...]] = field(repr=False)
+    data: Data = field(repr=False)
     max_batches: int = 16
     ignore: tuple[str, ...] = STATISTICS
 
@@ -75,155 +82,127 @@ class ActivationMatching(AbstractMethod):
         Args:
             symmetry: The symmetry.
         """
-        return tuple(b.wire.name for b in blocks_of(symmetry, self.ignore) if not taps_of(self.model, b))
+        sites = sites_of(self.model)
+        return tuple(b.wire.name for b in blocks_of(symmetry, self.ignore) if not views_of(symmetry.factor(b.factor), sites))
 
     def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Element:  # noqa: D102
-        blocks = blocks_of(symmetry, self.ignore)
-        taps = [taps_of(self.model, block) for block in blocks]
-        wanted = {(t.module, t.output, t.axis) for group in taps for t in group}
-        batches = self._batches()
-        left, right = (read(self.model, params, batches, wanted) for params in (a, b))
-        state = Alignment(symmetry, blocks, a, b)
-        # A module may exist and never be called: attention calls the weights of its output projection by hand.
-        taps = [[t for t in group if (t.module, t.output, t.axis) in left] for group in taps]
-        by_weight = [k for k, group in enumerate(taps) if not group]
-        if by_weight:
-            _LOG.info(
-                "No module shows the wires %s: they are aligned by weights.", ", ".join(blocks[k].wire.name for k in by_weight)
-            )
-        for k, block in enumerate(blocks):
-            if taps[k]:
-                moves, _, _ = solve(symmetry, block, _correlations(block, taps[k], left, right))
-                state.move(k, moves)
-                right = _moved(taps, right, block, moves, symmetry)
-        for _ in range(2):
-            for k in by_weight:
-                visit(state, k)
-        return state.element()
-
-    def _batches(self) -> list[Tensor]:
-        out = []
-        for batch in self.data:
-            x = batch[0] if isinstance(batch, (tuple, list)) else batch
-            out.append(x)
-            if len(out) == self.max_batches:
-                break
-        if not out:
-            raise BadInputError(
-                "ActivationMatching needs at least one batch in `data`, but it is empty. "
-                "An iterator can be used only once: pass a list."
-            )
-        return out
+        sites = sites_of(self.model)
+        views = {factor.id: views_of(factor, sites) for factor in symmetry.factors}
+        wanted = dict.fromkeys(view.site for group in views.values() for view in group)
+        recorder = Recorder(self.model, list(wanted))
+        for call in batches_of(self.data, self.model, limit=self.max_batches):
+            recorder.compare(a, b, call.like(a))
+        if recorder.apart:
+            _LOG.info("Not compared, because the models do not call it equally often: %s.", ", ".join(sorted(recorder.apart)))
+        found = {name: products for name, products in recorder.found.items() if name not in recorder.apart}
+        seen: dict[str, list[View]] = {factor: [] for factor in views}
+        for block in blocks_of(symmetry, self.ignore):
+            seen[block.factor] = chosen_views(block, views, found)
+            for sign in block.signs:
+                seen[sign] = [view for view in views[sign] if view.site.name in found]
+        extended = [_extended(factor, seen[factor.id]) for factor in symmetry.factors]
+        wider = replace(symmetry, factors=tuple(extended))
+        blocks = blocks_of(wider, self.ignore)
+        state = Alignment(wider, blocks, *_sides(symmetry, blocks, seen, found, a, b))
+        _align(state, set(found))
+        ids = {new.id: old.id for new, old in zip(extended, symmetry.factors, strict=True)}
+        return Element(symmetry, tuple(Move(ids[move.factor], move.value) for move in state.moves))
 
 
-def taps_of(model: nn.Module, block: Block) -> list[Tap]:
-    """Return where a wire can be read: all outputs that carry it, or else all inputs.
+def views_of(factor: Factor, sites: dict[tuple[str, int], list[Site]]) -> list[View]:
+    """Return where the wire of a factor can be seen, each place once.
 
     Args:
-        model: The model.
-        block: The block of the wire.
+        factor: Any factor; translations and exchanges are seen nowhere.
+        sites: Where the axes of parameters are seen.
     """
-    modules = dict(model.named_modules())
-    outputs, inputs = [], []
-    for binding, parity in zip(block.bindings, block.parity, strict=True):
-        path, _, leaf = binding.tensor.rpartition(".")
-        module, slot = modules.get(path), binding.slot
-        if module is None or leaf != "weight" or slot is None or binding.region or any(s.axis != slot.axis for s in binding.over):
+    found: dict[Binding, View] = {}
+    for binding in factor.bindings:
+        if not isinstance(binding, Binding) or binding.slot is None or binding.power == 0:
             continue
-        found = _feature_axis(module)
-        if found is None:
-            continue
-        axis, transposed = found
-        covariant = slot.axis == (1 if transposed else 0)
-        flat = replace(binding, slot=_on_features(slot), over=tuple(_on_features(s) for s in binding.over))
-        kept = Tap(path, covariant, axis, flat, parity, slot.axis)
-        if getattr(module, "groups", 1) == 1 or covariant:
-            (outputs if covariant else inputs).append(kept)
-    return outputs or inputs
+        for site in sites.get((binding.tensor, binding.slot.axis), ()):
+            at = binding_at(site, binding)
+            if at is not None and (site.axis.exact or isinstance(factor.group, Permutation)):
+                found.setdefault(at, View(site, at))
+    return list(found.values())
 
 
-def _feature_axis(module: nn.Module) -> tuple[int, bool] | None:
-    """Return the feature axis of a module's activations and whether its weight is transposed, or ``None`` if unknown."""
-    if isinstance(module, nn.Linear):
-        return -1, False
-    if isinstance(module, nn.modules.conv._ConvNd):
-        return 1, module.transposed
-    if isinstance(module, (nn.modules.batchnorm._BatchNorm, nn.GroupNorm)):
-        return 1, False
-    return (-1, False) if isinstance(module, (nn.LayerNorm, nn.Embedding, nn.RMSNorm)) else None
+def _extended(factor: Factor, views: list[View]) -> Factor:
+    """Return a factor that moves activations too."""
+    bindings: Any = (*factor.bindings, *(view.binding for view in views))
+    return replace(factor, bindings=bindings)
 
 
-def _on_features(slot: Slot) -> Slot:
-    return replace(slot, axis=1)
+def chosen_views(block: Block, views: dict[str, list[View]], found: Iterable[str]) -> list[View]:
+    """Return the views of a wire that count: outputs, or else inputs; inputs too where outputs do not show all of its signs.
 
-
-def read(
-    model: nn.Module, params: Params, batches: list[Tensor], wanted: set[tuple[str, bool, int]]
-) -> dict[tuple[str, bool, int], Tensor]:
-    """Return activations at modules, each as ``[samples, features]`` over all batches and positions.
+    Where only the order of channels is known it counts if nothing exact is known at the same place.
 
     Args:
-        model: The model; not modified.
-        params: Parameters and buffers to evaluate it with.
-        batches: Inputs.
-        wanted: Module path, whether its output, and the feature axis.
+        block: The wire.
+        views: Where the wire of each factor can be seen.
+        found: Names of the sites that were reached.
     """
-    found: dict[tuple[str, bool, int], list[Tensor]] = {key: [] for key in wanted}
-    modules = dict(model.named_modules())
-
-    def hook(key: tuple[str, bool, int]) -> object:
-        def record(_: nn.Module, args: tuple[Tensor, ...], output: Tensor) -> None:
-            x = output if key[1] else args[0]
-            found[key].append(x.detach().movedim(key[2], -1).flatten(0, -2))
-
-        return modules[key[0]].register_forward_hook(record)
-
-    handles = [hook(key) for key in wanted]
-    try:
-        with torch.no_grad():
-            for batch in batches:
-                torch.func.functional_call(model, {n: v.clone() for n, v in params.items()}, (batch,))
-    finally:
-        for handle in handles:
-            handle.remove()  # pyright: ignore[reportAttributeAccessIssue]
-    return {key: torch.cat(parts).double() for key, parts in found.items() if parts}
+    reached = set(found)
+    seen = [view for view in views[block.factor] if view.site.name in reached]
+    kept = [view for view in seen if view.site.leaves] or seen
+    flips = [{view.place for view in views[sign] if view.binding.power % 2} for sign in block.signs]
+    if _rank(sum((view.place in places) << k for k, places in enumerate(flips)) for view in kept) < len(flips):
+        kept = seen
+    exact = {(view.site.module, view.site.axis.site) for view in kept if view.site.axis.exact}
+    return [view for view in kept if view.site.axis.exact or (view.site.module, view.site.axis.site) not in exact]
 
 
-def _correlations(block: Block, taps: list[Tap], left: dict, right: dict) -> Costs:
-    costs: Costs = {}
-    for tap in taps:
-        key = (tap.module, tap.output, tap.axis)
-        if key not in left:
-            continue
-        x, y = (tap.binding.gather(side[key]) for side in (left, right))
-        x, y = x - x.mean(-2, keepdim=True), y - y.mean(-2, keepdim=True)
-        if block.kind != "rotation":
-            x, y = (z / z.norm(dim=-2, keepdim=True).clamp_min(1e-12) for z in (x, y))
-        part = x.mT @ y
-        costs[tap.parity] = costs[tap.parity] + part if tap.parity in costs else part
-    return costs
+def _rank(rows: Iterable[int]) -> int:
+    """Return the rank over GF(2) of rows of bits."""
+    basis: list[int] = []
+    for row in rows:
+        for other in basis:
+            row = min(row, row ^ other)
+        if row:
+            basis.append(row)
+    return len(basis)
 
 
-def _moved(taps: list[list[Tap]], values: dict, block: Block, moves: list[Move], symmetry: Symmetry) -> dict:
-    """Return the activations of ``b`` as they are after the moves of one block."""
-    out = dict(values)
-    seen = set()
-    for group in taps:
-        for tap in group:
-            key = (tap.module, tap.output, tap.axis)
-            if key not in out:
-                continue
-            for binding, parity in zip(block.bindings, block.parity, strict=True):
-                path, _, leaf = binding.tensor.rpartition(".")
-                if path != tap.module or leaf != "weight" or binding.slot is None or (key, binding) in seen:
-                    continue
-                if binding.slot.axis != tap.weight_axis:
-                    continue
-                seen.add((key, binding))
-                flat = replace(binding, slot=_on_features(binding.slot), over=tuple(_on_features(s) for s in binding.over))
-                for move in moves:
-                    group_ = symmetry.factor(move.factor).group
-                    flips = move.factor not in block.signs or parity[block.signs.index(move.factor)]
-                    if flips:
-                        out[key] = flat.apply(group_, move.value, out[key])
-    return out
+def _sides(
+    symmetry: Symmetry, blocks: tuple[Block, ...], seen: dict[str, list[View]], found: dict[str, Products], a: Params, b: Params
+) -> tuple[Params, Params]:
+    r"""Return two sets of tensors whose inner products are those of the activations, with a small share of weights.
+
+    Activations stand as the pair of :math:`1` and their correlations :math:`C`: whatever part of the channels a wire has, the
+    inner products :math:`1^\top C` are those of the samples, and moving the channels of ``b`` moves the columns of :math:`C`.
+    """
+    names = {x.tensor for block in blocks for x in block.bindings} - found.keys()
+    sizes = [float(a[name].square().sum()) / max(a[name].shape, default=1) for name in names]
+    share = (_BY_WEIGHT / (max(sizes, default=0.0) or 1.0)) ** 0.5
+    left, right = ({name: share * side[name] for name in names} for side in (a, b))
+    views: dict[str, list[tuple[Factor, View]]] = {}
+    for factor in symmetry.factors:
+        for view in seen[factor.id]:
+            views.setdefault(view.site.name, []).append((factor, view))
+    like = next((x for x in a.values() if x.is_floating_point()), torch.zeros(()))
+    for name, shown in views.items():
+        mixed = [_positions(view) for factor, view in shown if not isinstance(factor.group, (Permutation, SignFlip))]
+        products = found[name].scaled(mixed).to(like)
+        right[name] = products if shown[0][1].site.axis.exact else products.abs()
+        left[name] = torch.eye(len(products), dtype=products.dtype, device=products.device)
+    return left, right
+
+
+def _positions(view: View) -> Tensor:
+    assert view.binding.slot is not None
+    return view.binding.slot.positions().flatten()
+
+
+def _align(state: Alignment, sites: set[str]) -> None:
+    """Align what is seen by what is seen of it, then the rest by weights, then each with all that is known."""
+    shown = [k for k, block in enumerate(state.blocks) if any(x.tensor in sites for x in block.bindings)]
+    hidden = [k for k in range(len(state.blocks)) if k not in shown]
+    if hidden:
+        names = ", ".join(state.blocks[k].wire.name for k in hidden)
+        _LOG.info("No module shows the wires %s: they are aligned by weights.", names)
+    for k in shown:
+        visit(state, k, [j for j, x in enumerate(state.blocks[k].bindings) if x.tensor in sites])
+        state.dirty[k] = True
+    propagate(state, hidden)
+    descend(state, max_sweeps=_SWEEPS)

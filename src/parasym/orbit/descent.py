@@ -79,8 +79,8 @@ def _shakes(state: Alignment, k: int) -> bool:
     return plain and block.wire.size >= SHAKEN and not _meets_itself(state, k)
 
 
-def propagate(state: Alignment) -> bool:
-    """Visit every block once, each as soon as a tensor anchors it to settled axes only, with such tensors alone.
+def propagate(state: Alignment, blocks: Sequence[int] | None = None) -> bool:
+    """Visit blocks once, each as soon as a tensor anchors it to settled axes only, with such tensors alone.
 
     The first pass over a network decides much of the result. A wire whose neighbour is not yet matched sees noise through the
     tensor between them, so that tensor is left out until the neighbour is settled; so is a tensor in which the wire meets itself.
@@ -89,11 +89,12 @@ def propagate(state: Alignment) -> bool:
 
     Args:
         state: The state, changed in place.
+        blocks: Which blocks, the others being settled; all if ``None``.
 
     Returns:
         Whether every block was anchored; if not, some were visited with all their tensors, and the result depends on the start.
     """
-    todo, anchored = list(range(len(state.blocks))), True
+    todo, anchored = list(range(len(state.blocks)) if blocks is None else blocks), True
     while todo:
         k, places, hidden = _next(state, todo)
         anchored &= places is not None

@@ -1,12 +1,15 @@
 """``merge``: several models matched and averaged."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
-from parasym.functional.statistics import has_statistics, reestimate
+from parasym.functional import batch_call, batches_of, has_statistics, reestimate
+from parasym.functional.outputs import leaves, output_error
+from parasym.functional.reading import Batch, Data
+from parasym.functional.run import run
 from parasym.orbit.inputs import check_models, working
 from parasym.orbit.many import match_many, mean
 from parasym.orbit.method import AbstractMethod
@@ -16,8 +19,6 @@ from parasym.symmetry import Element, Move, Symmetry
 STORED_BOUND = 1e-2
 """A factor that changes outputs by more than this part, under renewed statistics, holds for stored ones only. What the
 ``eps`` of a normalization adds is far below, what a wrong scale does far above."""
-
-Data = Iterable[Tensor | tuple[Tensor, ...]]
 
 
 def merge(
@@ -40,7 +41,7 @@ def merge(
         models: Parameters and buffers by name; at least one.
         method: How to align them.
         model: The model, to estimate statistics with.
-        data: Batches for it: each a tensor, or a tuple whose first entry is the input. A list: it is read more than once.
+        data: Batches for it, as :func:`parasym.functional.batch_call` reads them.
         generator: Source of randomness, on the CPU; only methods with restarts use it.
 
     Returns:
@@ -73,7 +74,7 @@ def merge(
             f"Argument `{given}` was given without `{lacking}`: statistics are estimated from both, or from neither."
         )
     check_models(symmetry, models)
-    batches = None if data is None else list(data)
+    batches = None if data is None or model is None else list(batches_of(data, model))
     renew = model is not None and batches is not None and has_statistics(model)
     if renew and model is not None and batches:
         symmetry = without_stored(symmetry, model, models[0], batches[0])
@@ -85,29 +86,27 @@ def merge(
     return {n: v.to(models[0][n].dtype) for n, v in average.items()}
 
 
-def without_stored(symmetry: Symmetry, model: nn.Module, params: Params, batch: Tensor | tuple[Tensor, ...]) -> Symmetry:
+def without_stored(symmetry: Symmetry, model: nn.Module, params: Params, batch: Batch) -> Symmetry:
     """Return the symmetry without the factors that do not keep the function under the statistics of a batch."""
-    x = batch[0] if isinstance(batch, (tuple, list)) else batch
     params = working(params, list(params))
+    call = batch_call(batch, model).like(params)
 
-    def outputs(p: Params) -> Tensor:
-        fresh = reestimate(model, p, [x])
-        was = model.training
+    def outputs(p: Params) -> list[Tensor]:
+        modes = {module: module.training for module in model.modules()}
+        fresh = reestimate(model, p, [call])
         try:
-            model.eval()
-            with torch.no_grad():
-                out = torch.func.functional_call(model, fresh, (x,))
+            return leaves(run(model.eval(), fresh, call))
         finally:
-            model.train(was)
-        return out if isinstance(out, Tensor) else next(iter(out))
+            for module, mode in modes.items():
+                module.training = mode
 
     reference = outputs(params)
-    bound = STORED_BOUND * float(reference.abs().max())
+    like = next(x for x in params.values() if x.is_floating_point())
     kept = []
     for k, factor in enumerate(symmetry.factors):
         generator = torch.Generator().manual_seed(k)
-        g = factor.group.sample(factor.batch, generator=generator, dtype=reference.dtype, device=reference.device)
+        g = factor.group.sample(factor.batch, generator=generator, dtype=like.dtype, device=like.device)
         moved = Element(symmetry, (Move(factor.id, g),))(params)
-        if float((outputs(moved) - reference).abs().max()) <= bound:
+        if output_error(reference, outputs(moved)) <= STORED_BOUND:
             kept.append(factor.id)
     return symmetry.only(*kept)
