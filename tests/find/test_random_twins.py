@@ -37,7 +37,7 @@ def try_seed(seed: int) -> bool:
     found, left = find(twins, args), find(changed, args)
     assert not wrong_factors(twins, found, args, seed), twins.names
     assert not wrong_factors(changed, left, args, seed), (changed.names, changed.changed)
-    count = len(twins.branches)
+    count = twins.count
     assert members(found) in ([count], []), twins.names
     # The branches that are left alike may still change places.
     assert members(left) in ([count - 1] if count > 2 else [], []), (changed.names, changed.changed)

@@ -1,6 +1,7 @@
 """Rarer kinds of steps: free parameters, weights computed from parameters, products of activations, odd operations."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -9,6 +10,7 @@ from torch.nn.utils import parametrizations
 
 from parasym.testing.random_parts import Apply
 from parasym.testing.random_step import Choice, Made, another, channels
+from parasym.testing.random_twins import random_branches
 
 
 class Free(nn.Module):
@@ -99,6 +101,19 @@ def _temporal(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
     return nn.Conv1d(x.shape[1], x.shape[1], 3, padding=1, groups=choice.pick((1, x.shape[1]))), (at,)
 
 
+def _branches(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
+    """Branches that are read alike, or but for one number; the batch stays whole, and the axes are as many as before."""
+    x = values[at]
+    if x.ndim < 3:
+        return None
+    make = partial(nn.Conv2d, x.shape[1], 4, 1) if x.ndim == 4 else partial(nn.Linear, x.shape[-1], 4)
+    with torch.no_grad():
+        alike, changed, *_ = random_branches(choice, make, x)
+        out = alike(x)
+    fits = out.ndim == x.ndim and len(out) == len(x) and (x.ndim < 4 or out.shape[2] == out.shape[3])
+    return (choice.pick((alike, changed)), (at,)) if fits else None
+
+
 def _odd_one(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
     axis = 1 if values[at].ndim == 4 else -1
     functions: tuple[Callable[[Tensor], Tensor], ...] = (
@@ -150,6 +165,7 @@ RARE: tuple[tuple[str, Callable[[Choice, Sequence[Tensor], int], Made]], ...] = 
     ("bilinear", _bilinear),
     ("encoder", _encoder),
     ("temporal", _temporal),
+    *(("branches", _branches),) * 3,
     *(("odd_one", _odd_one),) * 4,
     *(("odd_two", _odd_two),) * 2,
 )
