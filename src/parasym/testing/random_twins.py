@@ -84,7 +84,7 @@ def random_twins(seed: int) -> tuple[Twins, Twins, tuple[Tensor, ...]]:
 
     Example:
         >>> twins, changed, args = random_twins(0)
-        >>> twins.changed is None, changed.changed in range(len(changed.branches))
+        >>> twins.changed is None, changed.changed in range(changed.count)
         (True, True)
     """
     choice = Choice(child_generator(seed, "random twins"))
