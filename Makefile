@@ -2,6 +2,8 @@
 #
 #   make demo    the main job on real data, ending in one HTML page
 #   make test    the whole test suite
+#   make test-order   the same with the files in an order drawn by ORDER=1
+#   make faults  plant faults into every room, and list those that no test notices (hours)
 #   make check   linters, formatter, types, floors, spelling
 #   make docs    the documentation site, into site/
 #   make bench   side by side with the peers, in an environment of their own
@@ -10,7 +12,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow check format docs tables bench clean
+.PHONY: demo test test-slow test-order faults check format docs tables bench clean
 
 # The first Python of at least 3.11; no other version has all the pinned wheels.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
@@ -24,8 +26,8 @@ PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 export MPLBACKEND := Agg
 # One thread per test process: two processes with two threads each fight over two cores.
-demo test test-slow: export OMP_NUM_THREADS = 1
-demo test test-slow: export MKL_NUM_THREADS = 1
+demo test test-slow test-order faults: export OMP_NUM_THREADS = 1
+demo test test-slow test-order faults: export MKL_NUM_THREADS = 1
 
 demo: $(VENV)/.demo
 	$(BIN)/parasym demo --out parasym-demo
@@ -35,6 +37,13 @@ test: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) -m slow
+
+ORDER ?= 1
+test-order: $(VENV)/.test
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) --random-order-bucket=module --random-order-seed=$(ORDER)
+
+faults: $(VENV)/.test
+	$(BIN)/python -m faults
 
 check: $(VENV)/.test $(VENV)/.check
 	$(BIN)/ruff check .

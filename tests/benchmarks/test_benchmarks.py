@@ -13,6 +13,7 @@ from benchmarks.measure import Row, TimeLimitError, save, side_by_side, time_lim
 from benchmarks.plain import descend_plainly, permutations_only
 from parasym.find import find
 from parasym.orbit.objective import gap
+from tests.needs import needs
 
 TABLE = {benchmark.name: benchmark for benchmark in BENCHMARKS}
 
@@ -30,7 +31,7 @@ TABLE = {benchmark.name: benchmark for benchmark in BENCHMARKS}
 )
 def test_tiny(name):
     for package in {"find_llama": ("transformers",), "torchani_pairs": ("torchani", "ase")}.get(name, ()):
-        pytest.importorskip(package)
+        needs(package)
     module = TABLE[name].module
     rows = module.run(module.TINY)
     assert rows

@@ -24,6 +24,7 @@ from parasym.circuits import (
 )
 from parasym.circuits.operation import matrix_of
 from parasym.core import SymmetryError
+from tests.needs import needs
 
 Z = PauliSum.from_labels({"Z": 1.0})
 GOOD = Circuit(2, (rotation("Y", 0, 0), gate("cx", 0, 1), rotation("Y", 1, 1)), (PauliSum.from_labels({"ZZ": 1.0}),))
@@ -78,7 +79,7 @@ def test_the_circuit_itself_is_good():
     ],
 )
 def test_a_qnode_that_does_not_run(body: Callable, arguments: int, words: str):
-    qml = pytest.importorskip("pennylane")
+    qml = needs("pennylane")
 
     @qml.qnode(qml.device("default.mixed", wires=2))
     def qnode(w):
@@ -91,7 +92,7 @@ def test_a_qnode_that_does_not_run(body: Callable, arguments: int, words: str):
 
 
 def test_a_qnode_whose_argument_no_gate_uses():
-    qml = pytest.importorskip("pennylane")
+    qml = needs("pennylane")
 
     @qml.qnode(qml.device("default.qubit", wires=1))
     def qnode(w):
@@ -116,7 +117,7 @@ def test_a_qnode_whose_argument_no_gate_uses():
     ],
 )
 def test_qiskit(observables: object, options: dict[str, object], words: str):
-    qiskit = pytest.importorskip("qiskit")
+    qiskit = needs("qiskit")
     circuit = qiskit.QuantumCircuit(2)
     circuit.ry(qiskit.circuit.Parameter("a"), 0)
     assert parasym.find(circuit, "ZZ").order == 2

@@ -36,6 +36,7 @@ from parasym.circuits.simulate import expectations
 from parasym.core import BadInputError, ShapeError
 from tests.circuits.random_circuit import dice, random_angles, random_circuit, random_kraus
 from tests.circuits.test_verify import claim
+from tests.needs import needs
 
 DAMPED = NoiseModel(after_many=(amplitude_damping(0.05, 0),))
 CHAIN = sys.modules["parasym.circuits.chain"]
@@ -226,8 +227,8 @@ def test_cones_that_cannot_be_had():
 
 
 def test_a_library_is_not_asked_for_what_no_memory_holds():
-    qml = pytest.importorskip("pennylane")
-    pnp = pytest.importorskip("pennylane.numpy")
+    qml = needs("pennylane")
+    pnp = needs("pennylane.numpy")
 
     @qml.qnode(qml.device("default.qubit", wires=40))
     def qnode(w):

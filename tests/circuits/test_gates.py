@@ -32,6 +32,7 @@ from parasym.circuits.relation import relation, transfer_matrix
 from parasym.circuits.simulate import density_matrix, expectations, state_vector
 from parasym.circuits.state import signed_word
 from tests.circuits.random_circuit import dice, random_angles, random_circuit, random_kraus, sprinkled
+from tests.needs import needs
 
 WORDS = [Pauli.from_label("".join(letters)) for letters in product("IXYZ", repeat=2)]
 
@@ -66,7 +67,7 @@ def test_the_table_of_gates_agrees_with_the_matrices(name: str):
 
 
 def test_the_table_of_gates_agrees_with_pennylane():
-    qml = pytest.importorskip("pennylane")
+    qml = needs("pennylane")
     theirs = {
         "h": qml.Hadamard(0), "s": qml.S(0), "sdg": qml.adjoint(qml.S(0)), "sx": qml.SX(0), "sxdg": qml.adjoint(qml.SX(0)),
         "sy": qml.RY(math.pi / 2, 0), "sydg": qml.RY(-math.pi / 2, 0), "cx": qml.CNOT([0, 1]), "cy": qml.CY([0, 1]),
@@ -101,7 +102,7 @@ def test_relations_of_channels():
 
 
 def test_tableaux_from_stim():
-    stim = pytest.importorskip("stim")
+    stim = needs("stim")
     tableau = stim.Tableau.random(3)
     op = from_stim(tableau, (2, 0, 1))
     theirs = tableau.to_unitary_matrix(endian="big")

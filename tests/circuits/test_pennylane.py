@@ -11,9 +11,10 @@ from parasym.circuits.simulate import expectations
 from parasym.circuits.source import as_circuit
 from parasym.find import find
 from parasym.verify import verify
+from tests.needs import needs
 
-qml = pytest.importorskip("pennylane")
-pnp = pytest.importorskip("pennylane.numpy")
+qml = needs("pennylane")
+pnp = needs("pennylane.numpy")
 DEVICE = qml.device("default.qubit", wires=4)
 
 

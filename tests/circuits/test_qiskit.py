@@ -11,8 +11,9 @@ from parasym.circuits.simulate import expectations
 from parasym.circuits.source import as_circuit
 from parasym.find import find
 from parasym.verify import verify
+from tests.needs import needs
 
-qiskit = pytest.importorskip("qiskit")
+qiskit = needs("qiskit")
 from qiskit import QuantumCircuit  # noqa: E402
 from qiskit.circuit import Parameter, ParameterVector  # noqa: E402
 from qiskit.circuit.library import XXPlusYYGate, efficient_su2  # noqa: E402
@@ -105,7 +106,7 @@ def test_bad_circuits(kind: str):
 
 
 def test_noisy_costs_agree_with_aer():
-    simulators = pytest.importorskip("qiskit_aer")
+    simulators = needs("qiskit_aer")
     from qiskit_aer.noise import NoiseModel as AerNoise
     from qiskit_aer.noise import amplitude_damping_error
 

@@ -29,6 +29,7 @@ from parasym.circuits.simulate import expectations
 from parasym.circuits.transfer import Transfer
 from parasym.core import BadInputError, ShapeError
 from tests.circuits.random_circuit import dice, random_circuit, random_kraus
+from tests.needs import needs
 
 NOISE = NoiseModel(after_many=(amplitude_damping(0.02, 0),))
 
@@ -96,7 +97,7 @@ def test_shared_and_scaled_angles_follow_the_chain_rule():
 
 
 def test_pennylane_default_mixed_agrees():
-    qml = pytest.importorskip("pennylane")
+    qml = needs("pennylane")
     circuit = noisy()
     theta = points(circuit, 1)[0]
     device = qml.device("default.mixed", wires=4)
@@ -119,8 +120,8 @@ def test_pennylane_default_mixed_agrees():
 
 
 def test_qiskit_aer_agrees():
-    aer = pytest.importorskip("qiskit_aer")
-    qiskit = pytest.importorskip("qiskit")
+    aer = needs("qiskit_aer")
+    qiskit = needs("qiskit")
     from qiskit.quantum_info import SparsePauliOp
     from qiskit_aer.noise import NoiseModel as AerNoise
     from qiskit_aer.noise import amplitude_damping_error

@@ -8,6 +8,7 @@ import pytest
 from typer.testing import Result
 
 from parasym.symmetry import Symmetry
+from tests.needs import needs
 
 Run = Callable[..., Result]
 FILE = str(Path(__file__).parent / "circuits.py")
@@ -36,7 +37,7 @@ def test_noise_breaks_on_the_command_line(run: Run, folder: Path):
 
 
 def test_a_qnode_of_a_factory(run: Run, folder: Path):
-    pytest.importorskip("pennylane")
+    needs("pennylane")
     result = run("find", f"{FILE}:qnode", "--input", "2", "--json")
     assert Symmetry.from_json(result.stdout).shapes == (("w", (2,)),)
     assert run("verify", f"{FILE}:qnode", "--input", "2").exit_code == 0
@@ -57,7 +58,7 @@ def test_a_qnode_of_a_factory(run: Run, folder: Path):
 )
 def test_bad_input_is_one_line(run: Run, folder: Path, arguments: tuple[str, ...], words: str):
     if "qnode" in arguments[1]:
-        pytest.importorskip("pennylane")
+        needs("pennylane")
     result = run(*arguments)
     assert result.exit_code == 2
     assert words in " ".join(result.stderr.split())
@@ -78,7 +79,7 @@ def test_bad_input_is_one_line(run: Run, folder: Path, arguments: tuple[str, ...
 )
 def test_every_verb_refuses_in_one_line(run: Run, folder: Path, verb: str, name: str, words: str):
     if "qnode" in name:
-        pytest.importorskip("pennylane")
+        needs("pennylane")
     name, *options = name.split()
     result = run(verb, f"{FILE}:{name}", *(options or (["--input", "2"] if "qnode" in name else [])))
     said = " ".join(result.stderr.split())

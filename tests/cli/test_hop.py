@@ -11,6 +11,7 @@ from typer.testing import Result
 from parasym.checkpoint import read_checkpoint
 from parasym.circuits import NoiseModel, amplitude_damping, transfer, with_noise
 from tests.cli.circuits import circuit
+from tests.needs import needs
 from tests.report.test_page import CHROMIUM, ink, outside_references, screenshot
 
 Run = Callable[..., Result]
@@ -86,7 +87,7 @@ def test_angles_of_the_wrong_length(run: Run, folder: Path) -> None:
 
 
 def test_the_qnode_of_a_file_starts_at_its_example(run: Run, folder: Path) -> None:
-    pytest.importorskip("pennylane")
+    needs("pennylane")
     result = run("hop", str(Path(__file__).parents[2] / "examples" / "vqe.py") + ":qnode", "--json")
     data = json.loads(result.stdout)
     assert data["before"] == pytest.approx(1.99555, abs=1e-4)

@@ -9,10 +9,11 @@ from typer.testing import Result
 
 from parasym.cli import study as command
 from parasym.studies import STUDIES
+from tests.needs import needs
 from tests.report.test_page import outside_references
 from tests.studies.toy import TOY
 
-pytest.importorskip("sklearn")
+needs("sklearn")
 Run = Callable[..., Result]
 
 

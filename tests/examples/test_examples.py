@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.needs import needs
+
 FOLDER = Path(__file__).parents[2] / "examples"
 
 CASES = {
@@ -22,7 +24,7 @@ def test_every_example_is_run() -> None:
 @pytest.mark.parametrize("name", sorted(CASES))
 def test_an_example_runs(name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     if name.startswith("circuit"):
-        pytest.importorskip("pennylane")
+        needs("pennylane")
     arguments, words = CASES[name]
     monkeypatch.setattr("sys.argv", [name, *arguments])
     runpy.run_path(str(FOLDER / name), run_name="__main__")

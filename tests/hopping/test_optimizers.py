@@ -9,9 +9,10 @@ from parasym.core import BadInputError, ShapeError
 from parasym.hopping import HoppingOptimizer, RandomElements, hop_parameters_, noisy_orbit
 from parasym.hopping.pennylane_optimizer import carry
 from tests.hopping.noisy_circuits import after_gates, angles, bare, orbit, trained
+from tests.needs import needs
 
-qml = pytest.importorskip("pennylane")
-pnp = pytest.importorskip("pennylane.numpy")
+qml = needs("pennylane")
+pnp = needs("pennylane.numpy")
 
 
 def node(gamma: float = 0.1, shots: int | None = None, channel=None, interface: str = "auto"):

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from parasym.population import FullBatch, TrainingPlan, train_population
+from tests.needs import needs
 
-pytest.importorskip("torch_geometric")
+needs("torch_geometric")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning")
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from parasym.core import BadInputError
 from parasym.population import TrainingPlan, train_population
+from tests.needs import needs
 from tests.population.networks import data, normalized, perceptron
 
 PLAN = TrainingPlan(epochs=4, batch=16, rate=1e-2)
@@ -33,7 +34,7 @@ class DiesOnce:
 
 @pytest.mark.filterwarnings("ignore")
 def test_a_worker_is_killed(tmp_path, monkeypatch):
-    ray = pytest.importorskip("ray")
+    ray = needs("ray")
     root = Path(__file__).parents[2]
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(root), *filter(None, sys.path)]))
     monkeypatch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")

@@ -15,9 +15,10 @@ import pytest
 from parasym.core import BadInputError
 from parasym.studies import Ledger, Row, run_study, run_task, task_id
 from parasym.studies.row import counts_of, row_from_json, sums_of
+from tests.needs import needs
 from tests.studies.toy import TOY, ToySettings, ToyTask, tasks
 
-pytest.importorskip("sklearn")
+needs("sklearn")
 
 
 def done(log: Path) -> list[str]:

@@ -15,8 +15,9 @@ from parasym.studies import Row, run_task
 from parasym.studies.lmc import LMC, LmcSettings, LmcTask
 from parasym.studies.lmc_measure import without_constants
 from parasym.studies.row import counts_of, sums_of
+from tests.needs import needs
 
-pytest.importorskip("sklearn")
+needs("sklearn")
 TINY: LmcSettings = LMC.presets["tiny"][0]
 BARRIERS = {"standard": 1.0, "weight-matching": 0.3, "activation-matching": 0.4, "sigma": 0.8, "w": 0.1}
 

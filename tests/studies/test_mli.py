@@ -10,8 +10,9 @@ from parasym.core import BadInputError
 from parasym.studies import Row, run_task
 from parasym.studies.mli import MLI, MliSettings, MliTask, Sampling
 from parasym.studies.row import counts_of, sums_of
+from tests.needs import needs
 
-pytest.importorskip("sklearn")
+needs("sklearn")
 TINY: MliSettings = MLI.presets["tiny"][0]
 
 

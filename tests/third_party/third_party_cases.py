@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from math import factorial, prod
 from typing import Any
 
-import pytest
 import torch
 from torch import Tensor, nn
+
+from tests.needs import needs
 
 _KEPT: list[torch.library.Library] = []
 
@@ -53,7 +54,7 @@ def _declare_operators() -> None:
 
 def _torchvision() -> Any:
     _declare_operators()
-    return pytest.importorskip("torchvision").models
+    return needs("torchvision").models
 
 
 class Logits(nn.Module):
@@ -78,7 +79,7 @@ def _vision(name: str, side: int, **options: Any) -> Callable[[], Built]:
 def _transformer(kind: str, config: str, inputs: Callable[[], dict[str, Tensor]], **options: Any) -> Callable[[], Built]:
     def build() -> Built:
         _declare_operators()
-        package = pytest.importorskip("transformers")
+        package = needs("transformers")
         made = getattr(package, config)(**options, attn_implementation="sdpa")
         return Built(Logits(getattr(package, kind)(made)), kwargs=inputs())
 
@@ -90,15 +91,15 @@ def _tokens(*shape: int, name: str = "input_ids") -> dict[str, Tensor]:
 
 
 def _digits() -> Built:
-    package = pytest.importorskip("digit_recognizer.model")
+    package = needs("digit_recognizer.model")
     return Built(package.CNN(), (torch.randn(2, 1, 28, 28),))
 
 
 def _facenet(name: str, side: int) -> Callable[[], Built]:
     def build() -> Built:
         _torchvision()
-        pytest.importorskip("requests")
-        package = pytest.importorskip("facenet_pytorch.models.mtcnn")
+        needs("requests")
+        package = needs("facenet_pytorch.models.mtcnn")
         return Built(getattr(package, name)(pretrained=True), (torch.randn(2, 3, side, side),))
 
     return build
@@ -108,7 +109,7 @@ def _ani(element: str) -> Callable[[], Built]:
     def build() -> Built:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            package = pytest.importorskip("torchani")
+            package = needs("torchani")
             resources = f"{next(iter(package.__path__))}/resources/ani-1x_8x"
             constants = package.neurochem.Constants(f"{resources}/rHCNO-5.2R_16-3.5A_a4-8.params")
             ensemble = package.neurochem.load_model_ensemble(constants.species, f"{resources}/train", 8)

@@ -13,10 +13,11 @@ from parasym.groups import Permutation
 from parasym.symmetry import Symmetry
 from parasym.verify.graph_automorphism import discrete_completeness
 from parasym.verify.scalar_graph import ScalarGraph
+from tests.needs import needs
 from tests.verify.claims import claim, factor, hidden
 from tests.verify.reference_models import Attention, SwiGLU, mlp
 
-pytest.importorskip("pynauty")
+needs("pynauty")
 
 
 class Residual(nn.Module):
