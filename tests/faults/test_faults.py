@@ -57,7 +57,8 @@ def test_the_same_in_every_process():
 @pytest.mark.parametrize("room", rooms())
 def test_every_room_has_faults_and_tests(room):
     assert files_of(room)
-    assert len(drawn(room, 20, 0)) == 20
+    every = sum(1 for file in files_of(room) for _ in faults_of(file.read_text()))
+    assert len(drawn(room, 20, 0)) == min(20, every) > 5
     for file in files_of(room):
         for path in (p for stage in stages_of(room, file) for p in stage):
             assert (ROOT / path).exists()
