@@ -67,9 +67,8 @@ def angle_group(symmetry: Symmetry) -> SignedShift:
     Raises:
         BadInputError: If the symmetry is trivial, or not that of a circuit.
     """
-    for factor in symmetry.factors:
-        if isinstance(factor.group, SignedShift):
-            return factor.group
+    for group in symmetry.groups(SignedShift):
+        return group
     raise BadInputError("The symmetry has no flips and shifts of angles: it is trivial, or not that of a circuit.")
 
 

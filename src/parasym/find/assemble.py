@@ -275,10 +275,9 @@ class Assembly:
     def _factor(self, group: AbstractGroup, wire: Leaf, pattern: Pattern, base: Leaf | None = None) -> Factor:
         bindings: list[Binding] = []
         over = self._over(wire, base)
-        powerless = isinstance(group, (Permutation, Orthogonal)) and not isinstance(group, GeneralLinear)
         for where in self.where[wire]:
             if where in pattern:
-                bindings += self._bindings(over, where, _ONE if powerless else _fraction(pattern[where]))
+                bindings += self._bindings(over, where, _fraction(pattern[where]))
         return Factor(group, self.names[wire], tuple([self.names[b] for b in over]), tuple(bindings))
 
     def _term(self, where: Where) -> Term:

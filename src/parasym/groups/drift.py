@@ -35,6 +35,8 @@ class Drift(AbstractGroup):
 
     directions: tuple[tuple[float, ...], ...] | None = None
 
+    symbol = "drift"
+
     def __post_init__(self) -> None:
         if any(len(v) != self.size for v in self.directions or ()):
             raise BadInputError(f"Argument `directions` must have {self.size} numbers each.")
@@ -46,6 +48,10 @@ class Drift(AbstractGroup):
     @property
     def element_ndim(self) -> int:  # noqa: D102
         return 1
+
+    @property
+    def label(self) -> str:  # noqa: D102
+        return f"{self.symbol}({self.dimension})"
 
     @property
     def dimension(self) -> int:  # noqa: D102

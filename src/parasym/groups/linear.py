@@ -1,15 +1,78 @@
 """Invertible and orthogonal matrices acting on a whole wire."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from parasym.groups.abstract import AbstractGroup
+from parasym.groups.least_norm import balancing_matrix, fitted_matrix
 
 
 @dataclass(frozen=True)
-class GeneralLinear(AbstractGroup):
+class AbstractMatrices(AbstractGroup):
+    r"""Matrices ``g`` of shape ``[n, n]``, acting by ``g`` and dually by :math:`g^{-\top}`."""
+
+    mixes = True
+
+    @property
+    def continuous(self) -> bool:  # noqa: D102
+        return True
+
+    @property
+    def element_ndim(self) -> int:  # noqa: D102
+        return 2
+
+    def identity(self, batch: tuple[int, ...] = (), *, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:  # noqa: D102
+        return torch.eye(self.size, dtype=dtype, device=device).expand(*batch, self.size, self.size).clone()
+
+    def compose(self, g: Tensor, h: Tensor) -> Tensor:  # noqa: D102
+        return g @ h
+
+    def act(self, g: Tensor, x: Tensor, axis: int, *, dual: bool = False) -> Tensor:  # noqa: D102
+        self.check(x, axis)
+        matrix = self.inverse(g).mT if dual else g
+        return apply_matrix(matrix.to(x), x, axis)
+
+    def align(self, products: Tensor) -> Tensor:
+        r"""Return the rotation :math:`U V^\top` of the singular value decomposition :math:`C = U S V^\top`.
+
+        Args:
+            products: Matrices ``C`` of shape ``[*batch, n, n]``.
+
+        Example:
+            >>> Orthogonal(2).align(torch.tensor([[0.0, -2.0], [1.0, 0.0]])).round()
+            tensor([[ 0., -1.],
+                    [ 1.,  0.]])
+
+        References:
+            Schönemann. A generalized solution of the orthogonal Procrustes problem. 1966.
+        """
+        u, _, vh = torch.linalg.svd(products.double())
+        return (u @ vh).to(products)
+
+    def product(self, g: Tensor, products: Tensor) -> Tensor:  # noqa: D102
+        return (g * products).sum((-2, -1), dtype=torch.float64)
+
+    def attained(self, products: Tensor) -> Tensor:
+        """Return the sum of the singular values.
+
+        Args:
+            products: Matrices of shape ``[*batch, n, n]``.
+        """
+        return torch.linalg.svdvals(products.double()).sum(-1).to(products)
+
+    def diagonalize(self, gram: Tensor) -> Tensor:  # noqa: D102
+        return torch.linalg.eigh(gram)[1].mT
+
+    def orient(self, vector: Tensor) -> Tensor:  # noqa: D102
+        return torch.diag_embed(torch.where(vector < 0, -1.0, 1.0).to(vector))
+
+
+@dataclass(frozen=True)
+class GeneralLinear(AbstractMatrices):
     r"""The group :math:`GL(n)` of invertible matrices.
 
     A wire touched only by linear maps, additions and contractions with its dual can be re-based:
@@ -31,13 +94,7 @@ class GeneralLinear(AbstractGroup):
         Ziyin. Symmetry induces structure and constraint of learning. ICML 2024.
     """
 
-    @property
-    def continuous(self) -> bool:  # noqa: D102
-        return True
-
-    @property
-    def element_ndim(self) -> int:  # noqa: D102
-        return 2
+    symbol = "GL"
 
     @property
     def dimension(self) -> int:  # noqa: D102
@@ -46,9 +103,6 @@ class GeneralLinear(AbstractGroup):
     @property
     def algebra_shape(self) -> tuple[int, ...]:  # noqa: D102
         return (self.size, self.size)
-
-    def identity(self, batch: tuple[int, ...] = (), *, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:  # noqa: D102
-        return torch.eye(self.size, dtype=dtype, device=device).expand(*batch, self.size, self.size).clone()
 
     def sample(  # noqa: D102
         self,
@@ -64,23 +118,25 @@ class GeneralLinear(AbstractGroup):
         log = torch.rand(*batch, self.size, 1, generator=generator, dtype=torch.float64) * 1.4 - 0.7
         return (q @ (log.exp() * r)).to(dtype=dtype, device=device)
 
-    def compose(self, g: Tensor, h: Tensor) -> Tensor:  # noqa: D102
-        return g @ h
-
     def inverse(self, g: Tensor) -> Tensor:  # noqa: D102
         return torch.linalg.inv(g)
 
     def exp(self, xi: Tensor) -> Tensor:  # noqa: D102
         return torch.eye(self.size, dtype=xi.dtype, device=xi.device) + xi
 
-    def act(self, g: Tensor, x: Tensor, axis: int, *, dual: bool = False) -> Tensor:  # noqa: D102
-        self.check(x, axis)
-        matrix = self.inverse(g).mT if dual else g
-        return apply_matrix(matrix.to(x), x, axis)
+    def balance(self, squares: Mapping[Fraction, Tensor]) -> Tensor:  # noqa: D102
+        a, b = _sides(squares)
+        return balancing_matrix(a, b)
+
+    def fit(  # noqa: D102
+        self, own: Mapping[Fraction, Tensor], products: Mapping[Fraction, Tensor], other: Mapping[Fraction, Tensor]
+    ) -> Tensor:
+        target = torch.stack(list(products.values())).sum(0)
+        return fitted_matrix(_sides(own)[1], _sides(other)[0], target)
 
 
 @dataclass(frozen=True)
-class Orthogonal(GeneralLinear):
+class Orthogonal(AbstractMatrices):
     r"""The group :math:`O(n)` of rotations and reflections.
 
     Root-mean-square normalization without a gain commutes with it, and so does a tensor that
@@ -96,6 +152,12 @@ class Orthogonal(GeneralLinear):
     References:
         Ashkboos et al. SliceGPT. ICLR 2024, https://arxiv.org/abs/2401.15024
     """
+
+    symbol = "O"
+
+    @property
+    def isometric(self) -> bool:  # noqa: D102
+        return True
 
     @property
     def dimension(self) -> int:  # noqa: D102
@@ -126,6 +188,12 @@ class Orthogonal(GeneralLinear):
         skew = torch.zeros(*xi.shape[:-1], self.size, self.size, dtype=xi.dtype, device=xi.device)
         skew = _fill(skew, row, col, xi)
         return torch.matrix_exp(skew - skew.mT)
+
+
+def _sides(squares: Mapping[Fraction, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return the Gram matrices of the covariant and of the dual places."""
+    none = torch.zeros_like(next(iter(squares.values())))
+    return squares.get(Fraction(1), none), squares.get(Fraction(-1), none)
 
 
 def _fill(zeros: Tensor, row: Tensor, col: Tensor, values: Tensor) -> Tensor:

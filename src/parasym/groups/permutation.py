@@ -2,12 +2,14 @@
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from parasym.core import ShapeError
 from parasym.groups.abstract import AbstractGroup, along
+from parasym.groups.assignment import assign
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,9 @@ class Permutation(AbstractGroup):
 
     cells: tuple[tuple[int, ...], ...] = ()
 
+    symbol = "S"
+    permutes = True
+
     @property
     def continuous(self) -> bool:  # noqa: D102
         return False
@@ -50,6 +55,10 @@ class Permutation(AbstractGroup):
     @property
     def order(self) -> int:  # noqa: D102
         return math.prod(math.factorial(len(cell)) for cell in self.partition)
+
+    @property
+    def label(self) -> str:  # noqa: D102
+        return " x ".join(f"S({len(cell)})" for cell in self.partition if len(cell) > 1) or "S(1)"
 
     @property
     def partition(self) -> tuple[tuple[int, ...], ...]:
@@ -91,3 +100,22 @@ class Permutation(AbstractGroup):
         if g.ndim == 1:
             return x.index_select(axis, g)
         return torch.take_along_dim(x, along(g, g.ndim - 1, x, axis), dim=axis)
+
+    def align(self, products: Tensor) -> Tensor:  # noqa: D102
+        return self.realign(products, [])
+
+    def realign(self, products: Tensor, memory: list[Any]) -> Tensor:  # noqa: D102
+        flat = products.reshape(-1, self.size, self.size)
+        solved = [assign(c, self.cells, prices) for c, prices in zip(flat, memory or [None] * len(flat), strict=True)]
+        memory[:] = [prices for _, prices in solved]
+        return torch.stack([p for p, _ in solved]).to(products.device).reshape(products.shape[:-1])
+
+    def product(self, g: Tensor, products: Tensor) -> Tensor:  # noqa: D102
+        return products.gather(-1, g.to(products.device).unsqueeze(-1)).squeeze(-1).double().sum(-1)
+
+    def sort(self, keys: Tensor) -> Tensor:  # noqa: D102
+        p = self.identity(tuple(keys.shape[:-1]), dtype=keys.dtype, device=keys.device)
+        for cell in self.partition:
+            index = torch.tensor(cell, device=keys.device)
+            p[..., index] = index[keys[..., index].argsort(dim=-1)]
+        return p

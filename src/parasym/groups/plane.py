@@ -1,11 +1,14 @@
 """Rotations (and scalings) of fixed planes: what commutes with rotary embeddings."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from parasym.groups.abstract import AbstractGroup, along
+from parasym.groups.least_norm import balancing_log, best_log
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class PlaneRotation(AbstractGroup):
 
     scale: bool = True
 
+    symbol = "planes"
+
     @property
     def continuous(self) -> bool:  # noqa: D102
         return True
@@ -44,6 +49,10 @@ class PlaneRotation(AbstractGroup):
     @property
     def element_ndim(self) -> int:  # noqa: D102
         return 1
+
+    @property
+    def isometric(self) -> bool:  # noqa: D102
+        return not self.scale
 
     @property
     def length(self) -> int:  # noqa: D102
@@ -91,6 +100,49 @@ class PlaneRotation(AbstractGroup):
         real, imag = (along(part, g.ndim - 1, x, axis).to(x) for part in (z.real, z.imag))
         a, b = x.split(self.size, dim=axis)
         return torch.cat((real * a - imag * b, imag * a + real * b), dim=axis)
+
+    def align(self, products: Tensor) -> Tensor:  # noqa: D102
+        return _unit(_plane_products(products))
+
+    def attained(self, products: Tensor) -> Tensor:  # noqa: D102
+        return _plane_products(products).abs().sum(-1)
+
+    def balance(self, squares: Mapping[Fraction, Tensor]) -> Tensor:  # noqa: D102
+        return _real(balancing_log({p: self._of_planes(x) for p, x in squares.items()}).exp())
+
+    def fit(  # noqa: D102
+        self, own: Mapping[Fraction, Tensor], products: Mapping[Fraction, Tensor], other: Mapping[Fraction, Tensor]
+    ) -> Tensor:
+        alpha, beta = ({p: self._of_planes(x) for p, x in side.items()} for side in (other, products))
+        return _real(best_log(alpha, beta).exp())
+
+    def orient(self, vector: Tensor) -> Tensor:  # noqa: D102
+        real, imag = vector.chunk(2, dim=-1)
+        return _unit(torch.complex(real.contiguous(), imag.contiguous())).conj()
+
+    def conjugate(self, g: Tensor, p: Tensor) -> Tensor:  # noqa: D102
+        return torch.take_along_dim(g, p, dim=-1)
+
+    def _of_planes(self, x: Tensor) -> Tensor:
+        """Return what counts for both axes of every plane."""
+        return x.unflatten(-1, (2, self.size)).sum(-2)
+
+
+def _plane_products(c: Tensor) -> Tensor:
+    r"""Return :math:`\langle a_i, b_i \rangle` of every plane as a complex number."""
+    n = c.shape[-1] // 2
+    real = (c[..., :n, :n] + c[..., n:, n:]).diagonal(dim1=-2, dim2=-1)
+    imag = (c[..., n:, :n] - c[..., :n, n:]).diagonal(dim1=-2, dim2=-1)
+    return torch.complex(real.contiguous(), imag.contiguous())
+
+
+def _unit(z: Tensor) -> Tensor:
+    size = z.abs()
+    return torch.where(size > 0, z / size.clamp_min(torch.finfo(size.dtype).tiny), torch.ones_like(z))
+
+
+def _real(x: Tensor) -> Tensor:
+    return torch.complex(x, torch.zeros_like(x))
 
 
 def _complex(dtype: torch.dtype) -> torch.dtype:

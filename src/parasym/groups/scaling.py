@@ -1,11 +1,14 @@
 """Positive scalings of single channels."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 
 import torch
 from torch import Tensor
 
 from parasym.groups.abstract import AbstractGroup, along
+from parasym.groups.least_norm import balancing_log, best_log
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,9 @@ class PositiveScaling(AbstractGroup):
     References:
         Neyshabur, Salakhutdinov, Srebro. Path-SGD. NeurIPS 2015, https://arxiv.org/abs/1506.02617
     """
+
+    symbol = "scale"
+    scales = True
 
     @property
     def continuous(self) -> bool:  # noqa: D102
@@ -80,3 +86,14 @@ class PositiveScaling(AbstractGroup):
     def act(self, g: Tensor, x: Tensor, axis: int, *, dual: bool = False) -> Tensor:  # noqa: D102
         self.check(x, axis)
         return x * along(self.inverse(g) if dual else g, g.ndim - 1, x, axis).to(x)
+
+    def balance(self, squares: Mapping[Fraction, Tensor]) -> Tensor:  # noqa: D102
+        return balancing_log(squares).exp()
+
+    def fit(  # noqa: D102
+        self, own: Mapping[Fraction, Tensor], products: Mapping[Fraction, Tensor], other: Mapping[Fraction, Tensor]
+    ) -> Tensor:
+        return best_log(other, products).exp()
+
+    def conjugate(self, g: Tensor, p: Tensor) -> Tensor:  # noqa: D102
+        return torch.take_along_dim(g, p, dim=-1)

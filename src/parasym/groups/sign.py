@@ -31,6 +31,9 @@ class SignFlip(AbstractGroup):
         Chen, Lu, Hecht-Nielsen. On the geometry of feedforward neural network error surfaces. 1993.
     """
 
+    symbol = "signs"
+    flips = True
+
     @property
     def continuous(self) -> bool:  # noqa: D102
         return False
@@ -66,3 +69,15 @@ class SignFlip(AbstractGroup):
     def act(self, g: Tensor, x: Tensor, axis: int, *, dual: bool = False) -> Tensor:  # noqa: D102
         self.check(x, axis)
         return x * along(g, g.ndim - 1, x, axis).to(x)
+
+    def align(self, products: Tensor) -> Tensor:  # noqa: D102
+        return torch.where(products.diagonal(dim1=-2, dim2=-1) < 0, -1.0, 1.0).to(products)
+
+    def product(self, g: Tensor, products: Tensor) -> Tensor:  # noqa: D102
+        return (g * products.diagonal(dim1=-2, dim2=-1)).double().sum(-1)
+
+    def orient(self, vector: Tensor) -> Tensor:  # noqa: D102
+        return torch.where(vector < 0, -1.0, 1.0).to(vector)
+
+    def conjugate(self, g: Tensor, p: Tensor) -> Tensor:  # noqa: D102
+        return torch.take_along_dim(g, p, dim=-1)

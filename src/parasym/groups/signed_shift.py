@@ -53,6 +53,8 @@ class SignedShift(AbstractGroup):
     units: tuple[float, ...] = ()
     centers: tuple[float, ...] = ()
 
+    symbol = "Z2"
+
     def __post_init__(self) -> None:
         for name, values in (("units", self.units), ("centers", self.centers)):
             if values and len(values) != self.size:
@@ -69,6 +71,14 @@ class SignedShift(AbstractGroup):
     @property
     def element_ndim(self) -> int:  # noqa: D102
         return 2
+
+    @property
+    def label(self) -> str:  # noqa: D102
+        return f"{self.symbol}^{self.rank}"
+
+    @property
+    def isometric(self) -> bool:  # noqa: D102
+        return False
 
     @property
     def rank(self) -> int:
@@ -107,8 +117,7 @@ class SignedShift(AbstractGroup):
             chosen &= chosen - 1
         return self._unpacked(np.frombuffer(bits.to_bytes((2 * self.size + 7) // 8, "little"), dtype=np.uint8))
 
-    def elements(self) -> Iterator[Tensor]:
-        """Yield every element once, the identity first. There are ``2**d`` of them."""
+    def elements(self) -> Iterator[Tensor]:  # noqa: D102
         for k in range(self.order):
             yield self.element(k)
 

@@ -29,6 +29,8 @@ class Translation(AbstractGroup):
         Kunin et al. Neural mechanics. ICLR 2021, https://arxiv.org/abs/2012.04728
     """
 
+    symbol = "shift"
+
     @property
     def continuous(self) -> bool:  # noqa: D102
         return True

@@ -80,8 +80,7 @@ def _told_apart(symmetry: Symmetry, characters: NoiseCharacters) -> Symmetry:
     if not symmetry.factors:
         return symmetry
     points = OrbitPoints(symmetry, lambda _: 0.0, torch.zeros(characters.size))
-    group = symmetry.factors[0].group
-    assert isinstance(group, SignedShift)
+    group = symmetry.groups(SignedShift)[0]
     echelon: dict[int, int] = {}
     kept = []
     for row in characters.unseen:

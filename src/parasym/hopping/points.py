@@ -42,7 +42,7 @@ class OrbitPoints:
                 f"{', '.join(n for n, _ in symmetry.shapes)} flattened "
                 f"and joined, but has shape {tuple(angles.shape)}."
             )
-        if any(not isinstance(f.group, SignedShift) for f in symmetry.factors) or len(symmetry.factors) > 1:
+        if len(symmetry.factors) > 1 or len(symmetry.groups(SignedShift)) < len(symmetry.factors):
             raise BadInputError("Argument `symmetry` must be that of a circuit: sign flips and half turns of angles.")
         self.whole = symmetry if whole is None else whole
         if symmetry is not self.whole and symmetry.factors:
@@ -126,7 +126,7 @@ class OrbitPoints:
 
     @property
     def _group(self) -> SignedShift | None:
-        return self.symmetry.factors[0].group if self.symmetry.factors else None  # pyright: ignore[reportReturnType]
+        return next(iter(self.symmetry.groups(SignedShift)), None)
 
     @cached_property
     def _generators(self) -> Tensor:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from parasym.core import Params
 from parasym.functional import batches_of
 from parasym.functional.reading import Data
-from parasym.groups import Permutation, SignFlip
 from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import Block, blocks_of
 from parasym.orbit.descent import descend, propagate, visit
@@ -122,7 +121,7 @@ def views_of(factor: Factor, sites: dict[tuple[str, int], list[Site]]) -> list[V
             continue
         for site in sites.get((binding.tensor, binding.slot.axis), ()):
             at = binding_at(site, binding)
-            if at is not None and (site.axis.exact or isinstance(factor.group, Permutation)):
+            if at is not None and (site.axis.exact or factor.group.permutes):
                 found.setdefault(at, View(site, at))
     return list(found.values())
 
@@ -182,7 +181,7 @@ def _sides(
             views.setdefault(view.site.name, []).append((factor, view))
     like = next((x for x in a.values() if x.is_floating_point()), torch.zeros(()))
     for name, shown in views.items():
-        mixed = [_positions(view) for factor, view in shown if not isinstance(factor.group, (Permutation, SignFlip))]
+        mixed = [_positions(view) for factor, view in shown if not (factor.group.permutes or factor.group.flips)]
         products = found[name].scaled(mixed).to(like)
         right[name] = products if shown[0][1].site.axis.exact else products.abs()
         left[name] = torch.eye(len(products), dtype=products.dtype, device=products.device)

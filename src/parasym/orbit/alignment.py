@@ -1,12 +1,12 @@
 """The working state of coordinate descent: tensors of ``a``, moved tensors of ``b``, and their inner products."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from parasym.core import Params
-from parasym.orbit.assignment import Prices
 from parasym.orbit.block import Block
 from parasym.orbit.certificate import margins, unless_identity
 from parasym.orbit.pending import Change, Pending
@@ -42,7 +42,7 @@ class Alignment:
         self._b = {name: Pending(b[name]) for name in names}
         self.moves: list[Move] = []
         self.dirty = [True] * len(blocks)  # a neighbour moved since the last visit
-        self.prices: list[list[Prices | None]] = [[] for _ in blocks]  # of the last assignments
+        self.memory: list[list[Any]] = [[] for _ in blocks]  # of the last solutions
         self._bearers: dict[str, list[tuple[int, int]]] = {name: [] for name in names}
         for k, block in enumerate(blocks):
             for j, binding in enumerate(block.bindings):
@@ -130,7 +130,7 @@ class Alignment:
         """
         block = self.blocks[k]
         missing = [x.tensor for j, x in enumerate(block.bindings) if j not in self._included[k]]
-        apart = block.kind == "permutation" and not block.signs and self._whole[k] and len(self._sums[k]) == 1
+        apart = block.group.permutes and not block.signs and self._whole[k] and len(self._sums[k]) == 1
         if not missing or not apart or any(self.a[name].ndim == 1 for name in missing):
             return False
         ((parity, products),) = self._sums[k].items()
@@ -217,7 +217,7 @@ class Alignment:
 def _monomial(block: Block, moves: list[Move]) -> tuple[Tensor, dict[tuple[bool, ...], Tensor]]:
     """Return the permutation, and the signs by parity, that the moves of a block amount to."""
     values = {m.factor: m.value for m in moves}
-    if block.kind == "sign":
+    if block.group.flips:
         sign = values[block.factor]
         return torch.arange(block.wire.size, device=sign.device), {(): sign}
     flips: dict[tuple[bool, ...], Tensor] = {}

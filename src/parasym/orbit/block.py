@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
-from parasym.groups import GeneralLinear, Permutation, PlaneRotation, SignFlip
+from parasym.groups import AbstractGroup
 from parasym.symmetry import Binding, Factor, Slot, Symmetry, Wire
 
 
@@ -14,7 +14,7 @@ class Block:
     Attributes:
         factor: Id of the factor: permutations, signs, rotations or planes.
         signs: Ids of the sign flips of the same wire, which permutations are solved with.
-        kind: ``"permutation"``, ``"sign"``, ``"rotation"`` or ``"plane"``.
+        group: The factor's group.
         wire: The wire.
         over: The outer wires.
         bindings: The places that count.
@@ -24,20 +24,12 @@ class Block:
 
     factor: str
     signs: tuple[str, ...]
-    kind: str
+    group: AbstractGroup
     wire: Wire
     over: tuple[Wire, ...]
     bindings: tuple[Binding, ...]
     parity: tuple[tuple[bool, ...], ...]
     inner: tuple[int, ...] = ()
-
-
-_KINDS = (
-    (Permutation, "permutation"),
-    (SignFlip, "sign"),
-    (GeneralLinear, "rotation"),  # what is left of it in the balanced gauge; O(n) is a subclass
-    (PlaneRotation, "plane"),
-)
 
 
 def blocks_of(symmetry: Symmetry, ignore: tuple[str, ...] = ()) -> tuple[Block, ...]:
@@ -48,14 +40,14 @@ def blocks_of(symmetry: Symmetry, ignore: tuple[str, ...] = ()) -> tuple[Block, 
         ignore: Shell patterns of names that do not count.
     """
     factors = symmetry.factors
-    permutations = [f for f in factors if isinstance(f.group, Permutation)]
+    permutations = [f for f in factors if f.group.permutes]
     found = []
     for factor in factors:
-        kind = next((name for group, name in _KINDS if isinstance(factor.group, group)), None)
-        if kind is None or (kind == "sign" and any(is_same_wire(factor, f) for f in permutations)):
+        with_permutations = factor.group.flips and any(is_same_wire(factor, f) for f in permutations)
+        if not factor.group.can("align") or with_permutations:
             continue
-        signs = [f for f in factors if isinstance(f.group, SignFlip) and is_same_wire(factor, f)]
-        found.append(_block(factor, signs if kind == "permutation" else [], kind, ignore))
+        signs = [f for f in factors if f.group.flips and is_same_wire(factor, f)]
+        found.append(_block(factor, signs if factor.group.permutes else [], ignore))
     # Stable: the order of the network within a depth. One sign for many tensors comes before what it would hide.
     found.sort(key=lambda block: (block.wire.size > 1, len(block.over)))
     return tuple(_with_inner(block, found) for block in found)
@@ -77,12 +69,12 @@ def _places(factor: Factor) -> set[tuple[str, Slot]]:
     return {(b.tensor, b.slot) for b in factor.bindings if isinstance(b, Binding) and b.slot is not None}
 
 
-def _block(factor: Factor, signs: list[Factor], kind: str, ignore: tuple[str, ...]) -> Block:
+def _block(factor: Factor, signs: list[Factor], ignore: tuple[str, ...]) -> Block:
     kept = [b for b in factor.bindings if isinstance(b, Binding) and not any(fnmatchcase(b.tensor, p) for p in ignore)]
     flipped = [_flipped(sign) for sign in signs]
     parity = tuple(tuple((b.tensor, b.slot) in places for places in flipped) for b in kept)
     ids = tuple(sign.id for sign in signs)
-    return Block(factor.id, ids, kind, factor.wire, factor.over, tuple(kept), parity)
+    return Block(factor.id, ids, factor.group, factor.wire, factor.over, tuple(kept), parity)
 
 
 def _flipped(factor: Factor) -> set[tuple[str, Slot | None]]:

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from parasym.core import BadInputError, Params, child_generator
-from parasym.groups import GeneralLinear, Orthogonal, Permutation, PlaneRotation, SignFlip
+from parasym.groups.least_norm import is_regular
 from parasym.orbit.exchange import sorting_moves
-from parasym.orbit.gauge import balance, grams, is_regular
+from parasym.orbit.gauge import balance, is_noncompact, products
 from parasym.orbit.inputs import check_models
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.orbit.translation import settle
@@ -59,16 +59,16 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     x = {n: v.detach().double() if v.is_floating_point() else v for n, v in params.items()}
     x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params
     _check_regular(symmetry, x)
-    rotated = {n for f in symmetry.factors if isinstance(f.group, (GeneralLinear, PlaneRotation)) for n in f.tensors}
+    rotated = {n for f in symmetry.factors if f.group.can("orient") and not f.group.flips for n in f.tensors}
     x = Element(symmetry, tuple(sorting_moves(symmetry, x)))(x)
     for factor in sorted(symmetry.factors, key=lambda f: len(f.over)):
-        if isinstance(factor.group, Permutation) and any(_places(factor, x)):
+        if factor.group.can("sort") and any(_places(factor, x)):
             x = factor.act(_sorting(factor, x, rotated), x)
-    waiting = [f for f in symmetry.factors if isinstance(f.group, (SignFlip, GeneralLinear, PlaneRotation))]
+    waiting = [f for f in symmetry.factors if f.group.can("orient")]
     while waiting:
         factor = next((f for f in waiting if any(_usable(f, waiting))), waiting[0])
-        if isinstance(factor.group, GeneralLinear):
-            x = factor.act(_eigenbasis(factor, x), x)
+        if factor.group.can("diagonalize"):
+            x = factor.act(factor.group.diagonalize(_gram(factor, x)), x)
         usable = list(_usable(factor, waiting))
         if usable:
             x = factor.act(_orientation(factor, usable, x), x)
@@ -82,10 +82,10 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
 
 def _check_regular(symmetry: Symmetry, params: Params) -> None:
     for factor in symmetry.factors:
-        if not isinstance(factor.group, GeneralLinear) or isinstance(factor.group, Orthogonal):
+        if not is_noncompact(factor) or not factor.group.mixes:
             continue
-        a, b = grams(_places(factor, params), params)
-        if not bool((is_regular(a) | is_regular(b)).all()):
+        squares = products(_places(factor, params), params, params, whole=True)
+        if not bool(torch.stack([is_regular(m) for m in squares.values()]).any(0).all()):
             raise BadInputError(
                 f"Wire `{factor.wire.name}` has {factor.wire.size} channels, more than the rank of the weights before and after "
                 "it, so its GL orbit has no balanced point and no canonical form here. Reduce the width, or use `match`."
@@ -114,22 +114,15 @@ def _sorting(factor: Factor, params: Params, rotated: set[str]) -> Tensor:
         mixed = binding.tensor in rotated
         moment = square.sum(-2) if mixed else (square + square.square()).sum(-2)
         parts.append(_weight(binding, rotated=mixed) * moment)
-    key = torch.stack(parts).sum(0)
-    group = factor.group
-    assert isinstance(group, Permutation)
-    p = group.identity(factor.batch, dtype=key.dtype, device=key.device)
-    for cell in group.partition:
-        index = torch.tensor(cell, device=key.device)
-        p[..., index] = index[key[..., index].argsort(dim=-1)]
-    return p
+    return factor.group.sort(torch.stack(parts).sum(0))
 
 
-def _eigenbasis(factor: Factor, params: Params) -> Tensor:
+def _gram(factor: Factor, params: Params) -> Tensor:
     parts = []
     for binding in _places(factor, params):
         x = binding.gather(params[binding.tensor])
         parts.append(_weight(binding) * (x.mT @ x))
-    return torch.linalg.eigh(torch.stack(parts).sum(0))[1].mT
+    return torch.stack(parts).sum(0)
 
 
 def _usable(factor: Factor, waiting: list[Factor]) -> Iterator[Binding]:
@@ -159,10 +152,4 @@ def _orientation(factor: Factor, usable: list[Binding], params: Params) -> Tenso
         part = (x * functional.unsqueeze(-1)).sum(-2)
         total = part if total is None else total + part
     assert total is not None
-    if isinstance(factor.group, PlaneRotation):
-        real, imag = total.chunk(2, dim=-1)
-        z = torch.complex(real.contiguous(), imag.contiguous())
-        size = z.abs()
-        return torch.where(size > 0, z.conj() / size.clamp_min(1e-300), torch.ones_like(z))
-    signs = torch.where(total < 0, -1.0, 1.0).to(total)
-    return torch.diag_embed(signs) if isinstance(factor.group, GeneralLinear) else signs
+    return factor.group.orient(total)

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from parasym.core import Params
-from parasym.groups import PositiveScaling
 from parasym.orbit.alignment import is_whole
 from parasym.symmetry import Binding, Factor
 
@@ -18,6 +17,7 @@ class Energies:
     :math:`e^{2u_i} \sum_j M_{ij} e^{2v_j}`: a product with a vector, where moving the tensor itself would copy it.
 
     Example:
+        >>> from parasym.groups import PositiveScaling
         >>> from parasym.symmetry import Slot, Wire
         >>> wire = Wire("hidden", 2)
         >>> out = Binding("up", Slot(0, (0,), (2,), (1,), 0))
@@ -91,7 +91,7 @@ def is_condensable(factor: Factor, params: Params) -> bool:
     """
     bindings = [b for b in factor.bindings if isinstance(b, Binding) and b.tensor in params and b.power]
     whole = all(is_whole(b, params[b.tensor]) and not b.offset for b in bindings)
-    return isinstance(factor.group, PositiveScaling) and not factor.over and whole
+    return factor.group.scales and not factor.over and whole
 
 
 def _axis(binding: Binding) -> int:

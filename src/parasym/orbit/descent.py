@@ -11,7 +11,7 @@ from parasym.core import Params
 from parasym.orbit.alignment import Alignment, Costs
 from parasym.orbit.block import Block
 from parasym.orbit.head import slice_profits
-from parasym.orbit.solve import solve, solve_permutation
+from parasym.orbit.solve import solve, solve_profits
 from parasym.symmetry import Binding, Move
 
 HIDDEN = 3
@@ -68,14 +68,14 @@ def shake(state: Alignment, k: int, level: float, generator: torch.Generator) ->
     for parity, cost in state.costs(k).items():
         noise = torch.rand(cost.shape, generator=generator, dtype=cost.dtype).to(cost.device)
         noisy[parity] = torch.add(cost, noise, alpha=12**0.5 * level * float(cost.std()))
-    moves, _, changed = solve(state.symmetry, state.blocks[k], noisy, prices=state.prices[k])
+    moves, _, changed = solve(state.blocks[k], noisy, memory=state.memory[k])
     state.move(k, moves, changed)
     state.dirty[k] = True
 
 
 def _shakes(state: Alignment, k: int) -> bool:
     block = state.blocks[k]
-    plain = block.kind == "permutation" and not block.inner and bool(block.bindings)
+    plain = block.group.permutes and not block.inner and bool(block.bindings)
     return plain and block.wire.size >= SHAKEN and not _meets_itself(state, k)
 
 
@@ -129,7 +129,7 @@ def is_uniform(block: Block) -> bool:
     Args:
         block: The block.
     """
-    return block.kind == "sign" and block.wire.size == 1
+    return block.group.flips and block.wire.size == 1
 
 
 def visit(state: Alignment, k: int, places: list[int] | None = None, hidden: Sequence[int] = ()) -> None:
@@ -145,7 +145,7 @@ def visit(state: Alignment, k: int, places: list[int] | None = None, hidden: Seq
     state.dirty[k] = False
     if not block.bindings:
         return
-    outer = block.kind == "permutation" and bool(block.inner)
+    outer = block.group.permutes and bool(block.inner)
     if places is None and not outer and not _meets_itself(state, k) and state.stays(k):
         return
     for u in _signs(state, k, places, hidden):
@@ -165,13 +165,13 @@ def visit(state: Alignment, k: int, places: list[int] | None = None, hidden: Seq
 def _best(state: Alignment, k: int, places: list[int] | None, b: Params) -> tuple[list[Move], float, Tensor | None, float]:
     """Return the best moves of a block, their gain, the channels they change, and the size of what counts."""
     block = state.blocks[k]
-    if block.kind == "permutation" and block.inner:
+    if block.group.permutes and block.inner:
         names = None if places is None else {block.bindings[j].tensor for j in places}
         profit, patterns, present = slice_profits(state, k, names, b)
         size = float(profit.diagonal(dim1=-2, dim2=-1).double().abs().sum())
-        return *solve_permutation(state.symmetry, block, profit, patterns, present), size
+        return *solve_profits(block, profit, patterns, present), size
     costs = state.costs(k, places) if not b else state.trial(k, places, b)
-    return *solve(state.symmetry, block, costs, prices=None if b else state.prices[k]), _size(costs)
+    return *solve(block, costs, memory=None if b else state.memory[k]), _size(costs)
 
 
 def _signs(state: Alignment, k: int, places: list[int] | None, hidden: Sequence[int]) -> list[int]:
@@ -186,8 +186,7 @@ def _signs(state: Alignment, k: int, places: list[int] | None, hidden: Sequence[
         for u in flipped:
             for x in state.blocks[u].bindings:
                 if x.tensor in names:
-                    group = state.symmetry.factor(state.blocks[u].factor).group
-                    b[x.tensor] = x.apply(group, -torch.ones_like(_first(state, u)), b[x.tensor])
+                    b[x.tensor] = x.apply(state.blocks[u].group, -torch.ones_like(_first(state, u)), b[x.tensor])
         value = sum(float(torch.dot(state.a[n].flatten(), x.flatten())) for n, x in b.items()) + _best(state, k, places, b)[1]
         if value > best:
             best, chosen = value, flipped

@@ -4,11 +4,9 @@ import torch
 from torch import Tensor
 
 from parasym.core import Params
-from parasym.groups import Permutation
 from parasym.orbit.alignment import Alignment, Costs
-from parasym.orbit.assignment import assign
 from parasym.orbit.block import Block
-from parasym.orbit.solve import plane_products, signed_profit
+from parasym.orbit.solve import signed_profit
 from parasym.symmetry import Binding, Slot, Wire
 
 Place = tuple[str, Slot | None]
@@ -90,7 +88,7 @@ def _best_inner(state: Alignment, inner: Block, at: int, places: set[Place], fli
         for one, two, parity in pairs:
             part = one.narrow(at, i, 1).mT @ two
             costs[parity] = costs[parity] + part if parity in costs else part
-        rows.append(_attained(state, inner, costs).sum(-1))  # [*over, n]
+        rows.append(_attained(inner, costs).sum(-1))  # [*over, n]
     return torch.stack(rows, dim=at)
 
 
@@ -104,17 +102,5 @@ def _slices(x: Tensor, over: tuple[Wire, ...], at: int) -> Tensor:
     return x.flatten(at + 1, lead - 1) if lead - at - 1 > 0 else x.unsqueeze(at + 1)
 
 
-def _attained(state: Alignment, inner: Block, costs: Costs) -> Tensor:
-    total = torch.stack(list(costs.values())).sum(0)
-    if inner.kind == "rotation":
-        return torch.linalg.svdvals(total.double()).sum(-1).to(total)
-    if inner.kind == "plane":
-        return plane_products(total).abs().sum(-1)
-    if inner.kind == "sign":
-        return total.diagonal(dim1=-2, dim2=-1).abs().sum(-1)
-    profit, _ = signed_profit(costs, len(inner.signs))
-    group = state.symmetry.factor(inner.factor).group
-    assert isinstance(group, Permutation)
-    flat = profit.reshape(-1, *profit.shape[-2:])
-    best = [c.gather(1, assign(c, group.cells)[0].to(c.device).unsqueeze(1)).sum() for c in flat]
-    return torch.stack(best).reshape(profit.shape[:-2])
+def _attained(inner: Block, costs: Costs) -> Tensor:
+    return inner.group.attained(signed_profit(costs, len(inner.signs))[0])

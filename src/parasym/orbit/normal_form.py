@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from parasym.groups import Permutation, Translation
 from parasym.orbit.block import is_same_wire
 from parasym.symmetry import Element, Factor, Move, Shift, Symmetry
 
@@ -22,9 +21,9 @@ def normal_form(symmetry: Symmetry, element: Element) -> Element:
     values: dict[str, Tensor] = {}
     for at, move in enumerate(element.moves):
         factor = symmetry.factor(move.factor)
-        if isinstance(factor.group, Translation):
+        if any(isinstance(b, Shift) for b in factor.bindings):
             return Element(symmetry, (*_ordered(symmetry, values), *_merged(symmetry, element.moves[at:])))
-        if isinstance(factor.group, Permutation):
+        if factor.group.permutes:
             for k, value in values.items():
                 if k != move.factor:
                     conjugate = _conjugate(factor, move.value, symmetry.factor(k), value)
@@ -41,7 +40,7 @@ def _merged(symmetry: Symmetry, tail: tuple[Move, ...]) -> tuple[Move, ...]:
     factors = {m.factor: symmetry.factor(m.factor) for m in tail}
     moved = {name for f in factors.values() for name in f.tensors}
     read = {t.weight for f in factors.values() for s in f.bindings if isinstance(s, Shift) for t in s.through}
-    if moved & read or not all(isinstance(f.group, Translation) for f in factors.values()):
+    if moved & read or not all(isinstance(b, Shift) for f in factors.values() for b in f.bindings):
         return tail
     sums: dict[str, Tensor] = {}
     for move in tail:
@@ -51,25 +50,21 @@ def _merged(symmetry: Symmetry, tail: tuple[Move, ...]) -> tuple[Move, ...]:
 
 def _ordered(symmetry: Symmetry, values: dict[str, Tensor]) -> tuple[Move, ...]:
     def rank(factor: Factor) -> tuple[bool, int]:
-        return not isinstance(factor.group, Permutation), len(factor.over)
+        return not factor.group.permutes, len(factor.over)
 
     return tuple(Move(f.id, values[f.id]) for f in sorted(symmetry.factors, key=rank) if f.id in values)
 
 
 def _conjugate(by: Factor, p: Tensor, factor: Factor, value: Tensor) -> Tensor | None:
     """Return ``value`` of ``factor`` after a permutation ``p`` of ``by`` is pushed before it, or ``None`` if it cannot be."""
-    lead = len(by.over)
     if by.wire in factor.over:
         axis = factor.over.index(by.wire)
-    elif not isinstance(factor.group, Permutation) and (by.wire == factor.wire or is_same_wire(by, factor)):
+    elif not factor.group.permutes and (by.wire == factor.wire or is_same_wire(by, factor)):
         axis = len(factor.over)
-        if value.ndim != axis + 1 or value.shape[axis] != by.wire.size:
-            return None
     else:
         return value
-    if factor.over[:lead] != by.over or axis < lead:
+    lead, inside = len(by.over), axis < len(factor.over)
+    if factor.over[:lead] != by.over or axis < lead or not (inside or factor.group.can("conjugate")):
         return None
-    shape = [1] * value.ndim
-    shape[:lead] = p.shape[:-1]
-    shape[axis] = p.shape[-1]
-    return torch.take_along_dim(value, p.reshape(shape).to(value.device), dim=axis)
+    p = p.reshape(*p.shape[:-1], *[1] * (axis - lead), p.shape[-1], *[1] * (value.ndim - axis - 1)).to(value.device)
+    return torch.take_along_dim(value, p, dim=axis) if inside else factor.group.conjugate(value, p)

@@ -3,7 +3,6 @@
 import torch
 
 from parasym.core import Params
-from parasym.groups import PositiveScaling
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.symmetry import Binding, Factor, Symmetry
 
@@ -63,4 +62,4 @@ def norm(params: Params) -> float:
 
 
 def _scales_variance(factor: Factor) -> bool:
-    return isinstance(factor.group, PositiveScaling) and any(name.endswith("running_var") for name in factor.tensors)
+    return factor.group.scales and any(name.endswith("running_var") for name in factor.tensors)

@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from parasym.core import Params
-from parasym.groups import Translation
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.symmetry import Element, Factor, Move, Shift, Slot, Symmetry
 
@@ -38,7 +37,7 @@ def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, t
         tolerance: Largest translation, relative to the tensor, at which to stop.
     """
     moves: list[Move] = []
-    factors = [f for f in symmetry.factors if isinstance(f.group, Translation)]
+    factors = [f for f in symmetry.factors if isinstance(f.bindings[0], Shift)]
     spent = _spent_on(factors)
     for _ in range(max_steps if factors else 0):
         largest = 0.0
@@ -91,7 +90,7 @@ def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int
         largest = 0.0
         for factor in symmetry.factors:
             shifts = [s for s in factor.bindings if isinstance(s, Shift) and s.tensor in names]
-            if not shifts or not isinstance(factor.group, Translation):
+            if not shifts:
                 continue
             x = b[shifts[0].tensor]
             zero = torch.zeros(*factor.batch, factor.group.size, dtype=x.dtype, device=x.device)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import torch
 
 from parasym.core import BadInputError, Params
-from parasym.groups import Permutation, SignFlip
 from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import blocks_of
 from parasym.orbit.descent import descend, propagate
@@ -65,5 +64,5 @@ class WeightMatching(AbstractMethod):
 
 
 def _random_start(symmetry: Symmetry, generator: torch.Generator | None) -> Element:
-    chosen = tuple(k for k, f in enumerate(symmetry.factors) if isinstance(f.group, (Permutation, SignFlip)))
+    chosen = tuple(k for k, f in enumerate(symmetry.factors) if not f.group.continuous)
     return symmetry.sample(generator=generator, only=chosen)

@@ -53,6 +53,12 @@ class Factor:
         return digest(encode_factor(self.group, self.wire, self.over, self.bindings))
 
     @property
+    def label(self) -> str:
+        """The group as it is printed, such as ``S(5)`` or ``GL(3)^2`` for one element in each of two slices."""
+        count = prod(self.batch)
+        return self.group.label if count == 1 else f"{self.group.label}^{count}"
+
+    @property
     def batch(self) -> tuple[int, ...]:
         """Sizes of the outer wires: the leading axes of an element."""
         return tuple(wire.size for wire in self.over)

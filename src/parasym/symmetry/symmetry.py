@@ -6,14 +6,14 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import product
 from math import prod
-from typing import Protocol, overload
+from typing import Protocol, TypeVar, overload
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from parasym.core import BadInputError, Params, ShapeError, SymmetryError
-from parasym.groups import GROUPS, AbstractGroup, Drift, SignedShift
+from parasym.groups import GROUPS, AbstractGroup, SignedShift
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
 
@@ -33,6 +33,9 @@ class Uncovered:
     module: str = ""
     source: str = ""
     reason: str = ""
+
+
+G = TypeVar("G", bound=AbstractGroup)
 
 
 class HasElement(Protocol):
@@ -229,16 +232,18 @@ class Symmetry:
         return Element(self, g.moves)(params)
 
     def elements(self) -> Iterator[Element]:
-        """Yield every element of a symmetry of angles (see :class:`parasym.groups.SignedShift`), the identity first.
+        """Yield every element of a finite symmetry whose groups can list theirs, the identity first.
 
         Continuous factors keep still.
 
         Raises:
-            BadInputError: If the symmetry has another group.
+            SymmetryError: If a finite group cannot list its elements.
         """
-        groups = self._angle_groups("elements")
-        factors = [f for f in self.factors if isinstance(f.group, SignedShift)]
-        for values in product(*(group.elements() for group in groups)):
+        factors = [f for f in self.factors if not f.group.continuous]
+        for factor in factors:
+            if factor.batch or not factor.group.can("elements"):
+                raise SymmetryError(f"The elements of {factor.label} on wire `{factor.wire.name}` cannot be listed: sample them.")
+        for values in product(*(factor.group.elements() for factor in factors)):
             yield Element(self, tuple(Move(f.id, value) for f, value in zip(factors, values, strict=True)))
 
     def cosets(self, subgroup: "Symmetry") -> "Symmetry":
@@ -253,9 +258,9 @@ class Symmetry:
         Raises:
             BadInputError: If it is not a subgroup, or has other groups than those of angles.
         """
-        mine, theirs = self._angle_groups("cosets"), subgroup._angle_groups("cosets")
         if self.shapes != subgroup.shapes:
             raise BadInputError(f"Argument `subgroup` must act on {self.shapes}, but acts on {subgroup.shapes}.")
+        mine, theirs = (x._angles() for x in (self, subgroup))
         if not theirs:
             return self
         if len(mine) != 1 or len(theirs) != 1 or self.factors[0].bindings != subgroup.factors[0].bindings:
@@ -264,11 +269,20 @@ class Symmetry:
         factors = (replace(self.factors[0], group=group),) if group.rank else ()
         return replace(self, factors=factors)
 
-    def _angle_groups(self, what: str) -> list[SignedShift]:
-        groups = [factor.group for factor in self.factors if not isinstance(factor.group, Drift)]
-        if not all(isinstance(group, SignedShift) for group in groups):
-            raise BadInputError(f"`{what}` is there for symmetries of angles; this one has {type(groups[0]).__name__}.")
-        return groups  # pyright: ignore[reportReturnType]
+    def groups(self, kind: type[G]) -> tuple[G, ...]:
+        """Return the groups of one kind, in the order of their factors.
+
+        Args:
+            kind: A class of groups.
+        """
+        return tuple(f.group for f in self.factors if isinstance(f.group, kind))
+
+    def _angles(self) -> tuple[SignedShift, ...]:
+        finite = [f.group for f in self.factors if not f.group.continuous]
+        angles = self.groups(SignedShift)
+        if len(angles) < len(finite):
+            raise BadInputError(f"Cosets are there for symmetries of angles; this one has {type(finite[0]).__name__}.")
+        return angles
 
     def check(self, params: Mapping[str, Tensor]) -> None:
         """Check that ``params`` has every tensor that moves, with the right shape.

@@ -1,8 +1,5 @@
 """A symmetry as a table of text."""
 
-from math import prod
-
-from parasym.groups import Drift, Permutation, SignedShift
 from parasym.symmetry.factor import Factor
 from parasym.symmetry.symmetry import Symmetry
 
@@ -25,38 +22,19 @@ def describe(symmetry: Symmetry) -> str:
 
 
 def group_name(factor: Factor) -> str:
-    """Return a short name of the factor's group, such as ``S(5)``, ``GL(3)^2`` or ``Z2^12``.
+    """Return :attr:`Factor.label`.
 
     Args:
         factor: Any factor.
     """
-    group = factor.group
-    if isinstance(group, SignedShift):
-        return f"Z2^{group.rank}"
-    if isinstance(group, Drift):
-        return f"drift({group.dimension})"
-    symbol = {
-        "Permutation": "S",
-        "SignFlip": "signs",
-        "PositiveScaling": "scale",
-        "Orthogonal": "O",
-        "GeneralLinear": "GL",
-        "PlaneRotation": "planes",
-        "Translation": "shift",
-    }[type(group).__name__]
-    if isinstance(group, Permutation) and group.cells:
-        name = " x ".join(f"S({len(cell)})" for cell in group.cells if len(cell) > 1)
-    else:
-        name = f"{symbol}({group.size})"
-    count = prod(factor.batch)
-    return name if count == 1 else f"{name}^{count}"
+    return factor.label
 
 
 def _row(factor: Factor) -> tuple[str, str, str]:
     over = "".join(f" per {wire.name}" for wire in factor.over)
     names = factor.tensors
     shown = ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
-    return group_name(factor), factor.wire.name + over, shown
+    return factor.label, factor.wire.name + over, shown
 
 
 def _power_of_ten(order: int) -> str:

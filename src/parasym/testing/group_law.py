@@ -1,6 +1,6 @@
 """The laws of a group and of its action, each a function that raises where the law is broken."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
@@ -195,5 +195,5 @@ def sampling_law(case: GroupCase) -> None:
         for _ in range(2)
     )
     require(torch.equal(first, again), f"{group}: one seed gave two different elements.")
-    copy = type(group)(**{name: getattr(group, name) for name in group.__dataclass_fields__})
+    copy = type(group)(**{field.name: getattr(group, field.name) for field in fields(group)})
     require(copy == group and repr(copy) == repr(group), f"{group}: a copy is not equal to it.")

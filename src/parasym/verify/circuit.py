@@ -216,10 +216,10 @@ def _row(
 
 def _elements(symmetry: Symmetry, factor: int | None, count: int, generator: torch.Generator) -> list[Element]:
     """Return generators one by one for a single factor, as far as there are so many, and random elements otherwise."""
-    chosen = None if factor is None else symmetry.factors[factor]
-    if chosen is not None and isinstance(chosen.group, SignedShift):
-        order = torch.randperm(chosen.group.rank, generator=generator).tolist()[:count]
-        return [Element(symmetry, (Move(chosen.id, chosen.group.element(1 << k)),)) for k in order]
+    one = symmetry if factor is None else symmetry.only(symmetry.factors[factor].id)
+    for group in one.groups(SignedShift) if factor is not None else ():
+        order = torch.randperm(group.rank, generator=generator).tolist()[:count]
+        return [Element(symmetry, (Move(one.factors[0].id, group.element(1 << k)),)) for k in order]
     only = None if factor is None else (factor,)
     return [symmetry.sample(generator=generator, only=only) for _ in range(count)]
 

@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor, nn
 
 from parasym.core import BadInputError
-from parasym.groups import Permutation
 from parasym.symmetry import Symmetry
 from parasym.verify.report import Verdict
 from parasym.verify.scalar_graph import ScalarGraph
@@ -75,7 +74,7 @@ def discrete_completeness(
     args = (args,) if isinstance(args, Tensor) else tuple(args)
     graph, _, outputs = trace(model, args, dict(kwargs or {}), free)
     order, vertices = _automorphisms(graph, outputs)
-    claimed = prod(f.order for f in symmetry.factors if isinstance(f.group, Permutation))
+    claimed = prod(f.order for f in symmetry.factors if f.group.permutes)
     return DiscreteCompleteness(order, claimed, vertices)
 
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from parasym.orbit import sparse
-from parasym.orbit.assignment import assign, raise_prices
-from parasym.orbit.sparse import assign_sparsely
+from parasym.groups import sparse
+from parasym.groups.assignment import assign, raise_prices
+from parasym.groups.sparse import assign_sparsely
 
 
 def best(c):

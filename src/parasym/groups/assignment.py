@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
-from parasym.orbit.sparse import assign_sparsely
+from parasym.groups.sparse import assign_sparsely
 
 Prices = NDArray[np.floating]
 
