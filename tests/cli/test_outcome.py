@@ -1,11 +1,15 @@
 """Outcomes: exit codes, pure JSON, one line per error."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import pytest
 import typer
 
 from parasym.cli.outcome import Outcome, Verdict, execute
+from parasym.cli.stop import Terminated
 from parasym.core import BadInputError
 
 
@@ -33,7 +37,6 @@ def test_json_is_pure_even_if_the_model_prints(capsys: pytest.CaptureFixture[str
     ("error", "words"),
     [
         (BadInputError("Argument `x` must\n  be 1."), "parasym: Argument `x` must be 1."),
-        (KeyboardInterrupt(), "interrupted"),
         (MemoryError(), "out of memory"),
         (KeyError("oops"), "unexpected KeyError: 'oops'"),
     ],
@@ -63,3 +66,46 @@ def test_a_bug_shows_its_traceback_on_request(monkeypatch: pytest.MonkeyPatch, c
     with pytest.raises(typer.Exit):
         execute(lambda: {}["missing"], as_json=False)
     assert "Traceback" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("error", "code", "words"), [(KeyboardInterrupt, 130, "interrupted"), (Terminated, 143, "SIGTERM")])
+def test_a_stop_is_no_verdict(error: type[BaseException], code: int, words: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def job() -> Outcome:
+        raise error
+
+    for kept, said in ((None, "none is half-written"), (lambda: "3 of 9 are done.", "3 of 9 are done.")):
+        with pytest.raises(typer.Exit) as stop:
+            execute(job, as_json=False, kept=kept)
+        assert stop.value.exit_code == code
+        err = capsys.readouterr().err
+        assert words in err
+        assert said in err
+
+
+SLEEPS = """
+import sys, time
+from parasym.cli.outcome import execute
+def job():
+    print("ready", flush=True)
+    time.sleep(60)
+import typer
+try:
+    execute(job, as_json=False)
+except typer.Exit as stop:
+    sys.exit(stop.exit_code)
+"""
+
+
+def test_signals_end_a_real_process_with_their_codes() -> None:
+    processes = {
+        number: subprocess.Popen([sys.executable, "-c", SLEEPS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    for number, process in processes.items():
+        assert process.stderr is not None
+        assert process.stderr.readline() == "ready\n"  # what the job prints goes to stderr
+        process.send_signal(number)
+        _, said = process.communicate(timeout=30)
+        assert process.returncode == 128 + number
+        assert said.startswith("parasym: ")
+        assert said.count("\n") == 1

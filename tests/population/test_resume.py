@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy, mse_loss
 
 from parasym.core import BadInputError, CheckpointError
@@ -89,9 +90,8 @@ def test_forgotten_memory_would_be_seen(tmp_path, monkeypatch):
     def forgets(*args):
         found = right(*args)
         assert found is not None
-        state, way = found
-        state.rows.first[0].zero_()
-        return state, way
+        found[0].rows.first[0].zero_()
+        return found
 
     monkeypatch.setattr(train, "load_state", forgets)
     assert not same(run(checkpoint=tmp_path / "c.safetensors"), run())
@@ -165,6 +165,44 @@ def test_a_damaged_checkpoint_is_refused(tmp_path):
         run()
 
 
+def test_a_history_that_does_not_fit_is_refused(tmp_path):
+    run = partial(train_population, perceptron, *data(), seeds=(0,), plan=PLAN, checkpoint=tmp_path / "c.safetensors")
+    whole = run()
+    history = tmp_path / "c.safetensors.history"
+    text = history.read_bytes()
+    history.write_bytes(text + b"[0, 9, half a li")
+    assert run().history == whole.history, "what was appended after the checkpoint does not count"
+    history.write_bytes(text[:-3])
+    with pytest.raises(CheckpointError, match="was cut off"):
+        run()
+    history.write_bytes(b"x" * len(text))
+    with pytest.raises(CheckpointError, match="cannot be read"):
+        run()
+    history.unlink()
+    with pytest.raises(CheckpointError, match="delete both"):
+        run()
+
+
+def test_a_checkpoint_costs_what_the_state_costs(tmp_path):
+    path = tmp_path / "c.safetensors"
+    run = partial(train_population, perceptron, *data(), seeds=range(4), way="vmap", checkpoint=path)
+    run(plan=replace(PLAN, epochs=1))
+    size = path.stat().st_size
+    path.unlink()
+    run(plan=replace(PLAN, epochs=50))
+    assert path.stat().st_size < 1.01 * size
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    def full(*_args, **_options):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr("parasym.population.resume.save_file", full)
+    with pytest.raises(BadInputError, match="No space left on device"):
+        train_population(perceptron, *data(), seeds=(0,), plan=PLAN, checkpoint=tmp_path / "c.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 def test_rows_of_other_tasks_stay(tmp_path):
     path = tmp_path / "rows.jsonl"
     run = partial(train_population, perceptron, *data(), plan=replace(PLAN, epochs=1), rows=path)
@@ -173,7 +211,7 @@ def test_rows_of_other_tasks_stay(tmp_path):
     run(seeds=(0, 1))
     rows = [json.loads(line) for line in path.read_text().splitlines()]
     assert sorted(r["seed"] for r in rows) == [0, 1, 2]
-    assert len({r["task"] for r in rows}) == 2
+    assert len({r["task"] for r in rows}) == 3, "one id per network"
     path.write_text("hello\n" + path.read_text())
     with pytest.raises(BadInputError, match="Line 1"):
         run(seeds=(0, 1))

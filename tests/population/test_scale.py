@@ -10,8 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from parasym.core import BadInputError
+from parasym.core import BadInputError, CheckpointError
 from parasym.population import TrainingPlan, train_population
+from parasym.population.scale import shares
 from tests.needs import needs
 from tests.population.networks import data, normalized, perceptron
 
@@ -59,12 +60,35 @@ def test_a_worker_is_killed(tmp_path, monkeypatch):
         assert all(torch.equal(a[n], b[n]) for n in b)
     assert spread.history == here.history
     assert sum(told) == PLAN.epochs
-    assert "the first of 2 parts on Ray" in spread.way.reason
-    assert sorted(p.name for p in tmp_path.glob("c-*")) == ["c-1-of-2.safetensors", "c-2-of-2.safetensors"]
-    assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 12
+    assert "the first of 3 parts on Ray" in spread.way.reason
+    names = sorted(p.name for p in tmp_path.glob("c-*.safetensors"))
+    assert names == [Path(p.checkpoint or "").name for p in shares((0, 1, 2), tmp_path / "c.safetensors")]
+    rows = (tmp_path / "rows.jsonl").read_text()
+    assert len(rows.splitlines()) == 12
+    # The same networks without a cluster have the same ids: nothing is there twice.
+    train_population(
+        normalized, x, y, seeds=(0, 1, 2), plan=PLAN, augment=dies, way="loop", rows=tmp_path / "rows.jsonl"
+    )  # fmt: skip
+    assert sorted((tmp_path / "rows.jsonl").read_text().splitlines()) == sorted(rows.splitlines())
 
 
 def test_without_ray_it_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(BadInputError, match=r"parasym\[scale\]"):
         train_population(perceptron, *data(), seeds=(0,), plan=PLAN, address="local")
+
+
+def test_parts_depend_on_the_seeds_alone(tmp_path):
+    parts = shares(tuple(range(300)), tmp_path / "c.safetensors")
+    assert len(parts) == 38, "many more than workers"
+    assert [s for part in parts for s in part.seeds] == list(range(300))
+    assert len({part.checkpoint for part in parts}) == 38
+    assert parts == shares(tuple(range(300)), tmp_path / "c.safetensors")
+    assert [len(p.seeds) for p in shares(tuple(range(8)), None)] == [1] * 8
+    with pytest.raises(CheckpointError, match="seeds differ"):
+        shares(tuple(range(301)), tmp_path / "c.safetensors")
+
+
+def test_hooks_stay_in_this_process():
+    with pytest.raises(BadInputError, match="called in this process"):
+        train_population(perceptron, *data(), seeds=(0,), plan=PLAN, on_step=print, address="local")

@@ -4,6 +4,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
@@ -130,3 +131,18 @@ def read_png(path: Path) -> np.ndarray:
 
     assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     return (imread(path) * 255).round()[..., :3]
+
+
+def test_names_from_outside_are_names(recwarn: pytest.WarningsRecorder) -> None:
+    name = "a$\\frac{$b\x1b[31m\u202e<i>" + "x" * 5000
+    points = np.linspace(0, 1, 3)
+    figure = interpolation_figure([Curve(name, NAIVE, points, [points], [points])], title=name, caption=name)
+    ElementTree.fromstring(figure.svg)  # control characters would be no XML
+    table = Table(name, ((name, "left"),), ((name,),), name)
+    html = render_page(Page(name, name, (Card(name, name, name),), (Section(name, "a", (name,), (table, figure)),), (name,)))
+    assert "\x1b" not in html
+    assert "\u202e" not in html
+    assert "<i>" not in html
+    assert "x" * 200 not in html
+    assert "a$\\frac{$b\\x1b[31m\\u202e&lt;i&gt;x" in html
+    assert not recwarn.list

@@ -5,6 +5,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from parasym.core import BadInputError
 
 
@@ -66,6 +68,8 @@ def atomic_write(path: str | Path, write: Callable[[Path], object], *, force: bo
         temporary.replace(path)
     except OSError as error:
         raise BadInputError(f"Output `{path}` cannot be written: {error.strerror}.") from error
+    except SafetensorError as error:  # a full disk, as safetensors says it
+        raise BadInputError(f"Output `{path}` cannot be written: {str(error).splitlines()[0].rstrip('.')}.") from error
     finally:
         temporary.unlink(missing_ok=True)
     return path

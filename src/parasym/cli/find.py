@@ -11,7 +11,7 @@ from parasym.circuits.source import is_circuit
 from parasym.cli.circuit import NoiseOption, circuit_subject, find_in_circuit, parse_noise
 from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelArgument, SeedOption, TrainOption
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.progress import tell
+from parasym.cli.screen import tell
 from parasym.cli.subject import find_symmetry, load, load_subject
 from parasym.core import BadInputError
 from parasym.report import symmetry_tables

@@ -14,7 +14,8 @@ from parasym.cli.matching import DataOption, Method, MethodOption, matching_meth
 from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelOption, SeedOption, SymmetryOption, TrainOption
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
-from parasym.cli.progress import tell, working
+from parasym.cli.progress import working
+from parasym.cli.screen import tell
 from parasym.cli.soundness import Sameness, element_sameness
 from parasym.cli.subject import ensure_values, find_symmetry, load_subject
 from parasym.core import BadInputError, Params

@@ -1,17 +1,20 @@
 """What a command returns, how it is printed, and the exit code it becomes."""
 
-import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import typer
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 
+from parasym.cli.screen import complain, show, show_json
+from parasym.cli.stop import Terminated, stoppable
 from parasym.core import SymmetryError
 
 Verdict = Literal["yes", "no", "unsure"]
@@ -34,57 +37,57 @@ class Outcome:
     shown: tuple[RenderableType, ...]
 
 
-def execute(job: Callable[[], Outcome], *, as_json: bool) -> None:
+def execute(job: Callable[[], Outcome], *, as_json: bool, kept: Callable[[], str] | None = None) -> None:
     """Run a command, print its outcome on stdout, and exit with its code.
 
     Whatever the user's own code prints goes to stderr, so that stdout is pure. An error becomes one
-    line on stderr and, with ``as_json``, an object with the key ``error`` on stdout.
+    line on stderr and, with ``as_json``, an object with the key ``error`` on stdout. Ctrl-C ends with 130, SIGTERM with 143.
 
     Args:
         job: The command.
         as_json: Whether to print JSON.
+        kept: A sentence on what is left of a command that was stopped half-way.
 
     Raises:
         typer.Exit: Always, with the exit code.
     """
     try:
-        with redirect_stdout(sys.stderr):
+        with stoppable(), redirect_stdout(sys.stderr):
             outcome = job()
-    except (Exception, KeyboardInterrupt) as error:
-        _print_error(error, as_json=as_json)
-        raise typer.Exit(EXIT_CODES["unsure"]) from error
-    if as_json:
-        print_json({"holds": outcome.holds, **outcome.data})
-    else:
-        console = Console()
-        for item in outcome.shown:
-            console.print(item, highlight=False)
+    except (Exception, KeyboardInterrupt, Terminated) as error:
+        _print_error(error, as_json=as_json, kept=kept)
+        raise typer.Exit(_exit_code(error)) from error
+    try:
+        if as_json:
+            show_json({"holds": outcome.holds, **outcome.data})
+        else:
+            show(outcome.shown)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # the reader left; the outcome is what it is
     raise typer.Exit(EXIT_CODES[outcome.holds])
 
 
-def print_json(data: dict[str, Any]) -> None:
-    """Print JSON on stdout and nothing else.
-
-    Args:
-        data: Plain values; anything else is written as text.
-    """
-    sys.stdout.write(json.dumps(data, indent=2, default=str) + "\n")
+def _exit_code(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):
+        return 128 + signal.SIGINT
+    return 128 + signal.SIGTERM if isinstance(error, Terminated) else EXIT_CODES["unsure"]
 
 
-def _print_error(error: BaseException, *, as_json: bool) -> None:
+def _print_error(error: BaseException, *, as_json: bool, kept: Callable[[], str] | None) -> None:
     if os.environ.get("PARASYM_DEBUG"):
         traceback.print_exception(error)
-    message = " ".join(_message(error).split())
+    said = complain(_message(error, kept))
     if as_json:
-        print_json({"holds": "unsure", "error": {"kind": type(error).__name__, "message": message}})
-    sys.stderr.write(f"parasym: {message}\n")
+        show_json({"holds": "unsure", "error": {"kind": type(error).__name__, "message": said}})
 
 
-def _message(error: BaseException) -> str:
+def _message(error: BaseException, kept: Callable[[], str] | None) -> str:
     if isinstance(error, SymmetryError):
         return str(error)
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted; nothing was written."
+    if isinstance(error, (KeyboardInterrupt, Terminated)):
+        how = "stopped by SIGTERM" if isinstance(error, Terminated) else "interrupted"
+        return f"{how}. {kept() if kept else 'Outputs are written whole or not at all: none is half-written.'}"
     if isinstance(error, MemoryError):
         return "out of memory. Try smaller inputs or fewer samples."
     return (

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from parasym.checkpoint import Fitted, fit_checkpoint, read_checkpoint
-from parasym.cli.progress import tell, working
+from parasym.cli.progress import working
+from parasym.cli.screen import tell
 from parasym.core import BadInputError
 from parasym.symmetry import Symmetry
 

@@ -3,17 +3,14 @@
 import io
 import logging
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
-
-def stderr_console() -> Console:
-    """Return a console on what is stderr now, whatever it is redirected to later."""
-    return Console(file=sys.stderr)
+from parasym.cli.screen import console
+from parasym.core import one_line
 
 
 @contextmanager
@@ -41,34 +38,23 @@ def working(what: str) -> Iterator[None]:
     Args:
         what: The step, as in ``Finding the symmetry``.
     """
-    console = stderr_console()
-    if not console.is_terminal:
+    screen = console(stderr=True)
+    if not screen.is_terminal:
         yield
         return
-    with console.status(f"{what} …"):
+    with screen.status(Text(f"{one_line(what)} …")):
         yield
 
 
 def steps_bar() -> Progress:
     """Return a progress bar on stderr with counts and elapsed time; silent where stderr is no terminal."""
-    console = stderr_console()
+    screen = console(stderr=True)
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
-        console=console,
+        console=screen,
         transient=True,
-        disable=not console.is_terminal,
+        disable=not screen.is_terminal,
     )
-
-
-def tell(notes: tuple[str, ...] | list[str]) -> None:
-    """Print notes on stderr, one per line.
-
-    Args:
-        notes: Sentences.
-    """
-    console = stderr_console()
-    for note in notes:
-        console.print(f"note: {note}", style="dim", highlight=False, markup=False, soft_wrap=True)

@@ -35,6 +35,10 @@ def study(
     data: Annotated[list[str] | None, typer.Option("--data", help="Where data is, as in cifar10=FOLDER. Repeatable.")] = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes, each with one thread.")] = 1,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Let the workers of a Ray cluster run the tasks: host:port, auto, or local."),
+    ] = None,
     listing: Annotated[bool, typer.Option("--list", help="List the tasks, say which are done, and run nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -47,15 +51,26 @@ def study(
         folder = out or Path(f"parasym-{name}-{preset}")
         if listing:
             return _list(found, tasks, folder)
-        return _run(found, tasks, folder, preset=preset, paths=_paths(data or []), device=device, workers=workers)
+        return _run(
+            found, tasks, folder, preset=preset, paths=_paths(data or []), device=device, workers=workers, address=address
+        )
 
     execute(job, as_json=as_json)
 
 
 def _run(
-    study: Study, tasks: tuple[AbstractTask, ...], folder: Path, *, preset: str, paths: dict[str, Path], device: str, workers: int
+    study: Study,
+    tasks: tuple[AbstractTask, ...],
+    folder: Path,
+    *,
+    preset: str,
+    paths: dict[str, Path],
+    device: str,
+    workers: int,
+    address: str | None,
 ) -> Outcome:
-    checked_device(device)
+    if address is None:
+        checked_device(device)
     with steps_bar() as bar:
         line = bar.add_task(f"{study.title}, {preset}", total=len(tasks))
         rows = run_study(
@@ -66,6 +81,7 @@ def _run(
             paths=paths,
             device=device,
             workers=workers,
+            address=address,
             tell=lambda done, _: bar.update(line, completed=done),
         )
     return outcome_of(study.summarize(rows), f"Rows: {folder}. `parasym report {folder}` makes a page of them.", folder)

@@ -12,7 +12,8 @@ from parasym.cli.circuit import CircuitSubject, NoiseOption, circuit_subject, fi
 from parasym.cli.options import InputOption, JsonOption, ModelArgument, ParamsOption, SeedOption, SymmetryOption, TrainOption
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.parameters import read_fitted, read_symmetry
-from parasym.cli.progress import tell, working
+from parasym.cli.progress import working
+from parasym.cli.screen import tell
 from parasym.cli.subject import Subject, blaming_inputs, ensure_values, find_symmetry, load, load_subject
 from parasym.core import BadInputError, Params
 from parasym.report import report_tables

@@ -9,6 +9,7 @@ from parasym.core.error import (
 )
 from parasym.core.params import Params, first_names, float_buffers, model_params
 from parasym.core.seed import child_generator, child_seed
+from parasym.core.text import cut, one_line, printable
 from parasym.core.tolerance import Tolerance, tolerance_for
 
 __all__ = [
@@ -21,8 +22,11 @@ __all__ = [
     "Tolerance",
     "child_generator",
     "child_seed",
+    "cut",
     "first_names",
     "float_buffers",
     "model_params",
+    "one_line",
+    "printable",
     "tolerance_for",
 ]

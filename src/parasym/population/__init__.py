@@ -2,6 +2,7 @@
 
 from parasym.population.augment import AbstractAugmentation, Chain, RandomCrop, RandomFlip
 from parasym.population.data import FullBatch
+from parasym.population.job import EpochReport, StepReport
 from parasym.population.plan import TrainingPlan
 from parasym.population.train import train_population
 from parasym.population.value import Population, Record, Way
@@ -18,6 +19,9 @@ __all__ = [
     "Chain",
     "RandomCrop",
     "RandomFlip",
+    # What hooks are told
+    "EpochReport",
+    "StepReport",
     # What comes back
     "Population",
     "Record",

@@ -51,6 +51,8 @@ class Data:
     y: Tensor
 
     def __post_init__(self) -> None:
+        if not self.parts or any(t.ndim == 0 for t in (*self.parts, self.y)):
+            raise BadInputError("Arguments `x` and `y` must hold examples along their first axis, but one of them has no axis.")
         lengths = {len(t) for t in (self.parts if not isinstance(self.x, FullBatch) else (self.x,))}
         if lengths != {len(self.y)} or len(self.y) == 0:
             raise BadInputError(
@@ -82,6 +84,18 @@ class Data:
     def device(self) -> torch.device:
         """Where it is."""
         return self.y.device
+
+    def to(self, device: torch.device | str) -> "Data":
+        """Return the same on another device.
+
+        Args:
+            device: The device.
+        """
+        if isinstance(self.x, FullBatch):
+            rows = None if self.x.rows is None else self.x.rows.to(device)
+            return Data(FullBatch(tuple(t.to(device) for t in self.x.inputs), rows), self.y.to(device))
+        x = self.x.to(device) if isinstance(self.x, Tensor) else tuple(t.to(device) for t in self.x)
+        return Data(x, self.y.to(device))
 
     def steps(self, batch: int) -> int:
         """Return the number of steps per epoch.

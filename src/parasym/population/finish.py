@@ -2,29 +2,16 @@
 
 import copy
 
-import torch
-from torch import Tensor, nn
-
 from parasym.core import Params, model_params
-from parasym.functional import reestimate
 from parasym.functional.statistics import has_statistics
 from parasym.population.course import State, Task
-from parasym.population.data import Data
-
-
-class _OfIndex(nn.Module):
-    """A model as a function of the index of its examples."""
-
-    def __init__(self, inner: nn.Module, data: Data) -> None:
-        super().__init__()
-        self.inner, self.data = inner, data
-
-    def forward(self, index: Tensor) -> Tensor:
-        return self.inner(*self.data.take(index)[0])
+from parasym.population.running_statistics import with_statistics
 
 
 def finished(task: Task, state: State) -> list[Params]:
     """Return parameters and buffers of each network; running statistics are those of the training set, without augmentation.
+
+    A network whose plan has patience gets those of its best epoch on the validation set.
 
     Args:
         task: What was trained.
@@ -33,14 +20,12 @@ def finished(task: Task, state: State) -> list[Params]:
     model = copy.deepcopy(task.network.model).to(task.data.device)
     found = []
     for k, diverged in enumerate(state.diverged):
-        task.network.load_(model, [x[k] for x in state.rows.params], state.fixed_of(k))
+        row, fixed = [x[k] for x in state.rows.params], state.fixed_of(k)
+        if state.best is not None and task.plans[k].patience and state.best.epochs[k] >= 0:
+            row, fixed = [x[k] for x in state.best.params], fixed | {n: v[k] for n, v in state.best.own.items()}
+            diverged = False
+        task.network.load_(model, row, fixed)
         params = {n: v.clone() for n, v in model_params(model).items()}
-        found.append(params if diverged or not has_statistics(model) else _with_statistics(task, model, params))
+        kept = diverged or not has_statistics(model)
+        found.append(params if kept else with_statistics(task.data, task.plans[0].batch * 4, model, params))
     return found
-
-
-def _with_statistics(task: Task, model: nn.Module, params: Params) -> Params:
-    index = torch.arange(len(task.data.y), device=task.data.device)
-    batches = [index] if task.data.full else index.split(task.plans[0].batch * 4)
-    found = reestimate(_OfIndex(model, task.data), {f"inner.{n}": v for n, v in params.items()}, batches)
-    return {n.removeprefix("inner."): v for n, v in found.items()}

@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import numpy as np
 
 from parasym.core import BadInputError
+from parasym.population.torch_rule import MakeOptimizer
 
 OPTIMIZERS = ("adamw", "adam", "sgd")
 PRECISIONS = ("float32", "bfloat16", "float16")
@@ -49,13 +50,19 @@ class TrainingPlan:
         batch: Examples per step.
         rate: Peak learning rate.
         decay: Weight decay: decoupled for ``"adamw"``, a term of the gradient for ``"adam"`` and ``"sgd"``.
-        optimizer: ``"adamw"``, ``"adam"`` or ``"sgd"``.
+        optimizer: ``"adamw"``, ``"adam"`` or ``"sgd"``, or a function of a list of parameters that returns any
+            ``torch.optim.Optimizer`` that works entry by entry, alone or with a schedule that takes a step after each of its
+            steps; rate, decay, momentum and schedule are its own then.
         momentum: Of ``"sgd"``.
         nesterov: Whether the momentum is Nesterov's.
         schedule: ``"cosine"``, ``"constant"``, ``"linear"``, ``"triangular"`` or ``"exponential"``.
         warm_up: Epochs of warm-up; may be a fraction.
         start: First factor of an exponential warm-up.
         smoothing: Label smoothing of the cross-entropy.
+        clip: Largest norm of a network's gradient over all parameters; longer ones are scaled down, as by
+            ``torch.nn.utils.clip_grad_norm_``. ``None`` leaves them.
+        patience: Epochs after which a network stops whose validation loss has not become smaller; it ends with the
+            parameters of its best epoch. 0 goes on to the end.
         precision: ``"float32"`` computes in the type of the parameters; ``"bfloat16"`` and ``"float16"`` run the forward pass
             under autocast, the latter with a loss scale per network that is halved, and the step left out, where gradients
             overflow.
@@ -79,18 +86,22 @@ class TrainingPlan:
     batch: int = 128
     rate: float = 2e-3
     decay: float = 1e-2
-    optimizer: Literal["adamw", "adam", "sgd"] = "adamw"
+    optimizer: Literal["adamw", "adam", "sgd"] | MakeOptimizer = "adamw"
     momentum: float = 0.0
     nesterov: bool = False
     schedule: Literal["cosine", "constant", "linear", "triangular", "exponential"] = "cosine"
     warm_up: float = 0.0
     start: float = 0.01
     smoothing: float = 0.0
+    clip: float | None = None
+    patience: int = 0
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
 
     def __post_init__(self) -> None:
+        if callable(self.optimizer):
+            self._check_own()
         for field, known in (("optimizer", OPTIMIZERS), ("schedule", tuple(SCHEDULES)), ("precision", PRECISIONS)):
-            if getattr(self, field) not in known:
+            if getattr(self, field) not in known and not (field == "optimizer" and callable(self.optimizer)):
                 raise BadInputError(f"Field `{field}` must be one of {', '.join(known)}, but is {getattr(self, field)!r}.")
         ranges = (
             ("epochs", self.epochs >= 1, "at least 1"),
@@ -102,10 +113,32 @@ class TrainingPlan:
             ("warm_up", 0 <= self.warm_up <= self.epochs, "between 0 and the number of epochs"),
             ("start", 0 < self.start <= 1, "in (0, 1]"),
             ("smoothing", 0 <= self.smoothing < 1, "in [0, 1)"),
+            ("clip", self.clip is None or 0 < self.clip < math.inf, "positive and finite, or None"),
+            ("patience", self.patience >= 0, "at least 0"),
         )
         for field, right, wanted in ranges:
             if not right:
                 raise BadInputError(f"Field `{field}` must be {wanted}, but is {getattr(self, field)}.")
+
+    def _check_own(self) -> None:
+        """Check that nothing is said twice where the optimizer is a function."""
+        own = ("rate", "decay", "momentum", "nesterov", "schedule", "warm_up", "start")
+        said = [f.name for f in fields(self) if f.name in own and getattr(self, f.name) != f.default]
+        if said:
+            raise BadInputError(
+                f"Field `{said[0]}` does nothing where `optimizer` is a function: say it there, for example "
+                "`lambda params: torch.optim.RMSprop(params, lr=1e-3)`."
+            )
+        if self.precision == "float16":
+            raise BadInputError(
+                "Precision 'float16' leaves steps out where gradients overflow, which only the optimizers "
+                f"{', '.join(OPTIMIZERS)} can do here. Use 'bfloat16'."
+            )
+
+    @property
+    def make(self) -> MakeOptimizer | None:
+        """The function that builds the optimizer, if it is one."""
+        return None if isinstance(self.optimizer, str) else self.optimizer
 
 
 def rate_factor(plan: TrainingPlan, step: int, steps: int) -> float:
@@ -158,6 +191,6 @@ def plan_per_seed(plan: TrainingPlan | Sequence[TrainingPlan], seeds: Sequence[i
         values = {getattr(p, field) for p in plans}
         if len(values) > 1:
             raise BadInputError(
-                f"All plans must have the same `{field}`, but there are {sorted(values)}. Train them in separate calls."
+                f"All plans must have the same `{field}`, but there are {sorted(map(str, values))}. Train them in separate calls."
             )
     return plans

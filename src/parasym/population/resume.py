@@ -15,11 +15,15 @@ from torch import Tensor
 
 from parasym.checkpoint import atomic_write
 from parasym.core import CheckpointError
-from parasym.population.course import State, Task
+from parasym.population.course import State, Task, make_rules
+from parasym.population.history import HistoryFile
+from parasym.population.plan import TrainingPlan
+from parasym.population.torch_rule import describe_rule
 from parasym.population.update import Rows
-from parasym.population.value import Record, Way
+from parasym.population.validation import Best
+from parasym.population.value import Way
 
-FORMAT = "parasym population 1"
+FORMAT = "parasym population 2"
 LISTS = {"params": "flat", "first": "first", "second": "second"}
 """What is kept side by side in one tensor of the file, and its name there."""
 
@@ -31,28 +35,51 @@ def identity(task: Task, state: State) -> dict[str, Any]:
         task: What is trained.
         state: Before the first step.
     """
-    start = hashlib.sha256()
-    for value in (_side_by_side(state.rows.params), *state.fixed.values(), *state.own.values()):
-        start.update(_bytes(value))
-    plans = [{k: v.item() if hasattr(v, "item") else v for k, v in asdict(p).items()} for p in task.plans]
+    plans = [_plain(plan) for plan in task.plans]
+    starts = "".join(_start(state, k) for k in range(len(task.seeds)))
     return {
         "seeds": list(task.seeds),
         "plan": plans[:1] if all(p == plans[0] for p in plans) else plans,
-        "data": task.data.digest(),
-        "architecture": task.network.layout(),
-        "initial weights": start.hexdigest(),
-        "loss": describe(task.gradients.objective.loss),
-        "augment": describe(task.augment),
+        **_common(task),
+        "initial weights": hashlib.sha256(starts.encode()).hexdigest(),
     }
 
 
-def task_id(known: dict[str, Any]) -> str:
-    """Return a short id of a task.
+def network_ids(task: Task, state: State) -> dict[int, str]:
+    """Return a short id of every network, by seed: the same whichever others are trained beside it.
 
     Args:
-        known: Its identity.
+        task: What is trained.
+        state: Before the first step.
     """
-    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
+    common, ids = _common(task), {}
+    for k, (seed, plan) in enumerate(zip(task.seeds, task.plans, strict=True)):
+        known = {"seed": seed, "plan": _plain(plan), "initial weights": _start(state, k), **common}
+        ids[seed] = hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()[:16]
+    return ids
+
+
+def _common(task: Task) -> dict[str, Any]:
+    return {
+        "data": task.data.digest(),
+        "architecture": task.network.layout(),
+        "loss": describe(task.gradients.objective.loss),
+        "augment": describe(task.augment),
+        "validation": None if task.judge is None else task.judge.data.digest(),
+    }
+
+
+def _plain(plan: TrainingPlan) -> dict[str, Any]:
+    plain = {k: v.item() if hasattr(v, "item") else v for k, v in asdict(plan).items()}
+    return plain if plan.make is None else plain | {"optimizer": describe_rule(plan.make)}
+
+
+def _start(state: State, k: int) -> str:
+    """Return a digest of what one network starts from."""
+    found = hashlib.sha256()
+    for value in (*(x[k] for x in state.rows.params), *state.fixed_of(k).values()):
+        found.update(_bytes(value))
+    return found.hexdigest()
 
 
 def describe(function: Callable[..., Any] | None) -> str:
@@ -77,7 +104,7 @@ def describe(function: Callable[..., Any] | None) -> str:
     return f"{getattr(function, '__module__', None) or 'torch'}.{name}"
 
 
-def save_state(path: Path, state: State, way: Way, known: dict[str, Any]) -> None:
+def save_state(path: Path, state: State, way: Way, known: dict[str, Any], history: int) -> None:
     """Write a checkpoint; the file is replaced whole or not at all.
 
     Args:
@@ -85,32 +112,39 @@ def save_state(path: Path, state: State, way: Way, known: dict[str, Any]) -> Non
         state: After an epoch.
         way: How it is trained.
         known: The identity of the task.
+        history: How many bytes of the `HistoryFile` belong to it.
     """
     rows = {LISTS.get(name, name): value for name, value in vars(state.rows).items()}
     tensors = {f"rows/{name}": _side_by_side(v) if isinstance(v, list) else v for name, v in rows.items()}
     tensors |= {f"fixed/{name}": value for name, value in state.fixed.items()}
     tensors |= {f"own/{name}": value for name, value in state.own.items()}
     tensors["orders"] = torch.stack([g.get_state() for g in state.orders])
+    memories = [rule.memory() for rule in state.rules]
+    tensors |= {f"rule/{k}/{name}": value for k, (each, _) in enumerate(memories) for name, value in each.items()}
+    if state.best is not None:
+        tensors["best"] = _side_by_side(state.best.params)
+        tensors |= {f"best/{name}": value for name, value in state.best.own.items()}
     about = {
         "format": FORMAT,
         "task": known,
         "epoch": state.epoch,
-        "history": [list(asdict(r).values()) for r in state.history],
+        "history": history,
         "diverged": state.diverged,
         "way": asdict(way),
+        "rules": [rest for _, rest in memories],
+        "best": None if state.best is None else [state.best.losses, state.best.epochs],
     }
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
     atomic_write(path, lambda file: save_file(copies, file, metadata={"parasym": json.dumps(about)}), force=True)
 
 
-def load_state(path: Path, sizes: Sequence[int], known: dict[str, Any], device: torch.device) -> tuple[State, Way] | None:
-    """Return what a checkpoint holds, or nothing if there is none.
+def load_state(path: Path, task: Task, known: dict[str, Any]) -> tuple[State, Way, int] | None:
+    """Return what a checkpoint holds and the length of its history, or nothing if there is none.
 
     Args:
         path: The file.
-        sizes: Of the trained parameters.
-        known: The identity of the task that wants to go on.
-        device: Where to put it.
+        task: What wants to go on.
+        known: Its identity.
 
     Raises:
         CheckpointError: If the file is damaged or of another task.
@@ -123,6 +157,10 @@ def load_state(path: Path, sizes: Sequence[int], known: dict[str, Any], device: 
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError, json.JSONDecodeError) as error:
         raise CheckpointError(f"Checkpoint `{path}` cannot be read: {error}. Delete it to start again.") from error
+    if about.get("format") == "parasym population 1":
+        raise CheckpointError(
+            f"Checkpoint `{path}` is of an older version, which kept its history inside. Delete it to start again."
+        )
     if about.get("format") != FORMAT:
         raise CheckpointError(f"File `{path}` is no checkpoint of a population. Choose another path.")
     wrong = [name for name, value in known.items() if about["task"].get(name) != json.loads(json.dumps(value))]
@@ -134,22 +172,36 @@ def load_state(path: Path, sizes: Sequence[int], known: dict[str, Any], device: 
 
     def under(prefix: str) -> dict[str, Tensor]:
         # Copied even if they are there already: where memory begins in a line of the cache may decide how sums are rounded.
+        device = task.data.device
         return {n.removeprefix(prefix): v.to(device, copy=True) for n, v in tensors.items() if n.startswith(prefix)}
 
     rows: dict[str, Any] = under("rows/")
     for name, key in LISTS.items():
-        whole = rows.pop(key)
-        rows[name] = [x.clone() for x in whole.split(tuple(sizes) if whole.shape[1] else (0,) * len(sizes), dim=1)]
+        rows[name] = _apart(rows.pop(key), task.network.sizes)
+    best = None
+    if about["best"] is not None:
+        losses, epochs = about["best"]
+        best = Best(losses, epochs, _apart(tensors["best"].to(task.data.device), task.network.sizes), under("best/"))
     state = State(
         rows=Rows(**rows),
         fixed=under("fixed/"),
         own=under("own/"),
         orders=[torch.Generator().set_state(row.clone()) for row in tensors["orders"]],
-        history=[Record(*values) for values in about["history"]],
+        history=HistoryFile(path).read(about["history"]),
         diverged=about["diverged"],
         epoch=about["epoch"],
+        best=best,
     )
-    return state, Way(**about["way"])
+    way = Way(**about["way"])
+    if about["rules"]:
+        state.rules = make_rules(task, state.rows, way)
+        for k, (rule, rest) in enumerate(zip(state.rules, about["rules"], strict=True)):
+            rule.recall_(under(f"rule/{k}/"), rest)
+    return state, way, about["history"]
+
+
+def _apart(whole: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    return [x.clone() for x in whole.split(tuple(sizes) if whole.shape[1] else (0,) * len(sizes), dim=1)]
 
 
 def _side_by_side(rows: list[Tensor]) -> Tensor:

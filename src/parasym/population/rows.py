@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,24 +13,25 @@ from parasym.population.value import Record
 
 
 class RowFile:
-    """A file to which the records of one task are appended.
+    """A file to which the records of some networks are appended.
 
-    Rows of other tasks stay. Those of this task that a killed run wrote after its last checkpoint go, as does the line it was
-    writing.
+    Rows of other networks stay. Those of these that a killed run wrote after its last checkpoint go, as does the line it was
+    writing. A network has the same id however a population is cut into parts, so no row is there twice.
 
     Args:
         path: The file; it appears if it is not there.
-        task: Id of the task, written into every row.
+        ids: Ids of the networks by seed; each is written into the rows of its network, as ``task``.
         done: Records of epochs before this run.
 
     Raises:
         BadInputError: If the file cannot be written or holds something else.
     """
 
-    def __init__(self, path: Path, task: str, done: Sequence[Record]) -> None:
+    def __init__(self, path: Path, ids: Mapping[int, str], done: Sequence[Record]) -> None:
         ensure_writable(path, force=True)
-        self.path, self.task = path, task
-        kept = [line for line, row in _read(path) if row.get("task") != task]
+        self.path, self.ids = path, ids
+        own = set(ids.values())
+        kept = [line for line, row in _read(path) if row.get("task") not in own]
         text = "".join(f"{line}\n" for line in [*kept, *map(self._line, done)])
         atomic_write(path, lambda file: file.write_text(text), force=True)
 
@@ -45,9 +46,11 @@ class RowFile:
 
     def _line(self, record: Record) -> str:
         row = asdict(record)
+        if record.validation is None:
+            del row["validation"]
         # JSON has no NaN: a loss that is not finite is null, and `finite` says so.
         row["loss"] = record.loss if math.isfinite(record.loss) else None
-        return json.dumps({"task": self.task} | row)
+        return json.dumps({"task": self.ids[record.seed]} | row)
 
 
 def _read(path: Path) -> list[tuple[str, dict[str, Any]]]:

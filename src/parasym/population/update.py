@@ -1,6 +1,6 @@
 """The rules of Adam, AdamW and SGD for rows of parameters: torch.optim where all rows have one rate, else a rate per row."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -10,6 +10,7 @@ from torch.optim.adamw import adamw
 from torch.optim.sgd import sgd
 
 from parasym.population.plan import TrainingPlan
+from parasym.population.torch_rule import TorchRule
 
 BETAS, EPS = (0.9, 0.999), 1e-8
 FIRST_SCALE, GROWTH_INTERVAL = 2.0**16, 2000
@@ -21,8 +22,8 @@ class Rows:
 
     Attributes:
         params: Parameters, each of shape ``[networks, numbers]``.
-        first: Running means of the gradients, or the momenta, of the same shapes.
-        second: Running means of their squares; of shape ``[networks, 0]`` for SGD.
+        first: Running means of the gradients, or the momenta, of the same shapes; empty for an optimizer of torch.
+        second: Running means of their squares; of shape ``[networks, 0]`` for SGD and an optimizer of torch.
         steps: Steps taken, of shape ``[networks, 1]``, in float64.
         scale: Loss scale, of shape ``[networks]``; stays 1 unless the precision is float16.
         calm: Steps since the scale last changed, of shape ``[networks]``.
@@ -73,10 +74,11 @@ def fresh_rows(params: list[Tensor], plan: TrainingPlan) -> Rows:
     """
     networks, device = len(params[0]), params[0].device
     scale = FIRST_SCALE if plan.precision == "float16" else 1.0
+    own, two = plan.make is None, plan.optimizer in {"adamw", "adam"}  # an optimizer of torch remembers by itself
     return Rows(
         params=params,
-        first=[torch.zeros_like(x) for x in params],
-        second=[torch.zeros_like(x) if plan.optimizer != "sgd" else x.new_zeros(networks, 0) for x in params],
+        first=[torch.zeros_like(x) if own else x.new_zeros(networks, 0) for x in params],
+        second=[torch.zeros_like(x) if own and two else x.new_zeros(networks, 0) for x in params],
         steps=torch.zeros(networks, 1, dtype=torch.float64, device=device),
         scale=torch.full((networks,), scale, device=device),
         calm=torch.zeros(networks, dtype=torch.int64, device=device),
@@ -86,18 +88,20 @@ def fresh_rows(params: list[Tensor], plan: TrainingPlan) -> Rows:
 class Stepper:
     """Takes the steps of one epoch on some rows, in place.
 
-    Where all rows have the same rate, one fused step of ``torch.optim`` goes over all of them in a single pass. Where they do
-    not, or where rows may have to be left out, the rules below do the same with a rate per row.
+    Gradients longer than the plan's ``clip`` are scaled down first. Where all rows have the same rate, one fused step of
+    ``torch.optim`` goes over all of them in a single pass. Where they do not, or where rows may have to be left out, the rules
+    below do the same with a rate per row.
 
     Args:
         rows: Changed by every step.
         plan: Says which rule.
         decay: Weight decay, of shape ``[networks]``.
+        clip: Largest norms of the gradients, of shape ``[networks]``; ``None`` if all are infinite.
         same: Whether all rows have the same rate and decay at every step.
     """
 
-    def __init__(self, rows: Rows, plan: TrainingPlan, decay: Tensor, *, same: bool) -> None:
-        self.rows, self.plan, self.decay = rows, plan, decay
+    def __init__(self, rows: Rows, plan: TrainingPlan, decay: Tensor, clip: Tensor | None = None, *, same: bool) -> None:
+        self.rows, self.plan, self.decay, self.clip = rows, plan, decay, clip
         fused = same and plan.precision != "float16" and len(rows) > 0
         self.fused = _fused(rows, plan, float(decay[0])) if fused else None
 
@@ -109,14 +113,17 @@ class Stepper:
             rate: Of shape ``[networks]``, in float64 on the CPU.
         """
         rows, plan = self.rows, self.plan
+        if plan.precision == "float16":
+            for grad in grads:
+                grad.div_(rows.scale[:, None])
+        if self.clip is not None:
+            clip_(grads, self.clip)
         if self.fused is not None:
             self.fused(grads, float(rate[0]))
             rows.steps.add_(1)
             return
         rate = rate.to(rows.steps.device)
         if plan.precision == "float16":
-            for grad in grads:
-                grad.div_(rows.scale[:, None])
             finite = torch.stack([grad.isfinite().all(dim=1) for grad in grads]).all(dim=0)
             _rescale(rows, finite)
             if not bool(finite.all()):
@@ -126,6 +133,44 @@ class Stepper:
                 rows.put(index, some)
                 return
         _step(rows, grads, rate, self.decay, plan)
+
+
+class RuleStepper:
+    """Takes steps with an optimizer of torch; the same verb as :class:`Stepper`.
+
+    Args:
+        rows: Changed by every step.
+        rule: The optimizer of these rows.
+        clip: Largest norms of the gradients, of shape ``[networks]``; ``None`` if all are infinite.
+    """
+
+    def __init__(self, rows: Rows, rule: TorchRule, clip: Tensor | None) -> None:
+        self.rows, self.rule, self.clip = rows, rule, clip
+
+    def step_(self, grads: list[Tensor], _rate: Tensor) -> None:
+        """Take one step.
+
+        Args:
+            grads: Gradients of the losses, of the shapes of the parameters. Overwritten.
+        """
+        if self.clip is not None:
+            clip_(grads, self.clip)
+        self.rule.step_(grads)
+        self.rows.steps.add_(1)
+
+
+def clip_(grads: Sequence[Tensor], clip: Tensor) -> None:
+    """Scale gradients down to a norm, each network's on its own, in place.
+
+    Args:
+        grads: Each of shape ``[networks, numbers]``.
+        clip: Largest norms, of shape ``[networks]``.
+    """
+    norm = torch.stack([torch.linalg.vector_norm(g, dim=1) for g in grads]).norm(dim=0)
+    # The constant is that of torch.nn.utils.clip_grad_norm_.
+    factor = (clip.to(norm) / (norm + 1e-6)).clamp(max=1.0)
+    for grad in grads:
+        grad.mul_(factor[:, None])
 
 
 def _fused(rows: Rows, plan: TrainingPlan, decay: float) -> Callable[[list[Tensor], float], None]:

@@ -34,7 +34,7 @@ class Way:
         return f"{title} ({self.reason})" + (f": {times} per network and step" if times else "")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Record:
     """One epoch of one network.
 
@@ -44,6 +44,7 @@ class Record:
         loss: Mean loss over the examples as they were seen in training, with augmentation and label smoothing.
         rate: Learning rate of the last step.
         finite: Whether the loss and all parameters are finite.
+        validation: Mean loss over the validation set after the epoch; ``None`` without one.
     """
 
     seed: int
@@ -51,6 +52,12 @@ class Record:
     loss: float
     rate: float
     finite: bool
+    validation: float | None = None
+
+    def values(self) -> tuple[int | float | None, ...]:
+        """Return the fields in their order, the last one only if it is there."""
+        values = (self.seed, self.epoch, self.loss, self.rate, self.finite)
+        return values if self.validation is None else (*values, self.validation)
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,8 @@ class Population:
         diverged: Whether the loss or a parameter became NaN or infinite; such a network trains no further, and nothing is left
             out.
         way: How they were trained.
+        best: With a validation set, the epoch of least validation loss of each network. A network whose plan has patience has
+            the parameters of that epoch.
     """
 
     seeds: tuple[int, ...]
@@ -73,6 +82,7 @@ class Population:
     history: tuple[Record, ...]
     diverged: tuple[bool, ...]
     way: Way
+    best: tuple[int | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -93,6 +103,14 @@ class Population:
             seed: Of the network.
         """
         return tuple(record.loss for record in self.history if record.seed == seed)
+
+    def validation_losses(self, seed: int) -> tuple[float, ...]:
+        """Return the loss of one network on the validation set by epoch.
+
+        Args:
+            seed: Of the network.
+        """
+        return tuple(r.validation for r in self.history if r.seed == seed and r.validation is not None)
 
     def __str__(self) -> str:
         """Return number, divergences and way in one line."""

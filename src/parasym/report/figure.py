@@ -1,6 +1,7 @@
 """Figures as self-contained SVG: interpolation curves, and weights before and after matching."""
 
 import io
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,8 +11,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as MplFigure
+from matplotlib.text import Text
 from matplotlib.ticker import PercentFormatter
 from numpy.typing import ArrayLike
+
+from parasym.core import one_line
 
 INK, GRID = "#1f2933", "#e4e7eb"
 NAIVE, MATCHED = "#c2542d", "#1f5fa8"
@@ -34,6 +38,7 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",
     "svg.hashsalt": "parasym",
     "text.color": INK,
+    "text.parse_math": False,  # a name with dollars is a name
     "xtick.color": "#52606d",
     "ytick.color": "#52606d",
 }
@@ -179,7 +184,12 @@ def drawing(width: float, height: float) -> Iterator[tuple[MplFigure, list[str]]
     with mpl.rc_context(STYLE):
         canvas = MplFigure(figsize=(width, height), layout="constrained")
         yield canvas, made
+        for text in canvas.findobj(Text):
+            assert isinstance(text, Text)
+            text.set_text("\n".join(map(one_line, text.get_text().split("\n"))))
         buffer = io.StringIO()
-        canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Glyph .* missing", UserWarning)  # drawn as a box
+            canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()
     made.append(text[text.index("<svg") :])

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from importlib import resources
 
 import jinja2
+from markupsafe import Markup
 
+from parasym.core import one_line
 from parasym.report.figure import Figure
 from parasym.report.table import Table
 
@@ -68,7 +70,7 @@ class Page:
 def render_page(page: Page) -> str:
     """Return the page as HTML with every style and picture inside; it loads nothing.
 
-    Text is escaped: names of parameters cannot become markup.
+    Text is escaped and long names are cut: names of parameters cannot become markup.
 
     Args:
         page: What to show.
@@ -79,13 +81,19 @@ def render_page(page: Page) -> str:
         (True, False)
     """
     source = resources.files("parasym.report").joinpath(TEMPLATE).read_text(encoding="utf-8")
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
     environment.filters["data_uri"] = _data_uri
     environment.tests["table"] = lambda item: isinstance(item, Table)
     environment.tests["figure"] = lambda item: isinstance(item, Figure)
     return environment.from_string(source).render(page=page)
 
 
-def _data_uri(svg: str) -> str:
+def _shown(value: object) -> object:
+    return one_line(value) if type(value) is str else value
+
+
+def _data_uri(svg: str) -> Markup:
     # As an image the SVG has identifiers of its own and cannot load anything.
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+    return Markup("data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode())

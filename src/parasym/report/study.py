@@ -9,6 +9,7 @@ import numpy as np
 
 from parasym.checkpoint import atomic_write
 from parasym.report.figure import Figure, drawing
+from parasym.report.markdown import as_markdown, markdown_table
 from parasym.report.page import Card, Page, Section, render_page
 from parasym.report.table import Columns, Table
 from parasym.studies import Estimate, Part, Row, Runs, Summary
@@ -123,14 +124,14 @@ def study_markdown(summary: Summary, rows: Sequence[Row], *, command: str) -> st
         rows: The rows.
         command: What made them.
     """
-    lines = [f"# {summary.title}", ""]
+    lines = [f"# {as_markdown(summary.title)}", ""]
     for k, part in enumerate(summary.parts):
-        figure = study_figure(part, quantity=summary.quantity)
-        lines += [f"## {part.title}", "", *_markdown_table(result_table(part)), f"![{figure.alt}](figure-{k}.svg)", ""]
-        lines += _markdown_table(claim_table(part))
+        alt = as_markdown(study_figure(part, quantity=summary.quantity).alt)
+        lines += [f"## {as_markdown(part.title)}", "", *markdown_table(result_table(part)), f"![{alt}](figure-{k}.svg)", ""]
+        lines += markdown_table(claim_table(part))
     if summary.notes:
-        lines += ["## What to know before reading the numbers", "", *(f"* {note}" for note in summary.notes), ""]
-    lines += ["## How it was made", "", *(f"* {line}" for line in provenance(rows, command=command)), ""]
+        lines += ["## What to know before reading the numbers", "", *(f"* {as_markdown(note)}" for note in summary.notes), ""]
+    lines += ["## How it was made", "", *(f"* {as_markdown(line)}" for line in provenance(rows, command=command)), ""]
     return "\n".join(lines)
 
 
@@ -181,13 +182,6 @@ def _has_paper(part: Part, k: int) -> bool:
 
 def _difference(estimate: Estimate | None) -> str:
     return "nothing measured" if estimate is None else str(estimate)
-
-
-def _markdown_table(table: Table) -> list[str]:
-    heads = "| " + " | ".join(name for name, _ in table.columns) + " |"
-    rule = "|" + "|".join("---" if align == "left" else "--:" for _, align in table.columns) + "|"
-    rows = ["| " + " | ".join(cell.replace("|", "\\|").replace("<", "&lt;") for cell in row) + " |" for row in table.rows]
-    return [heads, rule, *rows, "", *([table.note, ""] if table.note else [])]
 
 
 def _draw_runs(axes: Any, runs: Runs, color: Any) -> None:

@@ -8,7 +8,7 @@ from rich.console import Group
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from parasym.core import BadInputError
+from parasym.core import BadInputError, one_line
 
 Align = Literal["left", "right"]
 Columns = tuple[tuple[str, Align], ...]
@@ -49,9 +49,9 @@ def rich_table(table: Table) -> Group:
     Args:
         table: Any table.
     """
-    shown = RichTable(title=table.title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
+    shown = RichTable(title=Text(one_line(table.title)), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD)
     for name, align in table.columns:
-        shown.add_column(name, justify=align, overflow="fold")
+        shown.add_column(Text(one_line(name)), justify=align, overflow="fold")
     for index, row in enumerate(table.rows):
-        shown.add_row(*(Text(cell) for cell in row), style="bold" if index in table.strong else None)
-    return Group(shown, Text(table.note + "\n", style="dim")) if table.note else Group(shown)
+        shown.add_row(*(Text(one_line(cell)) for cell in row), style="bold" if index in table.strong else None)
+    return Group(shown, Text(one_line(table.note) + "\n", style="dim")) if table.note else Group(shown)

@@ -14,6 +14,7 @@ import torch
 
 from parasym.core import BadInputError
 from parasym.data import Images, NodeLabels, load
+from parasym.population.cluster import connect
 from parasym.studies.ledger import Ledger
 from parasym.studies.row import Row, counts_of, sums_of
 from parasym.studies.study import Study
@@ -35,6 +36,7 @@ def run_study(
     paths: Paths,
     device: str = "cpu",
     workers: int = 1,
+    address: str | None = None,
     tell: Tell | None = None,
 ) -> tuple[Row, ...]:
     """Run the tasks that have no row yet, and return the rows of all.
@@ -47,6 +49,7 @@ def run_study(
         paths: Where data is, by the name of its source.
         device: Where networks are trained.
         workers: Processes; more than one only pays for small networks on processors.
+        address: Of a Ray cluster whose workers run the tasks instead, as for `train_population`; they must see the same paths.
         tell: Called with the number of finished tasks and of all.
 
     Returns:
@@ -59,7 +62,7 @@ def run_study(
     ledger = Ledger(folder)
     left = ledger.begin(study.name, study.version, tasks, preset=preset, data=data)
     done = len(tasks) - len(left)
-    for row in _rows(study, left, dict(paths), device, workers):
+    for row in _rows(study, left, dict(paths), device, workers, address):
         ledger.append(row)
         done += 1
         if tell is not None:
@@ -99,7 +102,15 @@ def run_task(study: Study, task: AbstractTask, paths: Paths, device: str = "cpu"
     )
 
 
-def _rows(study: Study, tasks: Sequence[AbstractTask], paths: dict[str, Path], device: str, workers: int) -> Iterator[Row]:
+def _rows(
+    study: Study, tasks: Sequence[AbstractTask], paths: dict[str, Path], device: str, workers: int, address: str | None
+) -> Iterator[Row]:
+    if address is not None and tasks:
+        absolute = {name: path.absolute() for name, path in paths.items()}
+        with connect(address) as cluster:
+            work = [(study, task, absolute, device) for task in tasks]
+            yield from (row for _, row in cluster.run(run_task, work, gpu=device.startswith("cuda")))
+        return
     if workers == 1 or len(tasks) < 2:
         yield from (run_task(study, task, paths, device) for task in tasks)
         return
