@@ -52,6 +52,10 @@ def test_a_fitting_checkpoint_is_complete() -> None:
         ({"0__weight": torch.ones(4, 3, dtype=torch.int8)}, "`0.weight` must be a parameter in float64.*int8"),
         ({"0__weight": torch.ones(4, 3).to(torch.float8_e4m3fn)}, "`0.weight` must be a parameter in float64.*float8"),
         ({"1__running_mean": None}, "misses `1.running_mean`"),
+        ({"0__weight": torch.full((4, 3), 3e38)}, r"`0.weight` must have squares that add up.*float32.*3e\+38"),
+        ({"0__weight": torch.full((4, 3), 1.5e19)}, r"`0.weight` must have squares that add up"),
+        ({"0__weight": torch.full((4, 3), 1e200, dtype=torch.float64)}, r"`0.weight` must have squares that add up.*float64"),
+        ({"0__weight": torch.full((4, 3), 3e38, dtype=torch.bfloat16)}, r"`0.weight` must have squares that add up.*float32"),
     ],
 )
 def test_what_does_not_fit_is_named(changes: dict[str, Tensor | None], words: str) -> None:
@@ -100,3 +104,45 @@ def test_a_buffer_without_values_is_named() -> None:
         empty = Tied()
     with pytest.raises(CheckpointError, match=r"`table` is on the meta device.*on the CPU"):
         fit_checkpoint(Checkpoint(Path("a.pt"), {"embed.weight": torch.ones(5, 3)}), empty)
+
+
+class Masked(nn.Module):
+    """A mask of minus infinity, and a record that begins at infinity: buffers that are no averages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(2, 2)
+        self.register_buffer("mask", torch.full((2, 2), float("-inf")).triu(1))
+        self.register_buffer("best", torch.tensor(float("inf")))
+        self.register_buffer("far", torch.tensor(3e38))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x) @ self.get_buffer("mask").softmax(-1)
+
+
+def test_buffers_may_hold_infinity_but_no_nan() -> None:
+    masked = Masked()
+    given = Checkpoint(Path("a.pt"), dict(masked.state_dict()))
+    assert torch.equal(fit_checkpoint(given, masked).params["mask"], masked.get_buffer("mask"))
+    bad = Checkpoint(Path("a.pt"), {**masked.state_dict(), "mask": torch.full((2, 2), float("nan"))})
+    with pytest.raises(CheckpointError, match=r"`mask` must be numbers, but 4 of its 4 numbers are NaN"):
+        fit_checkpoint(bad, masked)
+
+
+@pytest.mark.parametrize("prefix", ["model.", "model.net.", "0."])
+def test_what_a_trainer_puts_before_every_name_is_taken_off(prefix: str) -> None:
+    given = Checkpoint(Path("a.ckpt"), {f"{prefix}{name}": value for name, value in model().state_dict().items()})
+    fitted = fit_checkpoint(given, model())
+    assert fitted.notes == (f"prefix `{prefix}` taken off every name",)
+    assert sorted(fitted.as_saved(fitted.params)) == sorted(model().state_dict())
+
+
+def test_a_prefix_of_some_names_only_is_another_architecture() -> None:
+    given = {f"model.{name}": value for name, value in model().state_dict().items()} | {"loss.weight": torch.ones(2)}
+    with pytest.raises(CheckpointError, match="another architecture"):
+        fit_checkpoint(Checkpoint(Path("a.ckpt"), given), model())
+
+
+def test_counters_that_the_file_lacks_are_said() -> None:
+    fitted = fit_checkpoint(checkpoint(**{"1__num_batches_tracked": None}), model())
+    assert fitted.notes == ("1 counters that the file lacks taken from the model: `1.num_batches_tracked`",)

@@ -76,3 +76,15 @@ def weights(seed, name="build"):
     if "normalized" in name:
         model.train()(torch.randn(64, 6))
     return {k: v.clone() for k, v in model.state_dict().items()}
+
+
+class Tied(nn.Module):
+    """A language model whose head is its embedding."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed, self.up, self.head = nn.Embedding(7, 4), nn.Linear(4, 4), nn.Linear(4, 7, bias=False)
+        self.head.weight = self.embed.weight
+
+    def forward(self, i):
+        return self.head(torch.relu(self.up(self.embed(i))))

@@ -1,16 +1,20 @@
-"""Fit a checkpoint to a model: the same names and shapes, finite numbers, float precision."""
+"""Fit a checkpoint to a model: the same names and shapes, usable numbers, float precision."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from parasym.checkpoint.names import some_names
 from parasym.checkpoint.read import Checkpoint
+from parasym.checkpoint.tie import conflicts, tied_names
 from parasym.core import CheckpointError, Params, model_params
 
 HALF = (torch.float16, torch.bfloat16)
 FLOATS = (torch.float64, torch.float32, *HALF)
+COUNTER = "num_batches_tracked"
+STATISTICS = ("running_mean", "running_var")
+"""Buffers that are averages of activations: like parameters they must be finite. Others, such as masks, may hold infinity."""
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ class Fitted:
 def fit_checkpoint(checkpoint: Checkpoint, model: nn.Module) -> Fitted:
     """Return the checkpoint as complete parameters of ``model``.
 
-    Names must be those of ``model.state_dict()``. What a file may lack: the second name of a tied
-    tensor, and ``num_batches_tracked``. Buffers that a state dict does not hold come from the model.
+    Names must be those of ``model.state_dict()``, all of them behind one prefix at most. What a file may lack: the second name of
+    a tied tensor, and ``num_batches_tracked``. Buffers that a state dict does not hold come from the model.
     Half precision is computed in float32; :meth:`Fitted.as_saved` goes back.
 
     Args:
@@ -48,45 +52,65 @@ def fit_checkpoint(checkpoint: Checkpoint, model: nn.Module) -> Fitted:
         model: The model that the checkpoint is for; not modified.
 
     Raises:
-        CheckpointError: If names or shapes differ, a parameter is not floating point, or a number is not finite.
+        CheckpointError: If names or shapes differ, names that the model ties have different values, a parameter is not floating
+            point, a number or the sum of the squares of a parameter is not finite.
     """
-    own = model_params(model)
+    own, tied = model_params(model), tied_names(model)
     expected = list(model.state_dict())
-    given, notes = _fill_tied(checkpoint.params, model, expected)
+    checkpoint = _without_prefix(checkpoint, expected)
+    given, notes = _fill_tied(checkpoint.params, tied, expected)
     _check_names(checkpoint, given, expected, own)
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     for name, value in given.items():
         _check_tensor(checkpoint, name, value, own[name], name in parameters)
+    for conflict in conflicts(checkpoint, tied):
+        raise CheckpointError(
+            f"Checkpoint `{checkpoint.path}`: {conflict}. The model has one tensor for both, so one of them would be lost: "
+            "build the model without the tie, or give --untie to go on with a model in which they are two."
+        )
     halves = [name for name, value in given.items() if value.dtype in HALF]
     if halves:
         notes += (f"{len(halves)} tensors in half precision: computed in float32 and written back as they were",)
+    lacking = [name for name in expected if name not in given]
+    if lacking:
+        notes += (f"{len(lacking)} counters that the file lacks taken from the model: {some_names(lacking)}",)
     params = {name: _complete(checkpoint, name, value, given) for name, value in own.items()}
     dtypes = {name: value.dtype for name, value in checkpoint.params.items()}
     return Fitted(params, dtypes, checkpoint.notes + notes)
 
 
-def _fill_tied(params: Params, model: nn.Module, expected: list[str]) -> tuple[Params, tuple[str, ...]]:
-    names: dict[int, list[str]] = {}
-    for name, value in model.named_parameters(remove_duplicate=False):
-        names.setdefault(id(value), []).append(name)
+def _without_prefix(checkpoint: Checkpoint, expected: list[str]) -> Checkpoint:
+    """Take off what stands before all names, as trainers put it that hold the model as an attribute."""
+    names = list(checkpoint.params)
+    needed = [name for name in expected if not name.endswith(COUNTER)]
+    if not needed or any(name in checkpoint.params for name in needed):
+        return checkpoint
+    endings = [name.removesuffix(needed[0]) for name in names if name.endswith(f".{needed[0]}")]
+    prefix = next((p for p in endings if all(name.startswith(p) for name in names)), None)
+    if prefix is None:
+        return checkpoint
+    params = {name.removeprefix(prefix): value for name, value in checkpoint.params.items()}
+    return replace(checkpoint, params=params, notes=(*checkpoint.notes, f"prefix `{prefix}` taken off every name"))
+
+
+def _fill_tied(params: Params, tied: dict[str, str], expected: list[str]) -> tuple[Params, tuple[str, ...]]:
     given, notes = dict(params), ()
     for name in expected:
-        if name in given:
-            continue
-        group = next((g for g in names.values() if name in g), [])
-        twin = next((other for other in group if other in params), None)
-        if twin is not None:
+        first = tied.get(name, name)
+        family = [first, *(other for other, one in tied.items() if one == first)]
+        twin = next((other for other in family if other in params), None)
+        if name not in given and len(family) > 1 and twin is not None:
             given[name] = params[twin]
             notes += (f"`{name}` is tied to `{twin}` and taken from it",)
     return given, notes
 
 
 def _check_names(checkpoint: Checkpoint, given: Params, expected: list[str], own: Params) -> None:
-    missing = [name for name in expected if name not in given and not name.endswith("num_batches_tracked")]
+    missing = [name for name in expected if name not in given and not name.endswith(COUNTER)]
     extra = [name for name in given if name not in own]
     if not missing and not extra:
         return
-    if len(missing) == len([n for n in expected if not n.endswith("num_batches_tracked")]):
+    if len(missing) == len([n for n in expected if not n.endswith(COUNTER)]):
         raise CheckpointError(
             f"Checkpoint `{checkpoint.path}` is of another architecture: it has none of the model's names. "
             f"The model has {some_names(expected)}; the file has {some_names(list(checkpoint.params))}."
@@ -112,11 +136,23 @@ def _check_tensor(checkpoint: Checkpoint, name: str, value: Tensor, own: Tensor,
             "Quantized parameters cannot be moved "
             "or averaged: use the checkpoint from before quantization."
         )
-    if value.dtype in FLOATS and not bool(torch.isfinite(value).all()):
-        bad = int((~torch.isfinite(value)).sum())
+    if value.is_floating_point() or value.is_complex():
+        _check_numbers(where, value, is_parameter or name.rpartition(".")[2] in STATISTICS)
+
+
+def _check_numbers(where: str, value: Tensor, is_average: bool) -> None:
+    wide = value if value.dtype in {torch.float64, torch.float32} or value.is_complex() else value.float()
+    usable = torch.isfinite(wide) if is_average else ~torch.isnan(wide)
+    if not bool(usable.all()):
+        bad = int((~usable).sum())
         raise CheckpointError(
-            f"{where} must be finite, but {bad} of its {value.numel()} numbers are NaN or infinite. "
-            "The training that wrote it diverged: use an earlier checkpoint."
+            f"{where} must be {'finite' if is_average else 'numbers'}, but {bad} of its {value.numel()} numbers are NaN"
+            f"{' or infinite' if is_average else ''}. The training that wrote it diverged: use an earlier checkpoint."
+        )
+    if is_average and not bool(torch.isfinite(wide.abs().square().sum())):
+        raise CheckpointError(
+            f"{where} must have squares that add up to a finite number in {wide.dtype}, but its largest number is "
+            f"{float(wide.abs().max()):.3g}. The training that wrote it diverged, or the file is damaged: use an earlier one."
         )
 
 

@@ -1,18 +1,18 @@
-"""Read a checkpoint: safetensors, or a pickle of tensors and nothing else."""
+"""The one door for checkpoints: whatever the file, tensors by name come out, and no code in it runs."""
 
-import pickle
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
+from torch import Tensor
 
+from parasym.checkpoint._table import KINDS
+from parasym.checkpoint.kind import Found, Kind
 from parasym.checkpoint.names import some_names
+from parasym.checkpoint.pickled import PickledCode
+from parasym.checkpoint.schema import describe, has_tensors, plain_tensors
+from parasym.checkpoint.sharded import INDEX, Inconsistent, read_sharded
 from parasym.core import CheckpointError, Params
 
 WRAPPERS = ("state_dict", "model_state_dict", "model", "module", "params", "net")
@@ -25,8 +25,8 @@ class Checkpoint:
 
     Attributes:
         path: The file.
-        params: Tensors by name, on the CPU, in the precision of the file.
-        notes: Sentences for the user, such as ``read from the key `state_dict` ``.
+        params: Tensors by name: dense, on the CPU, in the precision of the file.
+        notes: Sentences for the user, such as ``read from the key `state_dict` ``, and on everything that was left unread.
     """
 
     path: Path
@@ -37,104 +37,121 @@ class Checkpoint:
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Return the tensors of a file by name; no code in the file is ever run.
 
-    Files that end in ``.safetensors`` are read as such, all others with
-    ``torch.load(weights_only=True)``. A state dict below a key such as ``state_dict`` or ``model``
+    Safetensors, files of ``torch.save`` of every age, and folders with an index of several such files are read; what a file is,
+    its first bytes say. Pickles are read as data: a class or function that one names is neither imported nor called, and what it
+    would have made is left unread. A state dict below a key such as ``state_dict`` or ``model``
     is found, and the prefixes ``module.`` (DataParallel) and ``_orig_mod.`` (torch.compile) are taken
-    off; ``notes`` says so.
+    off. ``notes`` says all of that.
 
     Args:
-        path: The file.
+        path: The file, its index, or the folder.
 
     Raises:
-        CheckpointError: If the file is missing, corrupt, holds pickled code, or holds no tensors.
+        CheckpointError: If it is missing, damaged, holds no tensors by name, holds one that is sparse, quantized or on the meta
+            device, or was made to run code.
 
     Example:
-        >>> import tempfile, torch
+        >>> import argparse, tempfile, torch
         >>> from pathlib import Path
         >>> folder = tempfile.TemporaryDirectory()
         >>> file = Path(folder.name) / "a.pt"
-        >>> torch.save({"state_dict": {"module.weight": torch.ones(2)}}, file)
+        >>> torch.save({"state_dict": {"module.weight": torch.ones(2)}, "args": argparse.Namespace(lr=0.1)}, file)
         >>> checkpoint = read_checkpoint(file)
         >>> checkpoint.params
         {'weight': tensor([1., 1.])}
-        >>> checkpoint.notes
-        ('read from the key `state_dict`', 'prefix `module.` taken off every name')
+        >>> for note in checkpoint.notes: print(note)
+        read from the key `state_dict`; left unread beside it: `args` (argparse.Namespace)
+        prefix `module.` taken off every name
         >>> folder.cleanup()
     """
     path = Path(path)
-    if not path.is_file():
-        found = "is a folder" if path.is_dir() else "does not exist"
-        raise CheckpointError(f"Checkpoint `{path}` must be a file, but {found}.")
-    content = _safetensors(path) if path.suffix == ".safetensors" else _pickle(path)
-    content, notes = _unwrap(content)
-    params = {name: value.detach() for name, value in content.items() if isinstance(value, torch.Tensor)}
-    if not params:
+    found = _read(_index_of(path) if path.is_dir() else path)
+    content, notes = _unwrap(found.content)
+    if not has_tensors(content):
         raise CheckpointError(
-            f"Checkpoint `{path}` must hold tensors by name (a state dict), but holds {_describe(content)}. "
+            f"Checkpoint `{path}` must hold tensors by name (a state dict), but holds {_holdings(content)}. "
             "Save it again with torch.save(model.state_dict(), ...) or as safetensors."
         )
-    left = [name for name in content if name not in params]
-    if left:
-        notes += (f"{len(left)} entries that are not tensors left out: {some_names(left)}",)
+    try:
+        params, remarks = plain_tensors(content)
+    except CheckpointError as error:
+        raise CheckpointError(f"Checkpoint `{path}`: {error}") from error
     params, stripped = _strip(params)
-    return Checkpoint(path, params, notes + stripped)
+    return Checkpoint(path, params, (*found.notes, *notes, *remarks, *stripped))
 
 
-def _safetensors(path: Path) -> Params:
+def _index_of(folder: Path) -> Path:
+    """Return the index of a folder, or its only checkpoint."""
+    found = sorted(folder.glob(f"*{INDEX}"), key=lambda file: ".safetensors" not in file.name)
+    endings = {ending for kind in KINDS for ending in kind.endings}
+    found = found or [file for file in sorted(folder.iterdir()) if file.suffix in endings and file.is_file()]
+    if not found or (len(found) > 1 and not found[0].name.endswith(INDEX)):
+        has = f"has {some_names([file.name for file in found])}: name one of them" if found else f"has no `*{INDEX}`"
+        raise CheckpointError(f"Checkpoint `{folder}` must be a file, but is a folder, which {has}.")
+    return found[0]
+
+
+def _read(path: Path) -> Found:
+    if not path.is_file():
+        raise CheckpointError(f"Checkpoint `{path}` must be a file, but does not exist.")
+    if path.name.endswith(INDEX):
+        try:
+            return read_sharded(path, _read)
+        except Inconsistent as error:
+            raise CheckpointError(f"Checkpoint `{path}` cannot be read: {error}. Copy the folder again.") from error
+    kind = _kind(path)
     try:
-        return load_file(path, device="cpu")
-    except (SafetensorError, OSError, ValueError) as error:
+        return kind.read(path)
+    except PickledCode as error:
         raise CheckpointError(
-            f"Checkpoint `{path}` must be a safetensors file, but cannot be read as one: {_line(error)}. "
-            "It is corrupt, cut off, or of another format: copy or save it again."
-        ) from error
-
-
-def _pickle(path: Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch warns about foreign pickles; the error says it better
-            return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if not _is_code(error):
-            raise CheckpointError(_corrupt(path, error)) from error
-        raise CheckpointError(
-            f"Checkpoint `{path}` holds pickled code ({_culprit(error)}), which could run anything when read, so it is "
-            "refused: only tensors are read (weights_only=True). If you trust it, load it yourself and save its "
+            f"Checkpoint `{path}` holds pickled code ({error}), which a careless reader would run, so it is "
+            "refused: only data is read, as with weights_only=True. If you trust it, load it yourself and save its "
             "state_dict() again, best as safetensors."
         ) from error
-    except Exception as error:  # on bytes that are no pickle the unpickler fails in any way
-        raise CheckpointError(_corrupt(path, error)) from error
+    except MemoryError:
+        raise
+    except Exception as error:  # on damaged bytes a reader fails in any way
+        said = str(error).rstrip(".") if isinstance(error, (CheckpointError, OSError)) else f"{type(error).__name__}: {error}"
+        raise CheckpointError(
+            f"Checkpoint `{path}` must be a {kind.name} file, but cannot be read as one: {said}. It is corrupt, cut off, or of "
+            "another kind: copy it again, or save the model's state_dict() as safetensors."
+        ) from error
 
 
-def _is_code(error: Exception) -> bool:
-    return any(word in str(error) for word in ("GLOBAL", "REDUCE", "BUILD", "NEWOBJ", "INST", "TorchScript"))
+def _kind(path: Path) -> Kind:
+    try:
+        with path.open("rb") as file:
+            first = file.read(512)
+    except OSError as error:
+        raise CheckpointError(f"Checkpoint `{path}` cannot be read: {error.strerror}.") from error
+    known = next((kind for kind in KINDS if kind.begins(path, first)), None)
+    known = known or next((kind for kind in KINDS if path.suffix in kind.endings), None)
+    if known is None:
+        names = ", ".join(f"{kind.name} ({', '.join(kind.endings)})" for kind in KINDS)
+        raise CheckpointError(f"Checkpoint `{path}` is none of the kinds that are read: {names}; or it is corrupt.")
+    return known
 
 
-def _culprit(error: Exception) -> str:
-    # torch writes "Unsupported global: GLOBAL posix.system was not an allowed global".
-    words = str(error).replace("`", " ").split()
-    return next((b for a, b in pairwise(words) if a == "GLOBAL"), "a class or function").rstrip(".,")
-
-
-def _corrupt(path: Path, error: Exception) -> str:
-    said = _line(error).split(". ")[0]  # what torch says next is about its own options
-    return (
-        f"Checkpoint `{path}` cannot be read: {said}. It is corrupt, cut off, or a pickle of something other than "
-        "tensors (pickled code is never run): copy it again, or save the model's state_dict() as safetensors."
-    )
-
-
-def _unwrap(content: Any) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+def _unwrap(content: Any) -> tuple[Any, tuple[str, ...]]:
     notes: tuple[str, ...] = ()
-    while isinstance(content, Mapping) and not any(isinstance(value, torch.Tensor) for value in content.values()):
-        key = next((key for key in WRAPPERS if isinstance(content.get(key), Mapping)), None)
+    while isinstance(content, Mapping):
+        # A trainer keeps single tensors, such as states of random generators, beside the state dict.
+        inner = [key for key, value in content.items() if isinstance(value, Mapping) and _deep(value)]
+        sole = inner[0] if len(inner) == 1 and not has_tensors(content) else None
+        key = next((key for key in WRAPPERS if key in inner), sole)
         if key is None:
             break
-        content, notes = content[key], (*notes, f"read from the key `{key}`")
-    if not isinstance(content, Mapping):
-        return {f"a {type(content).__name__}": content} if not isinstance(content, torch.Tensor) else {}, notes
+        left = [f"{other}` ({describe(value)})" for other, value in content.items() if other != key]
+        beside = f"; left unread beside it: {some_names(left).replace(')`', ')')}" if left else ""
+        content, notes = content[key], (*notes, f"read from the key `{key}`{beside}")
     return content, notes
+
+
+def _deep(content: Mapping[Any, Any]) -> bool:
+    """Return whether a dictionary has tensors, or has them below one of the known keys."""
+    if has_tensors(content):
+        return True
+    return any(isinstance(content.get(key), Mapping) and has_tensors(content[key]) for key in WRAPPERS)
 
 
 def _strip(params: Params) -> tuple[Params, tuple[str, ...]]:
@@ -145,10 +162,7 @@ def _strip(params: Params) -> tuple[Params, tuple[str, ...]]:
     return params, notes
 
 
-def _describe(content: Mapping[str, Any]) -> str:
-    return some_names(list(content)) if content else "nothing of the kind"
-
-
-def _line(error: Exception) -> str:
-    text = str(error).strip().splitlines()
-    return text[0].rstrip(".") if text else type(error).__name__
+def _holdings(content: Any) -> str:
+    if isinstance(content, Mapping):
+        return some_names([f"{key} ({describe(value)})" for key, value in content.items()]) or "nothing"
+    return "one tensor without a name" if isinstance(content, Tensor) else f"a {describe(content)}"

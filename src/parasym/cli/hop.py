@@ -10,7 +10,7 @@ import torch
 import typer
 from torch import Tensor
 
-from parasym.checkpoint import atomic_write, ensure_writable, read_checkpoint, write_checkpoint
+from parasym.checkpoint import atomic_write, ensure_writable, write_checkpoint
 from parasym.circuits import Circuit, CircuitCost, Transfer, transfer
 from parasym.circuits.execute import pack, unpack
 from parasym.circuits.shots import checked_shots
@@ -18,6 +18,7 @@ from parasym.circuits.source import foreign_kind, is_circuit
 from parasym.cli.circuit import CircuitSubject, NoiseOption, circuit_subject
 from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelArgument, ParamsOption, SeedOption
 from parasym.cli.outcome import Outcome, execute
+from parasym.cli.parameters import read_told
 from parasym.cli.progress import working
 from parasym.cli.subject import load
 from parasym.core import BadInputError, child_generator
@@ -88,7 +89,7 @@ def hop(
 def _start(subject: CircuitSubject, circuit: Circuit, params: Path | None, seed: int) -> Tensor:
     """Return the angles to start from: those of a file, or the example arguments of a QNode, or random ones."""
     if params is not None:
-        return pack(circuit, read_checkpoint(params).params)
+        return pack(circuit, read_told(params).params)
     if foreign_kind(subject.model) == "QNode":
         from parasym.circuits.from_pennylane import bind_call
 

@@ -9,7 +9,16 @@ import typer
 from parasym.checkpoint import ensure_writable, write_checkpoint
 from parasym.checkpoint.write import ensure_safetensors
 from parasym.cli.matching import DataOption, Method, MethodOption, matching_method, read_data
-from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelOption, SeedOption, SymmetryOption, TrainOption
+from parasym.cli.options import (
+    ForceOption,
+    InputOption,
+    JsonOption,
+    ModelOption,
+    SeedOption,
+    SymmetryOption,
+    TrainOption,
+    UntieOption,
+)
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import working
@@ -35,6 +44,7 @@ def match(
     method: MethodOption = "weight",
     data: DataOption = None,
     symmetry: SymmetryOption = None,
+    untie: UntieOption = False,
     train: TrainOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
@@ -43,7 +53,7 @@ def match(
     """Move checkpoint B along its symmetry to where it is closest to A; its function does not change."""
 
     def job() -> Outcome:
-        return _match(a, b, model, inputs or [], output, method, data, symmetry, train, seed, force)
+        return _match(a, b, model, inputs or [], output, method, data, symmetry, untie, train, seed, force)
 
     execute(job, as_json=as_json)
 
@@ -57,6 +67,7 @@ def _match(
     method: Method,
     data: Path | None,
     symmetry_path: Path | None,
+    untie: bool,
     train: bool,
     seed: int,
     force: bool,
@@ -66,7 +77,7 @@ def _match(
     subject = load_subject(spec, inputs, seed=seed, train=train)
     ensure_values(subject)
     tell(subject.notes)
-    a, b = in_one_precision([read_fitted(path, subject.model) for path in (path_a, path_b)])
+    a, b = in_one_precision(read_fitted((path_a, path_b), subject.model, untie=untie))
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
     symmetry = without_variance_scales(symmetry)
     chosen = matching_method(method, subject, None if data is None else read_data(data, subject))

@@ -11,7 +11,16 @@ from parasym.checkpoint import ensure_writable, write_checkpoint
 from parasym.checkpoint.write import ensure_safetensors
 from parasym.cli.match import act_exactly, written
 from parasym.cli.matching import DataOption, Method, MethodOption, matching_method, read_data
-from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelOption, SeedOption, SymmetryOption, TrainOption
+from parasym.cli.options import (
+    ForceOption,
+    InputOption,
+    JsonOption,
+    ModelOption,
+    SeedOption,
+    SymmetryOption,
+    TrainOption,
+    UntieOption,
+)
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import working
@@ -38,6 +47,7 @@ def merge(
     method: MethodOption = "weight",
     data: DataOption = None,
     symmetry: SymmetryOption = None,
+    untie: UntieOption = False,
     train: TrainOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
@@ -46,7 +56,7 @@ def merge(
     """Match checkpoints of one architecture, average them, and write the result."""
 
     def job() -> Outcome:
-        return _merge(checkpoints, model, output, inputs or [], method, data, symmetry, train, seed, force)
+        return _merge(checkpoints, model, output, inputs or [], method, data, symmetry, untie, train, seed, force)
 
     execute(job, as_json=as_json)
 
@@ -59,6 +69,7 @@ def _merge(
     method: Method,
     data_path: Path | None,
     symmetry_path: Path | None,
+    untie: bool,
     train: bool,
     seed: int,
     force: bool,
@@ -69,7 +80,7 @@ def _merge(
     subject = load_subject(spec, inputs, seed=seed, train=train)
     ensure_values(subject)
     tell(subject.notes)
-    fitted = in_one_precision([read_fitted(path, subject.model) for path in paths])
+    fitted = in_one_precision(read_fitted(paths, subject.model, untie=untie))
     data = None if data_path is None else read_data(data_path, subject)
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
     symmetry = without_variance_scales(symmetry)

@@ -16,9 +16,18 @@ InputOption = Annotated[
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
 SeedOption = Annotated[int, typer.Option("--seed", help="Seed of everything random.")]
 TrainOption = Annotated[bool, typer.Option("--train-mode", help="Look at the model in training mode (batch statistics).")]
+UntieOption = Annotated[
+    bool,
+    typer.Option("--untie", help="Where names that the model ties differ in a file, go on with a model in which they are two."),
+]
 ForceOption = Annotated[bool, typer.Option("--force", help="Replace an output that exists.")]
 ParamsOption = Annotated[
-    Path | None, typer.Option("--params", "-p", help="Checkpoint with the parameters (safetensors, or a pickle of tensors).")
+    Path | None,
+    typer.Option(
+        "--params",
+        "-p",
+        help="Checkpoint with the parameters: safetensors, a file of torch.save, or a folder of several. No code in it runs.",
+    ),
 ]
 SymmetryOption = Annotated[
     Path | None, typer.Option("--symmetry", "-s", help="A symmetry written by `parasym find -o`; found anew if left out.")

@@ -8,26 +8,53 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from parasym.checkpoint import Fitted, fit_checkpoint, read_checkpoint
+from parasym.checkpoint import Checkpoint, Fitted, completed, conflicts, fit_checkpoint, read_checkpoint, tied_names, untie_
+from parasym.checkpoint.names import some_names
 from parasym.cli.progress import working
 from parasym.cli.screen import tell
 from parasym.core import BadInputError
 from parasym.symmetry import Symmetry
 
 
-def read_fitted(path: Path, model: nn.Module) -> Fitted:
-    """Return a checkpoint as parameters of ``model``, and tell what was done to it.
+def read_told(path: Path) -> Checkpoint:
+    """Return a checkpoint, and tell what was done to it and what was left unread.
 
     Args:
         path: The file.
-        model: The model that it is for.
 
     Raises:
-        CheckpointError: If it cannot be read or does not fit.
+        CheckpointError: If it cannot be read.
     """
     with working(f"Reading {path}"):
-        fitted = fit_checkpoint(read_checkpoint(path), model)
-    tell([f"{path}: {note}" for note in fitted.notes])
+        found = read_checkpoint(path)
+    tell(f"{path}: {note}" for note in found.notes)
+    return found
+
+
+def read_fitted(paths: Sequence[Path], model: nn.Module, *, untie: bool = False) -> list[Fitted]:
+    """Return checkpoints as parameters of ``model``, and tell what was done to them.
+
+    Args:
+        paths: The files.
+        model: The model that they are for; with ``untie`` it is changed where the files differ from it.
+        untie: Whether names that the model ties, and that differ in a file, become parameters of their own.
+
+    Raises:
+        CheckpointError: If one cannot be read or does not fit.
+    """
+    found = [read_told(path) for path in paths]
+    if untie:
+        tied = tied_names(model)
+        apart = sorted({conflict.name for each in found for conflict in conflicts(each, tied)} & tied.keys())
+        for name in apart:
+            untie_(model, name)
+        told = [completed(each, tied, apart) for each in found]
+        tell(f"{one.path}: {note}" for one, each in zip(told, found, strict=True) for note in one.notes[len(each.notes) :])
+        tell([f"untied, for the files differ there: {some_names(apart)}" if apart else "nothing to untie: no tied names differ"])
+        found = told
+    fitted = [fit_checkpoint(each, model) for each in found]
+    for path, each, one in zip(paths, found, fitted, strict=True):
+        tell(f"{path}: {note}" for note in one.notes[len(each.notes) :])
     return fitted
 
 

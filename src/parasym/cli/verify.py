@@ -6,12 +6,20 @@ from typing import Annotated, Literal
 import torch
 import typer
 
-from parasym.checkpoint import read_checkpoint
 from parasym.circuits.source import is_circuit
 from parasym.cli.circuit import CircuitSubject, NoiseOption, circuit_subject, find_in_circuit, parse_noise
-from parasym.cli.options import InputOption, JsonOption, ModelArgument, ParamsOption, SeedOption, SymmetryOption, TrainOption
+from parasym.cli.options import (
+    InputOption,
+    JsonOption,
+    ModelArgument,
+    ParamsOption,
+    SeedOption,
+    SymmetryOption,
+    TrainOption,
+    UntieOption,
+)
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.parameters import read_fitted, read_symmetry
+from parasym.cli.parameters import read_fitted, read_symmetry, read_told
 from parasym.cli.progress import working
 from parasym.cli.screen import tell
 from parasym.cli.subject import Subject, blaming_inputs, ensure_values, find_symmetry, load, load_subject
@@ -32,6 +40,7 @@ def verify(
     samples: Annotated[int, typer.Option("--samples", min=1, help="At how many points elements are tried.")] = 3,
     dtype: Annotated[Dtype, typer.Option("--dtype", help="Precision of the proof.")] = "float64",
     complete: Annotated[bool, typer.Option("--complete/--no-complete", help="Count the continuous directions too.")] = True,
+    untie: UntieOption = False,
     train: TrainOption = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
@@ -45,16 +54,14 @@ def verify(
             claim = find_in_circuit(circuit) if symmetry is None else read_symmetry(symmetry)
             if dtype != "float64":
                 raise BadInputError(f"Circuits are verified in float64 only, but --dtype is {dtype}.")
-            return _verify_circuit(
-                circuit, claim, None if params is None else read_checkpoint(params).params, samples, complete, seed
-            )
+            return _verify_circuit(circuit, claim, None if params is None else read_told(params).params, samples, complete, seed)
         if parse_noise(noise or []) is not None:
             raise BadInputError(f"Option --noise is for circuits, but `{model}` is a {type(loaded.model).__name__}.")
         subject = load_subject(model, inputs or [], seed=seed, train=train, loaded=loaded)
         tell(subject.notes)
         ensure_values(subject)
+        given = None if params is None else read_fitted([params], subject.model, untie=untie)[0].params
         found = find_symmetry(subject) if symmetry is None else read_symmetry(symmetry)
-        given = None if params is None else read_fitted(params, subject.model).params
         return _verify(subject, found, given, samples, getattr(torch, dtype), complete, seed)
 
     execute(job, as_json=as_json)

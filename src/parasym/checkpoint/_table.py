@@ -1,0 +1,12 @@
+"""Every kind of file with tensors in it that is read, in one table. A new kind is one file and one entry here.
+
+A file is of the first kind whose first bytes it has, else of the one of its ending.
+"""
+
+from parasym.checkpoint.kind import Kind
+from parasym.checkpoint.safe import SAFETENSORS
+from parasym.checkpoint.torch_legacy import TORCH_LEGACY
+from parasym.checkpoint.torch_tar import TORCH_TAR
+from parasym.checkpoint.torch_zip import TORCH_ZIP
+
+KINDS: tuple[Kind, ...] = (TORCH_ZIP, TORCH_TAR, SAFETENSORS, TORCH_LEGACY)
