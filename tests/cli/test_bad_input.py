@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from safetensors.torch import save_file
 from torch import nn
 from typer.testing import Result
 
+from parasym.symmetry import Symmetry
 from tests.cli.nets import weights
 
 Run = Callable[..., Result]
@@ -149,15 +151,24 @@ def test_a_symmetry_of_another_model_is_refused(run: Run, folder: Path) -> None:
 
 def test_a_wrong_symmetry_writes_nothing(run: Run, folder: Path) -> None:
     assert run("find", "nets.py:build", "-o", "s.json").exit_code == 0
-    text = json.loads(Path("s.json").read_text())
-    for factor in text["factors"]:
-        factor["bindings"] = factor["bindings"][:-1]
-    Path("wrong.json").write_text(json.dumps(text))
+    symmetry = Symmetry.from_json(Path("s.json").read_text())
+    factors = tuple(replace(factor, bindings=factor.bindings[:-1]) for factor in symmetry.factors)
+    Path("wrong.json").write_text(replace(symmetry, factors=factors).to_json())
     for verb in ("match", "merge"):
         result = run(verb, "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-s", "wrong.json", "-o", "out.safetensors")
         assert result.exit_code == 1
         assert "Not written" in result.output
         assert not Path("out.safetensors").exists()
+
+
+def test_a_symmetry_that_was_edited_is_refused(run: Run, folder: Path) -> None:
+    assert run("find", "nets.py:build", "-o", "s.json").exit_code == 0
+    text = json.loads(Path("s.json").read_text())
+    text["factors"][0]["bindings"] = text["factors"][0]["bindings"][:-1]
+    Path("edited.json").write_text(json.dumps(text))
+    fails(
+        run("match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-s", "edited.json"), "`edited.json` cannot be used"
+    )
 
 
 @pytest.mark.parametrize("verb", ["find", "verify"])
