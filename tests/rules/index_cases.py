@@ -128,7 +128,9 @@ _TOKENS: Inputs = tokens(6, (12,))
 _ROWS = torch.tensor([0, 2, 2, 1, 0, 1])
 _SKEW = (_ROWS[:, None] + torch.arange(5)) % 3
 _DIAGONAL = ("signs(5)", "scale(5)")
-_EVERY = ("S(5)", "signs(5)", "scale(5)", "O(5)", "GL(5)")
+# Two pairs that may be exchanged as pairs too, and the channel that nobody reads.
+_PICKED = (*["S(2)"] * 3, *["signs(2)"] * 2, "signs(1)", "scale(1)")
+_FOUR: dict[str, Any] = {"second": lambda: nn.Linear(4, 3), "wire": (), "rest": None}
 
 
 # The function of 6 tokens is a table of 18 numbers; P = 48.
@@ -144,25 +146,97 @@ _INDEXING = (
     _table("embedding", lambda w, i: aten.embedding(w, i)),
     _table("index_select", lambda w, i: w.index_select(0, i)),
     _table("index", lambda w, i: w[i]),
-    _table("gather", lambda w, i: w.gather(0, (i[:, None] + torch.arange(5)) % 6), (), rest=None, missing=("signs(5)",)),
+    _table("gather", lambda w, i: w.gather(0, i[:, None].expand(12, 5))),
+    _table("gather", lambda w, i: w.gather(0, i[:, None].repeat(1, 5)), label="repeated"),
+    # Channels that look up different rows are not told from each other by more than a sign of all.
+    _table(
+        "gather",
+        lambda w, i: w.gather(0, (i[:, None] + torch.arange(5)) % 6),
+        ("signs(1)",),
+        label="of different rows",
+        rest=None,
+        missing=("signs(5)",),
+    ),
+    op_case("index", lambda x: x[:, [3, 4, 0, 1]].tanh(), _PICKED, **_FOUR),
+    op_case(
+        "index_select",
+        lambda x: x.index_select(1, torch.tensor([3, 4, 0, 1])).tanh(),
+        _PICKED,
+        **_FOUR,
+    ),
     op_case("index_add", lambda x: x.new_zeros(3, 5).index_add(0, _ROWS, x[:6]).tanh(), SIGNED),
     *(
         op_case(
             n,
             lambda x, n=n, more=more: getattr(aten, n)(x.new_zeros(3, 5), 0, _SKEW, x[:6], *more),
-            (),
+            ("signs(1)", "scale(1)"),
+            label="of different rows",
             rest=None,
             missing=_DIAGONAL,
         )
         for n, more in (("scatter", ()), ("scatter_add", ()), ("scatter_reduce", ("sum",)))
     ),
-    # Rows are written as wholes, which the rule does not use.
-    op_case("index_copy", lambda x: x.new_zeros(3, 5).index_copy(0, _ROWS[[0, 1, 3]], x[:3]), (), rest=None, missing=_EVERY),
-    op_case("index_put", lambda x: x.new_zeros(3, 5).index_put((_ROWS[[0, 1, 3]],), x[:3]), (), rest=None, missing=_EVERY),
-    op_case("masked_scatter", lambda x: x.masked_scatter(torch.arange(60).view(12, 5) % 7 > 2, x), (), rest=None),
+    *(
+        op_case(
+            n,
+            lambda x, n=n, to=to, more=more: getattr(aten, n)(
+                x[6:9], 0, to[:, None].expand(len(to), 5), x[: len(to)], *more
+            ).tanh(),
+            SIGNED,
+            label=" ".join(more),
+        )
+        for n, to, more in (
+            ("scatter", torch.tensor([2, 0]), ()),
+            ("scatter_add", _ROWS, ()),
+            ("scatter_reduce", _ROWS, ("sum",)),
+            ("scatter_reduce", _ROWS, ("mean",)),
+        )
+    ),
+    op_case(
+        "scatter_reduce",
+        lambda x: aten.scatter_reduce(x[6:9], 0, _ROWS[:, None].expand(6, 5), x[:6], "amax"),
+        SCALED,
+        label="amax",
+        rest=5,  # a constant common to both passes the maximum
+    ),
+    op_case("scatter", lambda x: aten.scatter(x, 0, torch.tensor([[2], [0]]).expand(2, 5), 0.0).tanh(), SIGNED, label="of zeros"),
+    op_case(
+        "scatter", lambda x: aten.scatter(x, 0, torch.tensor([[2], [0]]).expand(2, 5), 0.7).tanh(), PERMUTED, label="of numbers"
+    ),
+    op_case("index_copy", lambda x: x.new_zeros(3, 5).index_copy(0, _ROWS[[0, 1, 3]], x[:3]).tanh(), SIGNED),
+    op_case("index_put", lambda x: x.new_zeros(3, 5).index_put((_ROWS[[0, 1, 3]],), x[:3]).tanh(), SIGNED),
+    op_case("index_put", lambda x: x.index_put((x < 0,), x.new_zeros(())), SCALED, label="by a mask"),
+    op_case("index_put", lambda x: x.index_put((x < 0.2,), x.new_zeros(())), PERMUTED, label="by another mask", rest=None),
+    op_case("index_put", lambda x: x.index_put((x < 0,), x.new_ones(())), PERMUTED, label="of ones by a mask", rest=None),
+    op_case("index_put", lambda x: x.tanh().index_put((x.new_ones(12) > 0,), x.new_zeros(5)) + x.sin(), SIGNED, label="of rows"),
+    op_case(
+        "index_put",
+        lambda x: aten.index_put(x, [None, torch.tensor([1, 3])], x.new_ones(())).tanh(),
+        ("S(3) x S(2)",),
+        label="of ones",
+        rest=None,
+        wire=(),
+    ),
+    op_case("index_fill", lambda x: x.index_fill(1, torch.tensor([1, 3]), 0.7).tanh(), ("S(3) x S(2)",), rest=None, wire=()),
+    op_case("index_fill", lambda x: x.tanh().index_fill(0, torch.tensor([1, 3]), 0.7), PERMUTED, label="of examples"),
+    op_case("masked_scatter", lambda x: x.masked_scatter((x.new_ones(12, 1).cumsum(0) % 3 > 1).expand(12, 5), x).tanh(), SIGNED),
+    op_case(
+        "masked_scatter",
+        lambda x: x.masked_scatter(torch.arange(60).view(12, 5) % 7 > 2, x),
+        (),
+        label="of single entries",
+        rest=None,
+        uncovered=True,
+        wire=(),
+    ),
     _table("one_hot", lambda w, i: torch.nn.functional.one_hot(i, 6).double() @ w),
-    op_case("triu", lambda x: aten.triu(x.view(3, 4, 5)).view(12, 5), ("signs(1)", "scale(1)"), rest=None, missing=_DIAGONAL),
-    op_case("tril", lambda x: aten.tril(x.view(3, 4, 5)).view(12, 5), ("signs(1)", "scale(1)"), rest=None, missing=_DIAGONAL),
+    # The last two columns of an upper triangle are whole.
+    op_case("triu", lambda x: aten.triu(x.view(3, 4, 5)).view(12, 5), ("S(2)", *_DIAGONAL), rest=None),
+    op_case("tril", lambda x: aten.tril(x.view(3, 4, 5)).view(12, 5), _DIAGONAL, rest=None),
+    op_case("copy", lambda x: aten.copy(x.sin(), x.tanh()), SIGNED, rest=None),
+    op_case("copy", lambda x: aten.copy(x, x[0].tanh()), SIGNED, label="of a row", rest=None),
+    op_case("fill", lambda x: x.tanh() + aten.fill(x, 0.3), PERMUTED),
+    op_case("zero", lambda x: x.tanh() + aten.zero(x), SIGNED),
     op_case("slice_scatter", lambda x: aten.slice_scatter(x.tanh(), x[:4].sin(), 0, 0, 4), SIGNED),
     op_case("select_scatter", lambda x: aten.select_scatter(x.tanh(), x[3].sin(), 0, 4), SIGNED),
     # A constant added to every channel lets permutations through, zero lets everything through.

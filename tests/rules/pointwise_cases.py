@@ -102,6 +102,8 @@ _GENERIC = (
     *(op_case(name, _above_one(name), SIGNED) for name in ("log", "log1p", "log2", "log10", "acosh", "lgamma", "digamma")),
     op_case("special_expit", _applied("special_expit"), PERMUTED),
     op_case("threshold", _applied("threshold", 0.1, 0.7), PERMUTED, rest=None),
+    op_case("threshold", _applied("threshold", 0.0, 0.0), SCALED, label="at zero"),
+    op_case("threshold", _applied("threshold", 0.0, 0.7), PERMUTED, label="at zero to a number", rest=None),
     op_case("hardtanh", _applied("hardtanh", -0.3, 0.5), PERMUTED),
     *(op_case(name, _wide(name), PERMUTED, rest=None) for name in ("floor", "ceil")),
     # The identity on finite numbers.
@@ -150,6 +152,26 @@ _CHOICES = (
     op_case("isfinite", lambda x: x.tanh() * aten.isfinite(x), PERMUTED, missing=("signs(5)",)),
     op_case("isnan", lambda x: x.tanh() * ~aten.isnan(x), PERMUTED, missing=("signs(5)",)),
     op_case("isinf", lambda x: x.tanh() * ~aten.isinf(x), PERMUTED, missing=("signs(5)",)),
+    # What is compared with zero, or with what has the same scale, may be scaled; with zero for equality, turned around too.
+    op_case("gt", lambda x: torch.where(x > 0, x, 0.1 * x), SCALED, label="zero"),
+    op_case("gt", lambda x: torch.where(x > 0.2, x, 0.1 * x), PERMUTED, label="a number", rest=None),
+    op_case("lt", lambda x: (x < 0) * x - 0.3 * (x >= 0) * x, SCALED, label="zero"),
+    op_case(
+        "ge", lambda x: torch.where(x >= x.mean(1, keepdim=True), x, -2 * x), ("S(5)", "scale(1)"), label="the mean", rest=None
+    ),
+    op_case("le", lambda x: torch.where(x.abs() <= x * 2, x, 3 * x), SCALED, label="another of its scale"),
+    op_case("le", lambda x: torch.where(x * x <= x, x, 3 * x), PERMUTED, label="another of another scale", rest=None),
+    op_case("ne", lambda x: x.abs() * (x != 0), BOTH_WAYS, label="zero"),
+    op_case("eq", lambda x: torch.where(x == x.relu(), x, -x), SCALED, label="its positive part"),
+    two_case(
+        "gt", lambda x, y: torch.where(y > 0, x.tanh(), x.sin()), (*SIGNED, "scale(5)"), label="of another", wire=(), rest=None
+    ),
+    op_case("logical_not", lambda x: torch.where(aten.logical_not(x > 0), 0.1 * x, x), SCALED, label="of a sign"),
+    op_case("logical_and", lambda x: x * aten.logical_and(x > 0, x), SCALED, label="of a number"),
+    op_case("where", lambda x: torch.where(x > 0, x, 0.1 * x + 0.3), PERMUTED, label="with a number added", rest=None),
+    op_case("where", lambda x: torch.where(x > 0, x, x * x), PERMUTED, label="of two degrees"),
+    op_case("masked_fill", lambda x: x.masked_fill(x < 0, 0.0), SCALED, label="what is negative"),
+    op_case("masked_fill", lambda x: x.masked_fill(x < 0, 0.5), PERMUTED, label="what is negative with a number", rest=None),
     op_case("where", lambda x: torch.where(x > 0.2, x.tanh(), x.sin()), PERMUTED),
     op_case("where", lambda x: torch.where(x > 0.2, x.tanh(), 0.0), PERMUTED, label="or zero"),
     op_case("masked_fill", lambda x: x.tanh().masked_fill(x > 0.2, 0.5), PERMUTED),
@@ -221,7 +243,9 @@ class Four(nn.Module):
 _FOUR = ("S(5)", *["signs(5)"] * 3, *["scale(5)"] * 3)
 
 _COMPOSED = (
-    *(op_case(name, _applied(name), SIGNED, rest=None) for name in ("sign", "sgn")),
+    *(op_case(name, _applied(name), BOTH_WAYS, rest=None) for name in ("sign", "sgn")),
+    op_case("heaviside", lambda x: aten.heaviside(x.detach(), x.new_zeros(())) * x, SCALED, rest=None),
+    op_case("heaviside", lambda x: aten.heaviside(x.detach() - 0.2, x.new_zeros(())) * x, PERMUTED, label="elsewhere", rest=None),
     op_case("prelu", nn.PReLU(5), SCALED),
     op_case("_prelu_kernel", Slopes(), SCALED),
     op_case("glu", nn.GLU(), BOTH_WAYS, first=lambda: nn.Linear(4, 10), wire=()),

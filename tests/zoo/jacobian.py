@@ -46,7 +46,7 @@ def jacobian(model: nn.Module, names: list[str], params: Params, draws: list[tup
             def call(*parts: Tensor, args: tuple[Tensor, ...] = args) -> Tensor:
                 return outputs(model, {**params, **dict(zip(names, parts, strict=True))}, args)
 
-            blocks = torch.autograd.functional.jacobian(call, start)
+            blocks = torch.autograd.functional.jacobian(call, start, vectorize=True)
             rows.append(torch.cat([block.flatten(1) for block in blocks], dim=1))
     return torch.cat(rows)
 

@@ -6,17 +6,19 @@ from fractions import Fraction
 from functools import cached_property, lru_cache
 from itertools import product as cartesian
 
-from parasym.find.axis import Leaf, Term
+from parasym.find.axis import Leaf
 from parasym.find.color import cells
 from parasym.find.dependence import Deps, dependences
 from parasym.find.exponent import Exponents, Pattern
 from parasym.find.exponent import Slot as Where
 from parasym.find.ground import Ground
 from parasym.find.level import channelwise_wires
+from parasym.find.planes import plane_terms
 from parasym.find.redundancy import Span
 from parasym.find.slice import Moved, Sliced, candidate_bases, sliced
 from parasym.find.slots import slot_of
 from parasym.find.structure import Cell, TooManyCells
+from parasym.find.terms import Term
 from parasym.groups import AbstractGroup, GeneralLinear, Orthogonal, Permutation, PlaneRotation, PositiveScaling, SignFlip
 from parasym.rules.program import Kind, Value, operands
 from parasym.symmetry import Binding, Factor, Slot, Wire
@@ -64,7 +66,8 @@ class Assembly:
             for axis, terms in enumerate(self.ground.terms(value)):
                 for t, term in enumerate(terms):
                     for k, wire in enumerate(term.wires):
-                        out.setdefault(wire, []).append((value.index, axis, t, k))
+                        if wire.size:
+                            out.setdefault(wire, []).append((value.index, axis, t, k))
         return out
 
     def _name(self, wire: Leaf) -> Wire:
@@ -144,7 +147,7 @@ class Assembly:
         patterns = self.patterns[wire][0]
         everywhere: Pattern = dict.fromkeys(self.where[wire], 1)
         pinned = wire in types.pinned
-        if wire in types.planes and wire not in self.channelwise and not pinned:
+        if wire in types.turning and wire not in self.channelwise and not pinned:
             return self._planes(wire, patterns, spans), []
         if wire in self.mixed:
             return self._mixing(wire, patterns, everywhere, spans), []
@@ -228,7 +231,7 @@ class Assembly:
                 if not mine:
                     continue
                 pairs = self._pairs(value, axis, mine)
-                if pairs is None:
+                if pairs is None or any(joint.get(first) != joint.get(second) for first, second in pairs):
                     return [self._factor(PositiveScaling(wire.size), wire, p) for p in patterns if spans[0].add(p)]
                 for first, second in pairs:
                     start = self._term(second).start
@@ -241,11 +244,10 @@ class Assembly:
 
     def _pairs(self, value: Value, axis: int, mine: list[Where]) -> list[tuple[Where, Where]] | None:
         """Return which places of a plane wire on an axis are the real and imaginary parts of each other."""
-        if len(mine) != 2:
-            return None
-        first, second = self._term(mine[0]), self._term(mine[1])
-        same = first.wires == second.wires and first.strides == second.strides and mine[0][3] == mine[1][3]
-        return [(mine[0], mine[1])] if same else None
+        wire = self.ground.terms(value)[axis][mine[0][2]].wires[mine[0][3]]
+        pairs = plane_terms(self.ground.terms(value)[axis], wire, self.ground.types.turning[wire])
+        at = {place[2]: place for place in mine}
+        return None if pairs is None or len(at) < len(mine) else [(at[first], at[second]) for first, second in pairs]
 
     def _whole_factors(self, patterns: list[dict], span: Span, group: AbstractGroup) -> list[Factor]:
         out = []

@@ -42,6 +42,18 @@ class Sum:
         return sum(part.size for part in self.parts)
 
 
+class Mark(Leaf):
+    """A channel of length one that is told from others, although nothing acts on it: the real or the imaginary parts of planes.
+
+    It has no place in a term; it only keeps what is marked differently from being taken for the same.
+    """
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(1)
+
+
 Axis = Leaf | Product | Sum
 UNIT = Product(())
 
@@ -95,9 +107,9 @@ def unify(a: Axis, b: Axis) -> None:
     if a is b or a == b:
         return
     if isinstance(a, Leaf):
-        a.ref = b
+        _bind(a, b)
     elif isinstance(b, Leaf):
-        b.ref = a
+        _bind(b, a)
     elif isinstance(a, Sum) and isinstance(b, Sum):
         _unify_sums(list(a.parts), list(b.parts))
     elif isinstance(a, Product) and isinstance(b, Product):
@@ -106,6 +118,16 @@ def unify(a: Axis, b: Axis) -> None:
         _unify_mixed(a, b)
     elif isinstance(a, Product) and isinstance(b, Sum):
         _unify_mixed(b, a)
+
+
+def _bind(leaf: Leaf, axis: Axis) -> None:
+    """Say what a wire turned out to be; where that is itself with a mark, the mark tells nothing."""
+    if isinstance(axis, Product) and leaf in axis.parts:
+        for part in axis.parts:
+            if isinstance(part, Mark) and part is not leaf:
+                part.ref = UNIT
+    else:
+        leaf.ref = axis
 
 
 def _unify_sums(a: list[Axis], b: list[Axis]) -> None:
@@ -142,7 +164,7 @@ def _unify_mixed(blocks: Sum, factors: Product) -> None:
     outer, inner = factors.parts[0], product(list(factors.parts[1:]))
     if any(part.size % inner.size for part in blocks.parts):
         raise Conflict
-    pieces = [fresh(part.size // inner.size) for part in blocks.parts]
+    pieces: list[Axis] = [Leaf(n) if (n := part.size // inner.size) > 1 else Mark() for part in blocks.parts]
     unify(outer, total(pieces))
     for part, piece in zip(blocks.parts, pieces, strict=True):
         unify(part, product([resolve(piece), inner]))
@@ -209,52 +231,3 @@ def split_product(axis: Axis, outer: int) -> tuple[Axis, Axis]:
     first, second = fresh(outer), fresh(axis.size // outer)
     unify(axis, Product((first, second)))
     return resolve(first), resolve(second)
-
-
-def leaves(axis: Axis) -> list[Leaf]:
-    """Return every wire of an axis, in order, with repetitions."""
-    axis = resolve(axis)
-    if isinstance(axis, Leaf):
-        return [axis]
-    return [leaf for part in axis.parts for leaf in leaves(part)]
-
-
-@dataclass(frozen=True)
-class Term:
-    """One product of wires in an axis: where it starts, and every wire with its stride."""
-
-    start: int
-    wires: tuple[Leaf, ...]
-    strides: tuple[int, ...]
-
-    @property
-    def size(self) -> int:
-        """Number of channels."""
-        return prod(wire.size for wire in self.wires)
-
-
-def terms(axis: Axis) -> list[Term]:
-    """Return the products of wires that make up an axis, in order."""
-    axis = resolve(axis)
-    if isinstance(axis, Leaf):
-        return [Term(0, (axis,), (1,))]
-    if isinstance(axis, Sum):
-        out, start = [], 0
-        for part in axis.parts:
-            out += [Term(t.start + start, t.wires, t.strides) for t in terms(part)]
-            start += part.size
-        return out
-    out = [Term(0, (), ())]
-    inner = axis.size
-    for part in axis.parts:
-        inner //= part.size
-        out = [
-            Term(
-                head.start + tail.start * inner,
-                head.wires + tail.wires,
-                head.strides + tuple(s * inner for s in tail.strides),
-            )
-            for head in out
-            for tail in terms(part)
-        ]
-    return out

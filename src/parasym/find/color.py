@@ -21,7 +21,7 @@ def cells(types: Types) -> dict[Leaf, Cells | None]:
     colors: dict[Leaf, torch.Tensor] = {}
     unknown: set[Leaf] = set()
     for value in types.program.values:
-        if value.kind is not Kind.CONSTANT:
+        if value.kind is not Kind.CONSTANT or 0 in value.shape:
             continue
         for axis in range(len(value.shape)):
             for start, term in ((t.start, t) for t in types.terms(types.axes[value.index][axis])):

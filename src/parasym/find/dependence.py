@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Collection
 
-from parasym.find.axis import Leaf, Term
+from parasym.find.axis import Leaf
 from parasym.find.ground import Ground, Step
+from parasym.find.terms import Term
 from parasym.rules.program import Kind, Normalize, Permute, Reshape, Rotary, Value
 
 Deps = dict[Leaf, set[Leaf]]

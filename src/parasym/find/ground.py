@@ -4,9 +4,10 @@ from collections.abc import Set
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from parasym.find.axis import Axis, Leaf, Term
+from parasym.find.axis import Axis, Leaf
 from parasym.find.structure import Cell, Cut, Place, Structure, structure_of
 from parasym.find.template import Template, Terms, letters_of, template_of
+from parasym.find.terms import Term
 from parasym.find.typing import Types
 from parasym.rules.program import Cat, Instruction, Kind, Reshape, Slice, Value, operands, result
 

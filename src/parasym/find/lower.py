@@ -119,7 +119,9 @@ class Lowering:
 
     def leaf(self, example: Tensor, kind: Kind, name: str) -> Value:
         """Return a new parameter, buffer or input."""
-        return self.builder.value(_shape(example), kind, real=is_real(example), name=name)
+        value = self.builder.value(_shape(example), kind, real=is_real(example), name=name)
+        value.truth = example.dtype is torch.bool
+        return value
 
     def constant(self, data: Tensor | None, example: Tensor, name: str) -> Value:
         """Return a constant whose numbers may not be known."""
@@ -147,6 +149,8 @@ class Lowering:
             return folded
         if call.example is None:
             return None
+        if _is_empty(call.example):
+            return self._nothing(call.example)
         rule = BY_NAME.get(name) or BY_NAME.get(name.rstrip("_"))
         if rule is None:
             return self.opaque(call, "no rule covers this operation")
@@ -162,6 +166,12 @@ class Lowering:
             return self.opaque(call, f"its rule does not cover these arguments ({error})")
         return self._checked(call, out)
 
+    def _nothing(self, example: Any) -> Any:
+        """Return constants for results without entries: nothing can be told from them."""
+        if isinstance(example, Tensor):
+            return self.builder.filled(_shape(example), real=is_real(example))
+        return tuple([self._nothing(part) if isinstance(part, Tensor) else part for part in example])
+
     def _checked(self, call: Call, out: Any) -> Any:
         """Return ``out`` if its shapes are what the graph says; a rule that disagrees is not believed."""
         example = call.example
@@ -169,7 +179,13 @@ class Lowering:
             expected = _shape(example)
             if out.shape != expected:
                 return self.opaque(call, f"its rule expected shape {out.shape} but the graph says {expected}")
-            return self._rounded(out, example.dtype) if any(v.real for v in _values((call.args, call.kwargs))) else out
+            touched = _values((call.args, call.kwargs))
+            out = self._rounded(out, example.dtype) if any(v.real for v in touched) else out
+            if not out.real and (example.dtype is torch.bool) != out.truth:
+                if out.kind is not Kind.ACTIVATION or any(out is v for v in touched):
+                    out = self.builder.pointwise(Fn.GENERIC, out, real=False)
+                out.truth = not out.truth
+            return out
         many = isinstance(example, (tuple, list))
         expected = [_shape(e) for e in example if isinstance(e, Tensor)] if many else [_shape(example)]
         found = [o.shape for o in out] if isinstance(out, tuple) else [out.shape if isinstance(out, Value) else None]
@@ -312,6 +328,14 @@ def is_real(x: Tensor) -> bool:
         x: Any tensor.
     """
     return torch.is_floating_point(x) or torch.is_complex(x)
+
+
+def _is_empty(example: Any) -> bool:
+    """Whether all that an operation returns has an axis of length 0."""
+    parts = example if isinstance(example, (tuple, list)) else (example,)
+    shapes = [part.shape for part in parts if isinstance(part, Tensor)]
+    # A length that depends on the values of a tensor must not be compared with a number.
+    return bool(shapes) and all(any(type(n) is int and n == 0 for n in shape) for shape in shapes)
 
 
 def _map(x: Any, fn: Callable[[Any], Any]) -> Any:

@@ -202,6 +202,12 @@ class Relations:
                     self._equal(x, out)
         elif fn is Fn.LINEAR:
             self._equal(xs[0], out)
+        elif fn in (Fn.ORDER, Fn.EQUALITY):
+            sides = [x for is_zero, x in zip(zero, xs, strict=True) if not is_zero]
+            if self._sign and fn is Fn.ORDER:
+                self._vanish(*sides)
+            for side in sides[1:]:
+                self._equal(sides[0], side)
         elif fn is Fn.EVEN or (fn is Fn.ABS and self._sign):
             self._vanish(out)
             if not self._sign:

@@ -1,6 +1,6 @@
 """Slots of terms: where a product of wires sits on an axis of a tensor."""
 
-from parasym.find.axis import Term
+from parasym.find.terms import Term
 from parasym.symmetry import Slot
 
 

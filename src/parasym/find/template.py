@@ -11,8 +11,9 @@ from itertools import product as cartesian
 from math import prod
 from typing import Any
 
-from parasym.find.axis import Leaf, Term
+from parasym.find.axis import Leaf
 from parasym.find.structure import CELL_LIMIT, Cell, Place, Structure, TooManyCells
+from parasym.find.terms import Term
 from parasym.rules.program import (
     Cat,
     Contract,

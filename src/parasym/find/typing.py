@@ -7,17 +7,17 @@ from parasym.find.axis import (
     Axis,
     Conflict,
     Leaf,
+    Mark,
     Sum,
-    Term,
     fresh,
-    leaves,
     product,
     resolve,
     split_product,
     split_sum,
-    terms,
     unify,
 )
+from parasym.find.planes import Marks, Plane, turning
+from parasym.find.terms import Term, leaves, terms
 from parasym.rules.program import (
     Cat,
     Contract,
@@ -49,13 +49,15 @@ class Types:
         program: The program, with instructions that could not be typed replaced by pins.
         axes: For every value, the type of each axis.
         pinned: Wires on which nothing may act.
-        planes: Wires of planes that rotary embeddings rotate.
+        planes: Wires of planes that rotary embeddings turn.
+        turning: Those of them that may be turned and scaled, with the marks of their real and imaginary parts.
     """
 
     program: Program
     axes: list[list[Axis]]
     pinned: set[Leaf] = field(default_factory=set)
     planes: set[Leaf] = field(default_factory=set)
+    turning: dict[Leaf, Marks] = field(default_factory=dict)
     _terms: dict[Axis, tuple[Term, ...]] = field(default_factory=dict)
     _wires: dict[Axis, frozenset[Leaf]] = field(default_factory=dict)
 
@@ -95,15 +97,19 @@ def infer_types(program: Program) -> Types:
         run.pin(value)
     axes = [[resolve(axis) for axis in run.of(v)] for v in program.values]
     pinned = {leaf for axis in run.pins for leaf in leaves(axis)}
-    planes = {leaf for axis in run.planes for leaf in leaves(axis)}
-    return Types(Program(program.values, code, program.outputs, program.loops, program.tags), axes, pinned, planes)
+    planes = {leaf for *_, axis in run.planes for leaf in leaves(axis)}
+    types = Types(Program(program.values, code, program.outputs, program.loops, program.tags), axes, pinned, planes)
+    if planes:
+        rows = ((v, tuple(types.terms(axis) for axis in mine)) for v, mine in zip(program.values, axes, strict=True))
+        types.turning = turning(run.planes, rows)
+    return types
 
 
 class _Typing:
     def __init__(self, program: Program) -> None:
         self.axes: dict[int, list[Axis]] = {}
         self.pins: list[Axis] = []
-        self.planes: list[Axis] = []
+        self.planes: list[Plane] = []
         for value in program.values:
             if value.kind is not Kind.ACTIVATION:
                 self.axes[value.index] = [fresh(n) for n in value.shape]
@@ -206,13 +212,10 @@ class _Typing:
 
     def _rotary(self, step: Rotary) -> list[Axis]:
         axes = self.of(step.x)
-        if step.interleaved:
-            unify(axes[-1], Sum((UNIT, UNIT)))
-            self.planes.append(axes[-2])
-        else:
-            wire = fresh(step.x.shape[-1] // 2)
-            unify(axes[-1], Sum((wire, wire)))
-            self.planes.append(wire)
+        first, second = Mark(), Mark()
+        wire = UNIT if step.interleaved else fresh(step.x.shape[-1] // 2)
+        unify(axes[-1], Sum((product([first, wire]), product([second, wire]))))
+        self.planes.append((first, second, axes[-2] if step.interleaved else wire))
         return list(axes)
 
     def _pin(self, step: Pin) -> None:

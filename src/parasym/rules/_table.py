@@ -12,6 +12,7 @@ from parasym.rules import (
     recurrent,
     reduction,
     rotary,
+    scattering,
     shape,
 )
 from parasym.rules.rule import Rule
@@ -25,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     *pooling.RULES,
     *reduction.RULES,
     *indexing.RULES,
+    *scattering.RULES,
     *attention.RULES,
     *recurrent.RULES,
     *rotary.RULES,

@@ -102,7 +102,12 @@ class Builder:
         """Return a constant; ``data`` is ``None`` where its numbers are not known."""
         value = self.value(shape, Kind.CONSTANT, real=real, name=name)
         value.data = data
+        value.truth = data is not None and data.dtype is torch.bool
         return value
+
+    def filled(self, shape: Sequence[int], number: float = 0.0, *, real: bool = True) -> Value:
+        """Return a constant of one number, which takes no memory."""
+        return self.constant(torch.full((), number).expand(tuple(shape)), shape, real=real)
 
     def _folded(self, x: Value, rearrange: Callable[[Tensor], Tensor]) -> Value | None:
         """Return a rearranged constant as a constant of its own, so that its copies share no wire."""
@@ -180,6 +185,8 @@ class Builder:
                 if 1 not in (n, known):
                     raise Unsupported(f"a contraction {spec} of shapes {x.shape} and {y.shape}")
                 size[c], spread = max(n, known), True
+        if any(n == 0 for c, n in size.items() if c not in out):
+            return self.filled([size[c] for c in out])  # a sum over nothing
         value = self.value([size[c] for c in out])
         if spread:
             x, left = self._unspread(x, left, size)
@@ -208,6 +215,10 @@ class Builder:
     def reduce(self, fn: str, x: Value, dims: Sequence[int], *, keepdim: bool = False) -> Value:
         """Return ``x`` reduced over ``dims``; ``fn`` is ``sum``, ``mean``, ``max`` or ``generic``."""
         axes = tuple(sorted({d % x_ndim(x) for d in dims})) if dims else tuple(range(len(x.shape)))
+        if any(x.shape[k] == 0 for k in axes):
+            if fn != "sum":
+                raise Unsupported(f"a {fn} over an axis of length 0")
+            return self.filled([1 if k in axes else n for k, n in enumerate(x.shape) if keepdim or k not in axes])
         out = self.value([n for k, n in enumerate(x.shape) if k not in axes])
         self.emit(Reduce(fn, x, out, axes))
         return self.reshape(out, [1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdim else out
@@ -242,10 +253,11 @@ class Builder:
         averaging: bool = False,
         fn: str = "linear",
         real: bool | None = None,
+        reason: str = "",
     ) -> Value:
-        """Return a fixed map of ``x`` on all axes but the kept ones."""
+        """Return a fixed map of ``x`` on all axes but the kept ones; a reason says why it is not known any better."""
         out = self.value(shape, real=x.real if real is None else real)
-        self.emit(Fixed(x, out, tuple(kept), averaging, fn))
+        self.emit(Fixed(x, out, tuple(kept), averaging, fn, reason))
         return out
 
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:
@@ -254,6 +266,8 @@ class Builder:
             return x
         if prod(shape) != prod(x.shape):
             raise Unsupported(f"a reshape of {x.shape} to {tuple(shape)}")
+        if not prod(shape):
+            return self.filled(shape, real=x.real)
         key = (x.index, tuple(shape))
         if key not in self._reshaped:
             folded = self._folded(x, lambda data: data.reshape(tuple(shape)))
@@ -290,9 +304,14 @@ class Builder:
         dim = dim % x_ndim(x)
         if start == 0 and length == x.shape[dim]:
             return x
+        if not length:
+            return self.filled([0 if k == dim else n for k, n in enumerate(x.shape)], real=x.real)
         folded = self._folded(x, lambda data: data.narrow(dim, start, length))
         if folded is not None:
             return folded
+        joined = self._of_joined(x, dim, start, length)
+        if joined is not None:
+            return joined
         if self._fused(x, dim):
             step = self.producers[x.index]
             if isinstance(step, Permute):
@@ -304,6 +323,19 @@ class Builder:
         out = self.value([length if k == dim else n for k, n in enumerate(x.shape)], real=x.real)
         self.emit(Slice(x, out, dim, start))
         return out
+
+    def _of_joined(self, x: Value, dim: int, start: int, length: int) -> Value | None:
+        """Return a slice of a concatenation as slices of what was joined."""
+        step = self.producers.get(x.index)
+        if not isinstance(step, Cat) or step.dim != dim or x.index in self.program.loops:
+            return None
+        parts, before = [], 0
+        for part in step.xs:
+            first, last = max(start - before, 0), min(start + length - before, part.shape[dim])
+            if first < last:
+                parts.append(self.slice(part, dim, first, last - first))
+            before += part.shape[dim]
+        return self.cat(parts, dim)
 
     def _fused(self, x: Value, dim: int) -> bool:
         """Whether ``dim`` of a rearranged value is the outermost part of an axis of what was rearranged."""
@@ -318,6 +350,9 @@ class Builder:
     def cat(self, xs: Sequence[Value], dim: int) -> Value:
         """Return the concatenation of ``xs`` along ``dim``."""
         dim = dim % x_ndim(xs[0])
+        xs = [x for x in xs if x.shape[dim]] or xs[:1]
+        if len(xs) == 1:
+            return xs[0]
         total = sum(x.shape[dim] for x in xs)
         out = self.value([total if k == dim else n for k, n in enumerate(xs[0].shape)], real=all(x.real for x in xs))
         self.emit(Cat(tuple(xs), out, dim))
@@ -335,9 +370,9 @@ class Builder:
         self.program.code.append(Pointwise(Fn.LINEAR, (x,), into, signs=(1,)))
         self.data_only.discard(into.index)
 
-    def pin(self, *xs: Value) -> None:
-        """Let nothing act on these values."""
-        self.emit(Pin(tuple(xs)))
+    def pin(self, *xs: Value, reason: str = "") -> None:
+        """Let nothing act on these values; a reason says why it is not known any better."""
+        self.emit(Pin(tuple(xs), reason))
 
 
 def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

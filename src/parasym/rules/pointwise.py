@@ -132,15 +132,30 @@ def _extreme(b: Builder, x: Operand, y: Operand) -> Value:
     return b.pointwise(Fn.HOMOGENEOUS, x, y)
 
 
-def _where(b: Builder, condition: Value, x: Operand, y: Operand) -> Value:
-    """A choice is linear in both branches; the condition must not change."""
+def where(b: Builder, condition: Value, x: Operand, y: Operand) -> Value:
+    """Return ``x`` where a condition holds and ``y`` where it does not: linear in both, the condition must not change.
+
+    Args:
+        b: Where to write it.
+        condition: The condition.
+        x: Where it holds.
+        y: Where it does not.
+    """
     if _zero(y):
         return b.mul(b.pointwise(Fn.GENERIC, condition), x)
     if _zero(x):
         return b.mul(b.pointwise(Fn.GENERIC, condition, signs=(-1,)), y)  # where it does not hold
     if _minus_infinity(y) and isinstance(x, Value) and x.real:
         return b.add(x, b.pointwise(Fn.GENERIC, condition))
-    return _partly_constant(b, condition, x, y) or b.pointwise(Fn.GENERIC, condition, x, y)
+    return _partly_constant(b, condition, x, y) or _chosen(b, condition, x, y)
+
+
+def _chosen(b: Builder, condition: Value, x: Operand, y: Operand) -> Value:
+    """Return a choice as a sum of products with masks."""
+    if not all(not isinstance(v, Value) or v.real for v in (x, y)):
+        return b.pointwise(Fn.GENERIC, condition, x, y)
+    holds, fails = b.pointwise(Fn.GENERIC, condition), b.pointwise(Fn.GENERIC, condition, signs=(-1,))
+    return b.add(b.mul(holds, x), b.mul(fails, y))
 
 
 def _partly_constant(b: Builder, condition: Value, x: Operand, y: Operand) -> Value | None:
@@ -180,7 +195,7 @@ def _masked_fill(b: Builder, x: Value, mask: Value, fill: Operand) -> Value:
         return b.mul(x, b.pointwise(Fn.GENERIC, mask))
     if _minus_infinity(fill):
         return b.add(x, b.pointwise(Fn.GENERIC, mask))
-    return b.pointwise(Fn.GENERIC, x, mask, *([fill] if isinstance(fill, Value) else []))
+    return where(b, mask, fill, x)
 
 
 def _minus_infinity(x: Operand) -> bool:
@@ -192,6 +207,33 @@ def _minus_infinity(x: Operand) -> bool:
 
 def _compare(b: Builder, *xs: Operand, **_: object) -> Value:
     return b.pointwise(Fn.GENERIC, *xs, real=False)
+
+
+def _ordered(b: Builder, x: Operand, y: Operand) -> Value:
+    """Which of two numbers is larger does not change if both are scaled."""
+    return b.pointwise(Fn.ORDER, x, y, real=False)
+
+
+def _equal(b: Builder, x: Operand, y: Operand) -> Value:
+    return b.pointwise(Fn.EQUALITY, x, y, real=False)
+
+
+def _logical(b: Builder, *xs: Value) -> Value:
+    """A number counts as true if it is not zero."""
+    return b.pointwise(Fn.GENERIC, *[_equal(b, x, 0.0) if x.real else x for x in xs], real=False)
+
+
+def _sign(b: Builder, x: Value) -> Value:
+    """``x / |x|``: it swallows positive scales."""
+    return b.mul(x, b.power(b.pointwise(Fn.ABS, x), -1))
+
+
+def _heaviside(b: Builder, x: Value, at_zero: Value) -> Value:
+    return b.pointwise(Fn.GENERIC, _ordered(b, x, 0.0), at_zero)
+
+
+def _threshold(b: Builder, x: Value, threshold: float, value: float) -> Value:
+    return where(b, _ordered(b, x, threshold), x, value)
 
 
 def _many(b: Builder, *xs: Operand, **_: object) -> Value:
@@ -249,8 +291,6 @@ RULES = (
             "erf",
             "softshrink",
             "hardshrink",
-            "sign",
-            "sgn",
             "erfinv",
             "round",
             "trunc",
@@ -286,7 +326,6 @@ RULES = (
             "erfc",
             "lgamma",
             "digamma",
-            "threshold",
             "nan_to_num",
             "floor",
             "ceil",
@@ -296,23 +335,19 @@ RULES = (
     ),
     Rule(("hardtanh",), _hardtanh),
     Rule(("clamp", "clip", "clamp_min", "clamp_max"), _clamp),
-    Rule(("where",), _where),
+    Rule(("where",), where),
     Rule(("masked_fill",), _masked_fill),
+    Rule(("lt", "le", "gt", "ge"), _ordered),
+    Rule(("eq", "ne"), _equal),
+    Rule(("logical_and", "logical_or", "logical_not", "logical_xor"), _logical),
+    Rule(("sign", "sgn"), _sign),
+    Rule(("heaviside",), _heaviside),
+    Rule(("threshold",), _threshold),
     Rule(
         (
-            "eq",
-            "ne",
-            "lt",
-            "le",
-            "gt",
-            "ge",
             "isnan",
             "isinf",
             "isfinite",
-            "logical_and",
-            "logical_or",
-            "logical_not",
-            "logical_xor",
             "bitwise_and",
             "bitwise_or",
             "bitwise_not",

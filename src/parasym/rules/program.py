@@ -16,6 +16,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+NOTE = {"note": True}
+"""Metadata of a field that people read: instructions that differ in nothing else do the same."""
+
 
 class Kind(Enum):
     """What a value is."""
@@ -39,6 +42,7 @@ class Value:
         name: Parameter or buffer name, or the node's name.
         data: The numbers of a constant, if they are known.
         offset: For a buffer that is only read as ``buffer + offset``, the offset.
+        truth: Whether it holds truth values; as an index they are a mask, not positions.
     """
 
     index: int
@@ -48,6 +52,7 @@ class Value:
     name: str = ""
     data: Tensor | None = None
     offset: float = 0.0
+    truth: bool = False
 
     @property
     def leaf(self) -> bool:
@@ -60,7 +65,8 @@ class Fn(Enum):
 
     ``ADD`` equal exponents; ``MUL`` exponents times the degrees add up; ``LINEAR`` a fixed factor;
     ``HOMOGENEOUS`` positive scales; ``ABS`` positive scales, and it swallows signs; ``ODD`` signs; ``EVEN`` swallows
-    signs; ``GENERIC`` nothing.
+    signs; ``GENERIC`` nothing. ``ORDER`` compares numbers, and swallows a positive scale that all sides share;
+    ``EQUALITY`` swallows their sign too.
     """
 
     ADD = "add"
@@ -70,6 +76,8 @@ class Fn(Enum):
     ABS = "abs"
     ODD = "odd"
     EVEN = "even"
+    ORDER = "order"
+    EQUALITY = "equality"
     GENERIC = "generic"
 
     __hash__ = object.__hash__  # the members are one each, and they are looked up for every instruction
@@ -163,6 +171,7 @@ class Fixed:
         kept: Pairs of axes ``(of x, of out)`` that pass through; all others are pinned.
         averaging: Whether what is constant over the other axes stays the same constant.
         fn: ``linear``, or ``max`` for a maximum.
+        reason: Why the other axes are pinned, where not the map itself but what is known of it forces that.
     """
 
     x: Value
@@ -170,6 +179,7 @@ class Fixed:
     kept: tuple[tuple[int, int], ...]
     averaging: bool = False
     fn: str = "linear"
+    reason: str = field(default="", metadata=NOTE)
 
 
 @dataclass(eq=False, slots=True)
@@ -234,9 +244,15 @@ class Rotary:
 
 @dataclass(eq=False, slots=True)
 class Pin:
-    """Nothing may act on these values: inputs, outputs, operations without a rule."""
+    """Nothing may act on these values: inputs, outputs, operations without a rule.
+
+    Attributes:
+        xs: The values.
+        reason: Why, where not the operation itself but what is known of it forces that.
+    """
 
     xs: tuple[Value, ...]
+    reason: str = field(default="", metadata=NOTE)
 
 
 Instruction = Pointwise | Contract | Reduce | Normalize | Fixed | Reshape | Permute | Expand | Slice | Cat | Rotary | Pin
@@ -284,7 +300,7 @@ def _plain(x: Any) -> str:
 
 
 def attributes(step: Instruction) -> dict[str, Hashable]:
-    """Return all that an instruction is beside the values it reads and writes: every other field, by name.
+    """Return all that an instruction does beside the values it reads and writes: every other field but notes, by name.
 
     Whoever asks whether two instructions do the same compares these, so that no attribute can be forgotten.
 
@@ -302,7 +318,7 @@ def attributes(step: Instruction) -> dict[str, Hashable]:
 
 @lru_cache(maxsize=64)
 def _own_fields(kind: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(kind) if f.type not in (Value, tuple[Value, ...]))
+    return tuple(f.name for f in fields(kind) if f.type not in (Value, tuple[Value, ...]) and f.metadata != NOTE)
 
 
 def properties(value: Value) -> dict[str, Hashable]:

@@ -61,9 +61,7 @@ def _pair(b: Builder, v: Value, depth: int) -> tuple[Form, Form] | None:
         if inner is None or not _twin(b, c, depth):
             return None
         return _times(inner[0], c), _times(inner[1], c)
-    if step is None or not isinstance(step, Slice):
-        return {(v.index, 0): {(): 1}}, {(v.index, 1): {(): 1}}
-    return None
+    return {(v.index, 0): {(): 1}}, {(v.index, 1): {(): 1}}
 
 
 def _half(b: Builder, v: Value, depth: int) -> Form | None:

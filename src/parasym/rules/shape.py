@@ -101,12 +101,52 @@ def _repeat_interleave(b: Builder, x: Value, repeats: int, dim: int | None = Non
     return b.reshape(wide, [*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]])
 
 
-def _cat(b: Builder, xs: Sequence[Value], dim: int = 0) -> Value:
-    xs = [x for x in xs if x.shape != (0,)]
-    if len(xs) == 1:
-        return xs[0]
+def joined(b: Builder, xs: Sequence[Value], dim: int) -> Value:
+    """Return the concatenation of values, which may turn out to rotate planes.
+
+    Args:
+        b: Where to write it.
+        xs: The values.
+        dim: The axis.
+    """
     out = b.cat(xs, dim)
-    return rotated(b, out) or out
+    return out if any(out is x for x in xs) else rotated(b, out) or out
+
+
+def _cat(b: Builder, xs: Sequence[Value], dim: int = 0) -> Value:
+    return joined(b, [x for x in xs if x.shape != (0,)] or xs[:1], dim)
+
+
+def slice_scatter(
+    b: Builder, x: Value, source: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Value:
+    """Return ``x`` with a slice of it replaced by ``source``, which is broadcast to it.
+
+    Args:
+        b: Where to write it.
+        x: What is written into.
+        source: What is written.
+        dim: The axis that is sliced.
+        start: Start of the slice, as in Python.
+        end: End of the slice.
+        step: Step of the slice.
+
+    Raises:
+        Unsupported: If the step does not divide the axis.
+    """
+    dim = dim % len(x.shape)
+    n = x.shape[dim]
+    first, last, step = slice(start, end, step).indices(n)
+    count = len(range(first, last, step))
+    source = b.expand(source, [count if k == dim else m for k, m in enumerate(x.shape)])
+    if step == 1 or not count:
+        parts = [b.slice(x, dim, 0, first), source, b.slice(x, dim, first + count, n - first - count)]
+        return joined(b, parts, dim)
+    if n % step or count != n // step:
+        raise Unsupported(f"an assignment to a slice with step {step} that does not divide the axis")
+    lead, tail = x.shape[:dim], x.shape[dim + 1 :]
+    folded, row = b.reshape(x, [*lead, count, step, *tail]), b.reshape(source, [*lead, count, 1, *tail])
+    return b.reshape(slice_scatter(b, folded, row, dim + 1, first, first + 1), x.shape)
 
 
 def _stack(b: Builder, xs: Sequence[Value], dim: int = 0) -> Value:
