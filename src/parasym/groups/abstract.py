@@ -25,6 +25,8 @@ class AbstractGroup(ABC):
 
     Attributes:
         size: Number of channels.
+        continuous: Whether the group is a Lie group (as opposed to a finite one).
+        element_ndim: Number of axes of one element, without batch axes.
         symbol: How the group is printed, before the size in brackets; the name of the class if empty.
         permutes: Whether an element is an index tensor ``p`` that acts by ``y[i] = x[p[i]]``.
         flips: Whether an element is a sign per channel. Signs are found together with the permutations of their channels.
@@ -34,21 +36,13 @@ class AbstractGroup(ABC):
 
     size: int
 
+    continuous: ClassVar[bool]
+    element_ndim: ClassVar[int]
     symbol: ClassVar[str] = ""
     permutes: ClassVar[bool] = False
     flips: ClassVar[bool] = False
     scales: ClassVar[bool] = False
     mixes: ClassVar[bool] = False
-
-    @property
-    @abstractmethod
-    def continuous(self) -> bool:
-        """Whether the group is a Lie group (as opposed to a finite one)."""
-
-    @property
-    @abstractmethod
-    def element_ndim(self) -> int:
-        """Number of axes of one element, without batch axes."""
 
     @property
     def label(self) -> str:

@@ -36,18 +36,12 @@ class Drift(AbstractGroup):
     directions: tuple[tuple[float, ...], ...] | None = None
 
     symbol = "drift"
+    continuous = True
+    element_ndim = 1
 
     def __post_init__(self) -> None:
         if any(len(v) != self.size for v in self.directions or ()):
             raise BadInputError(f"Argument `directions` must have {self.size} numbers each.")
-
-    @property
-    def continuous(self) -> bool:  # noqa: D102
-        return True
-
-    @property
-    def element_ndim(self) -> int:  # noqa: D102
-        return 1
 
     @property
     def label(self) -> str:  # noqa: D102

@@ -16,14 +16,8 @@ class AbstractMatrices(AbstractGroup):
     r"""Matrices ``g`` of shape ``[n, n]``, acting by ``g`` and dually by :math:`g^{-\top}`."""
 
     mixes = True
-
-    @property
-    def continuous(self) -> bool:  # noqa: D102
-        return True
-
-    @property
-    def element_ndim(self) -> int:  # noqa: D102
-        return 2
+    continuous = True
+    element_ndim = 2
 
     def identity(self, batch: tuple[int, ...] = (), *, dtype: torch.dtype, device: torch.device | str = "cpu") -> Tensor:  # noqa: D102
         return torch.eye(self.size, dtype=dtype, device=device).expand(*batch, self.size, self.size).clone()

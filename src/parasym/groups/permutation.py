@@ -43,14 +43,8 @@ class Permutation(AbstractGroup):
 
     symbol = "S"
     permutes = True
-
-    @property
-    def continuous(self) -> bool:  # noqa: D102
-        return False
-
-    @property
-    def element_ndim(self) -> int:  # noqa: D102
-        return 1
+    continuous = False
+    element_ndim = 1
 
     @property
     def order(self) -> int:  # noqa: D102

@@ -41,14 +41,8 @@ class PlaneRotation(AbstractGroup):
     scale: bool = True
 
     symbol = "planes"
-
-    @property
-    def continuous(self) -> bool:  # noqa: D102
-        return True
-
-    @property
-    def element_ndim(self) -> int:  # noqa: D102
-        return 1
+    continuous = True
+    element_ndim = 1
 
     @property
     def isometric(self) -> bool:  # noqa: D102

@@ -40,14 +40,8 @@ class PositiveScaling(AbstractGroup):
 
     symbol = "scale"
     scales = True
-
-    @property
-    def continuous(self) -> bool:  # noqa: D102
-        return True
-
-    @property
-    def element_ndim(self) -> int:  # noqa: D102
-        return 1
+    continuous = True
+    element_ndim = 1
 
     @property
     def dimension(self) -> int:  # noqa: D102

@@ -54,6 +54,8 @@ class SignedShift(AbstractGroup):
     centers: tuple[float, ...] = ()
 
     symbol = "Z2"
+    continuous = False
+    element_ndim = 2
 
     def __post_init__(self) -> None:
         for name, values in (("units", self.units), ("centers", self.centers)):
@@ -63,14 +65,6 @@ class SignedShift(AbstractGroup):
             raise BadInputError(
                 f"Argument `generators` must have numbers of at most {2 * self.size} bits for {self.size} angles."
             )
-
-    @property
-    def continuous(self) -> bool:  # noqa: D102
-        return False
-
-    @property
-    def element_ndim(self) -> int:  # noqa: D102
-        return 2
 
     @property
     def label(self) -> str:  # noqa: D102

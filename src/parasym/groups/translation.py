@@ -30,14 +30,8 @@ class Translation(AbstractGroup):
     """
 
     symbol = "shift"
-
-    @property
-    def continuous(self) -> bool:  # noqa: D102
-        return True
-
-    @property
-    def element_ndim(self) -> int:  # noqa: D102
-        return 1
+    continuous = True
+    element_ndim = 1
 
     @property
     def dimension(self) -> int:  # noqa: D102

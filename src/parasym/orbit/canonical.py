@@ -7,6 +7,7 @@ from torch import Tensor
 
 from parasym.core import BadInputError, Params, child_generator
 from parasym.groups.least_norm import is_regular
+from parasym.orbit.capable import ensure_canonical
 from parasym.orbit.exchange import sorting_moves
 from parasym.orbit.gauge import balance, is_noncompact, products
 from parasym.orbit.inputs import check_models
@@ -37,6 +38,7 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
         A new dictionary of the same dtypes.
 
     Raises:
+        SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
         BadInputError: If ``params`` does not fit the symmetry, holds NaN or infinite values, or if a ``GL(n)`` wire is wider
             than the rank of the weights on both its sides, so that its orbit has no balanced point.
 
@@ -55,6 +57,7 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     References:
         Kempf, Ness. The length of vectors in representation spaces. 1979.
     """
+    ensure_canonical(symmetry, "canonicalize")
     check_models(symmetry, [params])
     x = {n: v.detach().double() if v.is_floating_point() else v for n, v in params.items()}
     x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params

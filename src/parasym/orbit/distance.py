@@ -3,6 +3,7 @@
 import torch
 
 from parasym.core import Params
+from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.match import match
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.objective import gap
@@ -28,6 +29,7 @@ def distance(
         generator: Source of randomness, on the CPU; only methods with restarts use it.
 
     Raises:
+        SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
         BadInputError: If the two do not fit the symmetry or each other.
 
     Example:
@@ -41,5 +43,6 @@ def distance(
         >>> print(f"{(a['0.weight'] - b['0.weight']).norm():.2f} {distance(symmetry, a, b):.2f}")
         1.45 0.00
     """
+    ensure_matchable(symmetry, "distance")
     element = match(symmetry, a, b, method=method, generator=generator)
     return gap(a, symmetry.act(element, b))

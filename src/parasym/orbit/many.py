@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 
 from parasym.core import Params
+from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.gauge import balance
 from parasym.orbit.inputs import check_models, working
 from parasym.orbit.match import MATCH_TOLERANCE
@@ -43,6 +44,7 @@ def match_many(
         Elements for ``symmetry.act(element, model)``.
 
     Raises:
+        SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
         BadInputError: If the models do not fit the symmetry or each other.
 
     Example:
@@ -63,6 +65,7 @@ def match_many(
     References:
         Crisostomi et al. C2M3: cycle-consistent multi-model merging. NeurIPS 2024, https://arxiv.org/abs/2405.17897
     """
+    ensure_matchable(symmetry, "match_many")
     check_models(symmetry, models)
     full = [working(x, list(x)) for x in models]
     elements = _together(symmetry, full, method, generator, max_rounds)

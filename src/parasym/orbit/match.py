@@ -3,6 +3,7 @@
 import torch
 
 from parasym.core import Params
+from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.exchange import has_exchanges, matching_moves
 from parasym.orbit.fit import fit_continuous
 from parasym.orbit.gauge import balance
@@ -46,6 +47,7 @@ def match(
         An element for ``symmetry.act(element, b)``.
 
     Raises:
+        SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
         BadInputError: If the two do not fit the symmetry or each other, or hold NaN or infinite values.
 
     Example:
@@ -60,6 +62,7 @@ def match(
         >>> print(f"{(a['0.weight'] - b['0.weight']).norm():.2f} {(a['0.weight'] - moved['0.weight']).norm():.2f}")
         1.45 0.00
     """
+    ensure_matchable(symmetry, "match")
     check_models(symmetry, [a, b])
     given = a
     a, b = working(a, list(a)), working(b, list(b))

@@ -10,6 +10,7 @@ from parasym.functional import batch_call, batches_of, has_statistics, reestimat
 from parasym.functional.outputs import leaves, output_error
 from parasym.functional.reading import Batch, Data
 from parasym.functional.run import run
+from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.inputs import check_models, working
 from parasym.orbit.many import match_many, mean
 from parasym.orbit.method import AbstractMethod
@@ -49,6 +50,7 @@ def merge(
         Half precision is averaged in single precision.
 
     Raises:
+        SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
         BadInputError: If the models do not fit, if only one of ``model`` and ``data`` is given, or if ``data`` is empty.
 
     Example:
@@ -73,6 +75,7 @@ def merge(
         raise BadInputError(
             f"Argument `{given}` was given without `{lacking}`: statistics are estimated from both, or from neither."
         )
+    ensure_matchable(symmetry, "merge")
     check_models(symmetry, models)
     batches = None if data is None or model is None else list(batches_of(data, model))
     renew = model is not None and batches is not None and has_statistics(model)

@@ -25,7 +25,7 @@ def without_variance_scales(symmetry: Symmetry) -> Symmetry:
     Args:
         symmetry: Any symmetry.
     """
-    return symmetry.only(*(f.id for f in symmetry.factors if not _scales_variance(f)))
+    return symmetry.without(*(f.id for f in symmetry.factors if _scales_variance(f)))
 
 
 def alike(symmetry: Symmetry, a: Params, b: Params) -> bool:

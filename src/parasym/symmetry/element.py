@@ -1,7 +1,7 @@
 """One element of a symmetry: the moves it makes, and how it makes them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
@@ -52,17 +52,24 @@ class Element:
         >>> h = Element(symmetry, (Move(signs.id, torch.tensor([1.0, 1.0, -1.0])),))
         >>> [x(params)["0.bias"].tolist() for x in (g, h, g @ h, h @ g, ~g @ g)]
         [[3.0, 1.0, 2.0], [1.0, 2.0, -3.0], [-3.0, 1.0, 2.0], [3.0, 1.0, -2.0], [1.0, 2.0, 3.0]]
+        >>> g @ h
+        Element(signs(3) on 0.weight[0], S(3) on 0.weight[0])
         >>> Element(symmetry.only(), g.moves)  # the symmetry without any of its factors
         Traceback (most recent call last):
         parasym.core.error.SymmetryError: The symmetry has no factor with the id ...
     """
 
-    symmetry: "Symmetry" = field(repr=False)
+    symmetry: "Symmetry"
     moves: tuple[Move, ...] = ()
 
     def __post_init__(self) -> None:
         for move in self.moves:
             self.symmetry.factor(move.factor)
+
+    def __repr__(self) -> str:
+        """Return the factors that move, in order."""
+        factors = (self.symmetry.factor(move.factor) for move in self.moves)
+        return f"Element({', '.join(f'{f.label} on {f.wire.name}' for f in factors) or 'identity'})"
 
     def __matmul__(self, other: "Element") -> "Element":
         """Return the element that acts like ``other`` and then like this one.

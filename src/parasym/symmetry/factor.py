@@ -64,6 +64,11 @@ class Factor:
         return tuple(wire.size for wire in self.over)
 
     @property
+    def linear(self) -> bool:
+        """Whether the group itself acts on axes of tensors; translations and exchanges are carried out by their bindings."""
+        return any(isinstance(binding, Binding) for binding in self.bindings)
+
+    @property
     def order(self) -> int:
         """Order of the discrete part, over all slices."""
         return self.group.order ** prod(self.batch)

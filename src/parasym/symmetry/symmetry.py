@@ -125,9 +125,24 @@ class Symmetry:
             >>> [(part.order, part.dimension) for part in (symmetry, symmetry.only(Permutation), symmetry.only())]
             [(120, 5), (120, 0), (1, 0)]
         """
+        return self._part(tuple(self._chosen(what)))
+
+    def without(self, *what: type[AbstractGroup] | str) -> "Symmetry":
+        """Return the part of the symmetry without some of its factors.
+
+        Args:
+            what: Classes of groups, or ids of factors, as of :meth:`only`.
+
+        Raises:
+            SymmetryError: If the symmetry has no factor with such an id.
+        """
+        left_out = {id(factor) for factor in self._chosen(what)}
+        return self._part(tuple(f for f in self.factors if id(f) not in left_out))
+
+    def _chosen(self, what: tuple[type[AbstractGroup] | str, ...]) -> list[Factor]:
         ids = {self.factor(name).id for name in what if isinstance(name, str)}
         groups = tuple(kind for kind in what if not isinstance(kind, str))
-        return self._part(tuple(f for f in self.factors if isinstance(f.group, groups) or (ids and f.id in ids)))
+        return [f for f in self.factors if isinstance(f.group, groups) or (ids and f.id in ids)]
 
     def restrict(self, *patterns: str) -> "Symmetry":
         """Return the part of the symmetry that moves nothing outside of some parameters.

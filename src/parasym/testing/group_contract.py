@@ -22,6 +22,7 @@ from parasym.testing.group_law import (
     purity_law,
     sampling_law,
 )
+from parasym.testing.group_verbs import verbs_law
 
 GROUP_LAWS: tuple[Callable[[GroupCase], None], ...] = (
     identity_law,
@@ -39,6 +40,7 @@ GROUP_LAWS: tuple[Callable[[GroupCase], None], ...] = (
     order_law,
     exponential_law,
     dimension_law,
+    verbs_law,
 )
 
 
@@ -55,7 +57,8 @@ def assert_group_contract(
     The laws are those of :data:`GROUP_LAWS`: identity, inverse, associativity, :math:`(gh)x = g(hx)`,
     the pairing :math:`\langle gx, g^{-\top}y\rangle = \langle x, y\rangle`, arguments untouched, dtype and
     device kept, batches like single elements, order and dimension by counting, and that the derivative of
-    ``exp`` is a generator. The identity satisfies most of them, so one law demands that something moves.
+    ``exp`` is a generator. Every verb (print, JSON, sample, match, distance, canonicalize) gives the right answer for a
+    symmetry with this group, or refuses it by name. The identity satisfies most of them, so one law demands that something moves.
 
     Args:
         group: The group, of a definite size. An order above 800 is not counted.
