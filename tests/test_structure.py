@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import parasym
+from parasym.groups import GROUPS
 
 ROOT = Path(__file__).parent.parent
 SOURCES = sorted((ROOT / "src" / "parasym").rglob("*.py"))
@@ -57,6 +58,17 @@ def imports_of_the_top(source: str) -> Iterator[str]:
             yield f"line {node.lineno}"
 
 
+def asks_for_a_group(source: str) -> Iterator[str]:
+    """Checks for one class of groups, which a new group would not pass: what a group can do is said by the group."""
+    kinds = {kind.__name__ for kind in GROUPS}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"isinstance", "issubclass"}:
+            named = {x.id for x in ast.walk(node.args[1]) if isinstance(x, ast.Name)}
+            named |= {x.attr for x in ast.walk(node.args[1]) if isinstance(x, ast.Attribute)}
+            if named & kinds:
+                yield f"line {node.lineno}: {', '.join(sorted(named & kinds))}"
+
+
 def name_of(path: Path) -> str:
     return str(path.relative_to(ROOT))
 
@@ -77,6 +89,17 @@ def test_source(path: Path):
     assert not list(unseeded_calls(source)), "every random function takes generator="
     if path.relative_to(ROOT / "src/parasym").parts[0] not in {"cli"}:
         assert not list(imports_of_the_top(source)), "import from the floor that defines the name"
+
+
+@pytest.mark.parametrize("path", [p for p in SOURCES if p.relative_to(ROOT / "src/parasym").parts[0] != "groups"], ids=name_of)
+def test_no_verb_asks_which_group_it_has(path: Path):
+    assert not list(asks_for_a_group(path.read_text()))
+
+
+def test_planted_question_for_a_group_is_seen():
+    planted = "def f(g):\n    return isinstance(g, Permutation) or isinstance(g, (int, groups.SignFlip))"
+    assert list(asks_for_a_group(planted)) == ["line 2: Permutation", "line 2: SignFlip"]
+    assert not list(asks_for_a_group("isinstance(binding, Binding)"))
 
 
 def test_planted_long_function_is_seen():

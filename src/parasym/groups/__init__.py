@@ -1,7 +1,7 @@
 """The groups, one per file. They act on axes of tensors and know nothing of layers."""
 
 from parasym.groups._table import GROUPS
-from parasym.groups.abstract import AbstractGroup
+from parasym.groups.abstract import CAPABILITIES, AbstractGroup
 from parasym.groups.drift import Drift
 from parasym.groups.linear import GeneralLinear, Orthogonal
 from parasym.groups.permutation import Permutation
@@ -12,6 +12,7 @@ from parasym.groups.signed_shift import SignedShift
 from parasym.groups.translation import Translation
 
 __all__ = [
+    "CAPABILITIES",
     "GROUPS",
     "AbstractGroup",
     "Drift",

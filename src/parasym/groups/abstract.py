@@ -11,6 +11,9 @@ from torch import Tensor
 
 from parasym.core import ShapeError, SymmetryError
 
+CAPABILITIES = ("align", "balance", "fit", "sort", "diagonalize", "orient", "conjugate", "elements")
+"""The methods that a group may have or not."""
+
 
 @dataclass(frozen=True)
 class AbstractGroup(ABC):

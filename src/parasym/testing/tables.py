@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from parasym.groups import GROUPS
+from parasym.groups import CAPABILITIES, GROUPS
 from parasym.hopping import SELECTORS
 from parasym.orbit._table import METHODS
 from parasym.rules import RULES
@@ -52,12 +52,13 @@ def markdown_table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> st
 
 
 def group_rows() -> list[tuple[str, ...]]:
-    """Return one row per group: name, kind, size at three channels, summary."""
+    """Return one row per group: name, size at three channels, what verbs may ask of it, summary."""
     rows = []
     for kind in GROUPS:
         group = kind(3)
         size = f"dimension {group.dimension}" if group.continuous else f"order {group.order}"
-        rows.append((f"`{kind.__name__}`", size, summary(kind)))
+        able = ", ".join(f"`{name}`" for name in CAPABILITIES if group.can(name))
+        rows.append((f"`{kind.__name__}`", size, able, summary(kind)))
     return rows
 
 
@@ -100,7 +101,7 @@ def selector_rows() -> list[tuple[str, ...]]:
 def render() -> str:
     """Return the whole page as Markdown."""
     sections = [
-        (f"{len(GROUPS)} groups", ("group", "at size 3", "what it is"), group_rows()),
+        (f"{len(GROUPS)} groups", ("group", "at size 3", "can", "what it is"), group_rows()),
         (
             f"Rules for {sum(len(rule.names) for rule in RULES)} operations",
             ("family", "what it is", "operations"),
