@@ -29,6 +29,10 @@ def diverged():
     return model
 
 
+def dropped():
+    return nn.Sequential(nn.Linear(6, 8), nn.ReLU(), nn.Dropout(0.2), nn.Linear(8, 3))
+
+
 def deep_normalized():
     return nn.Sequential(*(nn.Sequential(nn.Linear(6, 6), nn.BatchNorm1d(6), nn.ReLU()) for _ in range(2)), nn.Linear(6, 3))
 

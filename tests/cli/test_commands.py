@@ -71,6 +71,14 @@ def test_verify_shows_soundness_and_completeness(run: Run, folder: Path) -> None
         assert words in result.output, words
 
 
+def test_verify_in_train_mode_is_about_the_law(run: Run, folder: Path) -> None:
+    result = run("verify", "nets.py:dropped", "--train-mode")
+    assert result.exit_code == 0
+    assert "holds: yes, in law" in result.output
+    assert "draws random numbers (dropout)" in result.output
+    assert "in law" not in run("verify", "nets.py:dropped").output
+
+
 def test_verify_catches_a_forgotten_dual(run: Run, folder: Path) -> None:
     run("find", "nets.py:build", "-o", "symmetry.json")
     symmetry = Symmetry.from_json((folder / "symmetry.json").read_text())

@@ -11,14 +11,14 @@ from parasym.testing.rule_contract import HIDDEN
 from tests.rules.index_cases import INDEX
 from tests.rules.layer_cases import LAYERS
 from tests.rules.pointwise_cases import POINTWISE
+from tests.rules.random_cases import RANDOM
 from tests.rules.rule_cases import BOTH_WAYS, LINEAR, PERMUTED, SCALED, SIGNED, Between, RuleCase
 from tests.rules.shape_cases import SHAPE
 
-CASES = (*POINTWISE, *SHAPE, *LAYERS, *INDEX)
+CASES = (*POINTWISE, *SHAPE, *LAYERS, *INDEX, *RANDOM)
 
 EXCEPTIONS = {
     "_assert_tensor_metadata": "returns nothing: the graph drops it before rules are asked",
-    "bernoulli": "random: it keeps a law, not a value",
 }
 
 

@@ -19,21 +19,7 @@ from parasym.rules.rotary import ComplexValue
 from parasym.symmetry import Uncovered
 
 _FOLD_LIMIT = 1 << 24
-_RANDOM = {
-    "rand",
-    "randn",
-    "rand_like",
-    "randn_like",
-    "randint",
-    "randperm",
-    "bernoulli",
-    "dropout",
-    "native_dropout",
-    "normal",
-    "multinomial",
-    "empty",
-    "empty_like",
-}
+_UNSET = {"empty", "empty_like", "empty_strided", "empty_permuted", "new_empty", "new_empty_strided"}
 VIEWS = {
     "_unsafe_view",
     "as_strided",
@@ -70,6 +56,8 @@ class Lowered:
 
     program: Program
     uncovered: list[Uncovered] = field(default_factory=list)
+    drawing: set[str] = field(default_factory=set)
+    """Names of the operations that draw random numbers."""
 
 
 def may_alias(target: torch._ops.OpOverload) -> bool:
@@ -139,7 +127,7 @@ class Lowering:
 
     def finish(self) -> Lowered:
         """Return the program."""
-        return Lowered(tidied(self.builder.program), self.uncovered)
+        return Lowered(tidied(self.builder.program), self.uncovered, self.builder.drawing)
 
     def call(self, call: Call) -> Any:
         """Return the values of an operation."""
@@ -211,7 +199,7 @@ class Lowering:
     def _fold(self, call: Call, name: str) -> Any:
         """Return the numbers of an operation on constants only, ``None`` if it is not one."""
         example = call.example
-        if not isinstance(example, Tensor) or name in _RANDOM or not _all_known((call.args, call.kwargs)):
+        if not isinstance(example, Tensor) or _draws(call.target, name) or not _all_known((call.args, call.kwargs)):
             return None
         if example.numel() > _FOLD_LIMIT:
             return None
@@ -229,6 +217,8 @@ class Lowering:
     def opaque(self, call: Call, reason: str) -> Any:
         """Return new values for what an operation returns, and pin all that it touches."""
         b = self.builder
+        if torch.Tag.nondeterministic_seeded in getattr(call.target, "tags", ()):
+            b.drawing.add(facts_of(call.target).name)
         inputs = _values((call.args, call.kwargs))
         touched = [v for v in inputs if v.index not in b.data_only]
         if touched:
@@ -294,6 +284,11 @@ def facts_of(target: torch._ops.OpOverload) -> Facts:
     elsewhere = schema.is_mutable and not in_place and "batch_norm" not in name
     view = not schema.is_mutable and any(out.alias_info is not None for out in schema.returns)
     return Facts(name, in_place, elsewhere, view)
+
+
+def _draws(target: torch._ops.OpOverload, name: str) -> bool:
+    """Return whether an operation makes other numbers every time."""
+    return name in _UNSET or torch.Tag.nondeterministic_seeded in target.tags
 
 
 def _shape(x: Tensor) -> tuple[int, ...]:

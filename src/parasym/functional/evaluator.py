@@ -1,8 +1,10 @@
 """A model as a pure function of parameters and inputs, in the precision of the proof."""
 
+import contextlib
 import copy
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from parasym.core import BadInputError, Params, first_names, model_params
 from parasym.functional.call import Call, cast
 from parasym.functional.outputs import leaves
 from parasym.functional.precision import precision
+from parasym.functional.randomness import FollowingDraws
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Evaluator:
     """A copy of a model in one precision, to be called with any parameters.
 
     The user's model is never touched: BatchNorm in train mode writes its statistics into clones, and
-    dropout draws the same mask in every call.
+    dropout draws the same mask in every call, or one that follows the channels.
 
     Attributes:
         model: The copy.
@@ -31,6 +34,8 @@ class Evaluator:
         trainable: First names of the parameters that require a gradient (all, if none does).
         buffers: First names of the floating-point buffers.
         statistics: Those of them that are running statistics of PyTorch's normalizations.
+        exact: Whether everything is computed in that precision; otherwise in the types that the model has and casts to.
+        follows: Whether random numbers follow what they act on (see :mod:`parasym.functional.randomness`).
     """
 
     model: nn.Module
@@ -40,6 +45,8 @@ class Evaluator:
     trainable: tuple[str, ...]
     buffers: tuple[str, ...]
     statistics: tuple[str, ...]
+    exact: bool = True
+    follows: bool = False
 
     def __call__(self, params: Params, inputs: Call) -> list[Tensor]:
         """Return the outputs as a list of tensors.
@@ -48,16 +55,32 @@ class Evaluator:
             params: Parameters and buffers by name; those left out keep the values of the model.
             inputs: The arguments.
         """
+        return self._run(params, inputs, FollowingDraws() if self.follows else contextlib.nullcontext())[0]
+
+    def randomness(self, params: Params, inputs: Call) -> tuple[tuple[str, ...], bool]:
+        """Return the operations that draw numbers which can be made to follow what they act on, and whether others draw any.
+
+        Args:
+            params: Parameters and buffers by name.
+            inputs: The arguments.
+        """
+        following = FollowingDraws()
+        drawn = self._run(params, inputs, following)[1]
+        return tuple(sorted(following.seen)), drawn
+
+    def _run(self, params: Params, inputs: Call, mode: contextlib.AbstractContextManager[Any]) -> tuple[list[Tensor], bool]:
+        """Return the outputs, and whether random numbers were drawn from torch's generators."""
         given = {self.ties[name]: value for name, value in reversed(params.items()) if name in self.ties}
         buffers = {k: v.clone() for k, v in self.model.named_buffers()}
         buffers |= {k: given[k].clone() for k in buffers if k in given}
         devices = sorted({p.get_device() for p in given.values() if p.is_cuda})
         fresh = inputs.map(lambda x: x)  # containers that a model may write to
-        with torch.random.fork_rng(devices=devices), precision(self.dtype):
-            torch.default_generator.manual_seed(self.seed)
-            for device in devices:
-                torch.cuda.default_generators[device].manual_seed(self.seed)
-            return leaves(functional_call(self.model, given | buffers, fresh.args, dict(fresh.kwargs)))
+        generators = [torch.default_generator, *(torch.cuda.default_generators[device] for device in devices)]
+        with torch.random.fork_rng(devices=devices), precision(self.dtype) if self.exact else contextlib.nullcontext(), mode:
+            before = [generator.manual_seed(self.seed).get_state() for generator in generators]
+            found = leaves(functional_call(self.model, given | buffers, fresh.args, dict(fresh.kwargs)))
+            after = [generator.get_state() for generator in generators]
+        return found, not all(map(torch.equal, before, after))
 
     def tied(self, params: Params) -> Params:
         """Return ``params`` with every tied name set to the value of the first.
@@ -79,12 +102,12 @@ class Evaluator:
         return ""
 
 
-def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype, seed: int) -> tuple[Evaluator, Params]:
+def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype | None, seed: int) -> tuple[Evaluator, Params]:
     """Return ``model`` as a function of its parameters, and the parameters, both in ``dtype``.
 
     Args:
         model: A module or an exported program. Not modified.
-        dtype: Floating-point precision.
+        dtype: Floating-point precision; ``None`` for the model as it is written, in the types that it has and casts to.
         seed: Seed of whatever the model draws at random.
 
     Raises:
@@ -112,4 +135,6 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype, seed: int)
     # There is no public base class of BatchNorm and InstanceNorm.
     norms = tuple(f"{k}." if k else "" for k, part in clone.named_modules() if isinstance(part, _NormBase))
     statistics = tuple(k for k in buffers if k.startswith(norms) and k.rpartition(".")[2].startswith("running_"))
-    return Evaluator(clone, dtype, seed, first_names(clone), names, buffers, statistics), params
+    exact = dtype is not None
+    kind = dtype or next((x.dtype for x in params.values() if x.is_floating_point()), torch.get_default_dtype())
+    return Evaluator(clone, kind, seed, first_names(clone), names, buffers, statistics, exact), params

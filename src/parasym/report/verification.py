@@ -66,5 +66,5 @@ def report_tables(report: Report) -> tuple[RenderableType, ...]:
         shown.append(rich_table(completeness_table(report.completeness)))
     shown += [f"uncovered: {u.operation} in {u.module or 'the model'} ({u.source}): {u.reason}" for u in report.uncovered]
     shown += [f"note: {note}" for note in report.notes]
-    shown.append(f"holds: {report.holds}, relative error {sig(report.error, 2)}")
+    shown.append(f"holds: {report.holds}{', in law' if report.law else ''}, relative error {sig(report.error, 2)}")
     return tuple(shown)

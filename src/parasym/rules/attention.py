@@ -2,6 +2,7 @@
 
 from parasym.rules.builder import Builder
 from parasym.rules.program import Expand, Fn, Pointwise, Reshape, Value
+from parasym.rules.random import dropped
 from parasym.rules.rule import Rule
 
 
@@ -49,6 +50,8 @@ def _attention(
     weights = b.softmax(scores, -1)
     if mask is not None and _may_hide_all(b, mask):
         weights = b.pointwise(Fn.HOMOGENEOUS, weights)  # where all is hidden the weights are zero, not a mean
+    if dropout > 0:
+        weights = dropped(b, weights)  # they no longer sum to one
     return b.contract(weights, v, f"{lead}ts,{lead}sd->{lead}td")
 
 
@@ -71,7 +74,8 @@ def _repeat_heads(b: Builder, x: Value, times: int) -> Value:
 def _with_log(b: Builder, q: Value, k: Value, v: Value, *args: object, **kwargs: object) -> tuple[Value, Value]:
     mask = next((a for a in (*args, *kwargs.values()) if isinstance(a, Value)), None)
     causal = any(a is True for a in (*args, *kwargs.values()))
-    out = _attention(b, q, k, v, mask, causal=causal, enable_gqa=True)
+    dropout = next((a for a in args if isinstance(a, float)), 0.0)
+    out = _attention(b, q, k, v, mask, dropout, causal, enable_gqa=True)
     log = b.value(q.shape[:-1])
     b.pin(log)
     return out, log

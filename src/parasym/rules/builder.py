@@ -57,6 +57,8 @@ class Builder:
         self.data_only: set[int] = set()
         self._tag: tuple[Any, ...] = ()
         self._position = 0
+        self.drawing: set[str] = set()
+        """Names of the operations that draw random numbers."""
 
     def begin(self, *tag: Any) -> None:
         """Say which operation the instructions to come belong to: its name and its arguments."""
@@ -97,6 +99,11 @@ class Builder:
         if kind in (Kind.CONSTANT, Kind.INPUT):
             self.data_only.add(value.index)
         return value
+
+    def drawn(self, shape: Sequence[int]) -> Value:
+        """Return numbers that the operation draws, independently for every entry."""
+        self.drawing.update(str(name) for name in self._tag[:1])
+        return self.value(shape, real=False)
 
     def constant(self, data: Tensor | None, shape: Sequence[int], *, real: bool = True, name: str = "") -> Value:
         """Return a constant; ``data`` is ``None`` where its numbers are not known."""

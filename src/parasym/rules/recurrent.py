@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from parasym.rules.builder import Builder
 from parasym.rules.program import Fn, Value
+from parasym.rules.random import dropped
 from parasym.rules.rule import Rule, Unsupported
 
 Cell = Callable[[Builder, Value, list[Value], Sequence[Value]], list[Value]]
@@ -68,6 +69,7 @@ def _run(
     weights: Sequence[Value],
     has_biases: bool,
     layers: int,
+    dropout: float,
     bidirectional: bool,
     batch_first: bool,
 ) -> list[Value]:
@@ -92,6 +94,8 @@ def _run(
         hidden = outs[0] if directions == 1 else b.cat(outs, 1)
         shape = [x.shape[0], x.shape[1], hidden.shape[1]]
         x = b.fixed(hidden, shape, [(0, 1 - time), (1, 2)], averaging=True)
+        if dropout > 0 and layer < layers - 1:
+            x = dropped(b, x)
     final = [vs[0] if len(vs) == 1 else b.cat(vs, 0) for vs in last]
     if flat:
         x = b.reshape(x, [n for a, n in enumerate(x.shape) if a != 1 - time])
@@ -126,7 +130,7 @@ def _lstm(
     batch_first: bool,
 ) -> tuple[Value, ...]:
     _sequential(x, weights)
-    return tuple(_run(b, _lstm_cell, 2, x, initial, weights, has_biases, layers, bidirectional, batch_first))
+    return tuple(_run(b, _lstm_cell, 2, x, initial, weights, has_biases, layers, dropout * train, bidirectional, batch_first))
 
 
 def _one_state(cell: Cell) -> Callable[..., tuple[Value, ...]]:
@@ -143,7 +147,7 @@ def _one_state(cell: Cell) -> Callable[..., tuple[Value, ...]]:
         batch_first: bool,
     ) -> tuple[Value, ...]:
         _sequential(x, weights)
-        return tuple(_run(b, cell, 1, x, [initial], weights, has_biases, layers, bidirectional, batch_first))
+        return tuple(_run(b, cell, 1, x, [initial], weights, has_biases, layers, dropout * train, bidirectional, batch_first))
 
     return lower
 

@@ -205,18 +205,6 @@ def _same(b: Builder, x: Value, *_: object, **__: object) -> Value:
     return x
 
 
-def _dropout(b: Builder, x: Value, p: float = 0.5, train: bool = False) -> Value:
-    """Dropout keeps a law, not a value: single channels may be scaled and exchanged, but not mixed."""
-    if not train or p <= 0:
-        return x
-    return b.mul(x, b.value(x.shape, real=False))  # a mask of its own, about which nothing is known
-
-
-def _native_dropout(b: Builder, x: Value, p: float, train: bool | None) -> tuple[Value, Value]:
-    out = _dropout(b, x, p, bool(train))
-    return out, out
-
-
 def _pixel_shuffle(b: Builder, x: Value, factor: int) -> Value:
     *lead, c, h, w = x.shape
     n, r = len(lead), factor
@@ -278,8 +266,6 @@ RULES = (
         ),
         _same,
     ),
-    Rule(("dropout", "feature_dropout"), _dropout),
-    Rule(("native_dropout",), _native_dropout),
     Rule(("pixel_shuffle",), _pixel_shuffle),
     Rule(("pixel_unshuffle",), _pixel_unshuffle),
     Rule(("channel_shuffle", "native_channel_shuffle"), _channel_shuffle),

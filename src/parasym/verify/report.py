@@ -132,6 +132,8 @@ class Report:
         completeness: What the Jacobian says, or ``None`` if it was not computed.
         uncovered: Operations about which the symmetry says nothing.
         notes: What else there is to know.
+        law: What draws random numbers in the model; if anything does, the claim is that outputs have the same law.
+        as_written: By how much the outputs change in 16 bits, if the model computes in those; the proof is of exact arithmetic.
     """
 
     holds: Verdict
@@ -143,11 +145,14 @@ class Report:
     completeness: Completeness | None = None
     uncovered: tuple[Uncovered, ...] = ()
     notes: tuple[str, ...] = ()
+    law: tuple[str, ...] = ()
+    as_written: float | None = None
 
     def __str__(self) -> str:
         """Return the report as text."""
         lines = [
-            f"holds: {self.holds}; relative error {self.error:.1e} (yes below {self.tolerance.holds:.0e}, "
+            f"holds: {self.holds}{', in law' if self.law else ''}; relative error {self.error:.1e} "
+            f"(yes below {self.tolerance.holds:.0e}, "
             f"no above {self.tolerance.fails:.0e}), {self.samples} samples, {self.dtype}"
         ]
         width = max((len(row.name) for row in self.rows), default=0)

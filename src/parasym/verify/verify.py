@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -16,8 +17,10 @@ from parasym.functional.evaluator import Evaluator, evaluator
 from parasym.functional.points import inputs_in
 from parasym.functional.reading import example_call
 from parasym.symmetry import Symmetry
+from parasym.verify.as_written import change_as_written
 from parasym.verify.circuit import require_float64, verify_circuit
 from parasym.verify.completeness import completeness
+from parasym.verify.law import law_of
 from parasym.verify.report import Completeness, Report, Verdict, verdict, worst
 from parasym.verify.soundness import moved_tensors, sample_points, soundness
 
@@ -43,6 +46,10 @@ def verify(
     parameters and at random ones (where no bias is zero and no gain is one by accident), at the given inputs and at
     random ones. *Complete*: the null space of :math:`\partial f / \partial \theta` is compared with the tangents of
     the orbit. A "yes" is a numerical proof at generic points; a fault smaller than the tolerance would escape it.
+
+    Where a model draws random numbers, as dropout does in train mode, the claim is that the outputs have the same *law*. It is
+    checked with numbers that follow the entries that they act on (:mod:`parasym.functional.randomness`); ``report.law`` says so.
+    Where it computes in 16 bits, the claim is one of exact arithmetic, and ``report.as_written`` the change with rounding.
 
     Args:
         model: A module or an exported program, in the mode (train or eval) in which it is meant, or a circuit as ``find`` takes
@@ -89,13 +96,18 @@ def verify(
     generator = generator or torch.Generator().manual_seed(0)
     run, own = evaluator(model, dtype, seed=int(torch.randint(2**31, (), generator=generator)))
     own |= _given(params, own, dtype)
-    inputs = inputs_in(example_call(args, kwargs, model=run.model), dtype)
+    given = example_call(args, kwargs, model=run.model)
+    inputs = inputs_in(given, dtype)
+    law = law_of(run, own, inputs)
+    run = replace(run, follows=bool(law.following))
     points = sample_points(run, symmetry, own, inputs, samples, generator)
-    rows = soundness(run, symmetry, points, generator)
+    rows = [law.judged(row) for row in soundness(run, symmetry, points, generator)]
     found, notes = _completeness(run, symmetry, own, inputs, generator) if complete else (None, [])
     verdicts: list[Verdict] = [row.holds for row in rows]
     if found is not None and found.residual > 0:
-        verdicts.append(verdict(found.residual, tolerance))
+        verdicts.append(law.softened(verdict(found.residual, tolerance)))
+    notes += law.notes
+    written = None if law.others else _as_written(model, symmetry, own, given, notes)
     if not symmetry.factors:
         notes.append("the symmetry is trivial: nothing moves")
     return Report(
@@ -108,7 +120,28 @@ def verify(
         completeness=found,
         uncovered=symmetry.uncovered,
         notes=tuple(notes),
+        law=law.operations,
+        as_written=written,
     )
+
+
+def _as_written(
+    model: nn.Module | ExportedProgram, symmetry: Symmetry, params: Params, inputs: Call, notes: list[str]
+) -> float | None:
+    """Return by how much the outputs change in 16 bits, if the model computes in those, and note it."""
+    try:
+        found = change_as_written(model, symmetry, params, inputs, torch.Generator().manual_seed(0))
+    except (RuntimeError, ValueError, IndexError) as error:
+        notes.append(f"not compared in the model's own types: {str(error).strip().splitlines()[0]}")
+        return None
+    if found is None or not symmetry.factors:
+        return None
+    kinds, change = found
+    notes.append(
+        f"the model computes in {' and '.join(kinds)}: the claim is one of exact arithmetic; "
+        f"as it is written, rounded, its outputs change by {change:.1e}"
+    )
+    return change
 
 
 def _given(params: Params | None, own: Params, dtype: torch.dtype) -> Params:

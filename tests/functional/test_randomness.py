@@ -1,0 +1,110 @@
+"""What is drawn follows the entries: exchanged with them, blind to their signs and scales, and to nothing else."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from parasym.functional.randomness import FollowingDraws, uniform
+
+X = torch.randn(5, 6, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+IMAGE = torch.randn(3, 4, 5, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+DRAWS: dict[str, tuple[Tensor, Callable[[Tensor], Tensor], bool]] = {
+    "dropout": (X, lambda x: functional.dropout(x, 0.3), True),
+    "dropout of torch": (X, lambda x: torch.dropout(x, 0.3, True), True),
+    "dropout of the graph": (X, lambda x: torch.ops.aten.dropout.default(x, 0.3, True), True),
+    "native dropout": (X, lambda x: torch.native_dropout(x, 0.3, True)[0], True),
+    "module in place": (X, lambda x: nn.Dropout(0.3, inplace=True)(x.clone()), True),
+    "channels": (IMAGE, lambda x: functional.dropout2d(x, 0.3), True),
+    "channels of torch": (IMAGE, lambda x: torch.feature_dropout(x, 0.3, True), True),
+    "alpha": (X, lambda x: functional.alpha_dropout(x, 0.3, training=True), False),
+    "alpha by channels": (IMAGE, lambda x: functional.feature_alpha_dropout(x, 0.3, training=True), False),
+    "slopes": (X, lambda x: functional.rrelu(x, training=True), False),
+    "noise": (X, lambda x: x + torch.randn_like(x), False),
+    "flat noise": (X, lambda x: x + torch.rand_like(x), False),
+    "coins": (X, lambda x: torch.bernoulli(x.sigmoid()), False),
+}
+
+
+def drawn(draw: Callable[[Tensor], Any], x: Tensor) -> tuple[Any, set[str]]:
+    state = torch.random.get_rng_state()
+    with FollowingDraws() as following:
+        out = draw(x)
+    assert torch.equal(torch.random.get_rng_state(), state)  # nothing was drawn
+    return out, following.seen
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_what_is_drawn_follows(name: str):
+    x, draw, signed = DRAWS[name]
+    out, seen = drawn(draw, x)
+    assert len(seen) == 1
+    plain = draw(x.clone())
+    assert out.shape == plain.shape
+    assert not torch.equal(out, plain)
+    order = torch.randperm(x.shape[1], generator=torch.Generator().manual_seed(2))
+    torch.testing.assert_close(drawn(draw, x[:, order])[0], out[:, order], rtol=1e-11, atol=1e-11)
+    if signed:
+        scale = torch.linspace(-2.5, 3, x.shape[1], dtype=x.dtype).reshape(-1, *[1] * (x.ndim - 2))
+        torch.testing.assert_close(drawn(draw, x * scale)[0], out * scale, rtol=1e-10, atol=1e-10)
+
+
+def test_a_map_that_mixes_channels_is_seen():
+    mix = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))[0]
+    draw = lambda x: functional.dropout(x, 0.3)  # noqa: E731
+    assert float((drawn(draw, X @ mix)[0] - drawn(draw, X)[0] @ mix).abs().max()) > 0.1
+
+
+def test_numbers_differ_from_entry_to_entry():
+    numbers = uniform(X)
+    assert 0.2 < float(numbers.std()) < 0.5
+    assert len(numbers.unique()) == X.numel()
+    assert len(uniform(X[:1]).unique()) == 1  # a single sample has nothing to be compared with
+    assert bool(uniform(torch.relu(X)).isfinite().all())
+    assert bool(uniform(torch.zeros(3, 2)).isfinite().all())
+
+
+def test_attention_drops_weights_and_nothing_else():
+    q, k, v = (torch.randn(2, 3, 5, 4, dtype=torch.float64) for _ in range(3))
+    attend = lambda p: functional.scaled_dot_product_attention(q, k, v, dropout_p=p, is_causal=True)  # noqa: E731
+    out, seen = drawn(lambda _: attend(0.3), q)
+    assert seen == {"scaled_dot_product_attention"}
+    order = torch.tensor([2, 0, 1])
+    q, k, v = (x[:, order] for x in (q, k, v))
+    torch.testing.assert_close(drawn(lambda _: attend(0.3), q)[0], out[:, order])
+    assert float((attend(0.0) - out[:, order]).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("both_ways", [False, True])
+def test_recurrent_layers_are_run_one_by_one(kind: type[nn.LSTM], both_ways: bool):
+    layer = kind(4, 3, 3, dropout=0.3, bidirectional=both_ways, batch_first=True).double()
+    x = torch.randn(2, 5, 4, dtype=torch.float64)
+    out, seen = drawn(lambda x: layer(x)[0], x)
+    assert len(seen) == 1
+    assert not torch.allclose(out, layer.eval()(x)[0])
+    # With nothing dropped the layers one by one are the layers.
+    layer.train()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("parasym.functional.randomness._mask", lambda x, p: torch.ones_like(x))
+        (alone, state), _ = drawn(layer, x)
+    layer.eval()
+    torch.testing.assert_close((alone, state), layer(x))
+
+
+@pytest.mark.parametrize("weights", [False, True])
+def test_draws_inside_of_attention_modules_are_found(weights: bool):
+    layer = nn.MultiheadAttention(4, 2, dropout=0.3, batch_first=True).double()
+    x = torch.randn(2, 5, 4, dtype=torch.float64)
+    _, seen = drawn(lambda x: layer(x, x, x, need_weights=weights)[0], x)
+    assert seen == {"dropout" if weights else "scaled_dot_product_attention"}
+
+
+def test_nothing_is_changed_where_nothing_is_drawn():
+    for draw in (lambda x: functional.dropout(x, 0.3, training=False), lambda x: functional.dropout(x, 0.0), functional.rrelu):
+        out, seen = drawn(draw, X)
+        assert not seen
+        assert torch.equal(out, draw(X))
