@@ -6,9 +6,11 @@ import pytest
 import torch
 from torch import nn
 
+from parasym.breaking import WAsymmetric, break_
 from parasym.core import BadInputError, model_params
-from parasym.landscape import barrier
-from parasym.orbit import match
+from parasym.find import find
+from parasym.landscape import Barrier, barrier, path
+from parasym.orbit import distance, match, match_many, merge
 from tests.orbit.networks import batchnorm_cnn, relu_mlp
 
 
@@ -24,6 +26,74 @@ def test_by_hand():
     assert found.maximum == 0.0
     assert found.accuracy == ()
     assert math.isnan(found.midpoint_accuracy)
+
+
+def test_the_maximum_is_above_the_chord():
+    """Ends of unequal loss: the largest loss, and the largest rise over the first end, are other numbers."""
+    found = Barrier((0.0, 0.25, 0.5, 0.75, 1.0), (1.0, 2.0, 2.0, 2.25, 3.0), ())
+    assert found.maximum == 0.5  # at 1/4, where the chord is 1.5
+    assert found.midpoint == 0.0
+    falling = Barrier(found.t, found.loss[::-1], ())
+    assert falling.maximum == 0.5
+    assert Barrier(found.t, (1.0, 1.1, 1.2, 1.3, 3.0), ()).maximum == 0.0  # below the chord, above its start
+
+
+class Masked(nn.Module):
+    mask: torch.Tensor
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        torch.manual_seed(seed)
+        self.first, self.second = nn.Linear(4, 6), nn.Linear(6, 3)
+        self.register_buffer("mask", (torch.rand(6) < 0.5).float())
+        self.register_buffer("steps", torch.tensor(seed))
+        self.register_buffer("unused", torch.rand(3))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.tanh(self.first(x)) * self.mask)
+
+
+def test_other_constants_are_another_architecture():
+    model, a, b = Masked(0), model_params(Masked(0)), model_params(Masked(1))
+    x, y = torch.randn(9, 4), torch.randint(0, 3, (9,))
+    symmetry = find(model, x)
+    assert symmetry.constants == ("mask",)
+    verbs = {
+        "barrier": lambda b: barrier(model, a, b, x, y, points=3),
+        "path": lambda b: path(model, [a], [b], x, y, points=3),
+        "match": lambda b: match(symmetry, a, b),
+        "distance": lambda b: distance(symmetry, a, b),
+        "match_many": lambda b: match_many(symmetry, [a, a, b]),
+        "merge": lambda b: merge(symmetry, [a, b]),
+    }
+    for name, verb in verbs.items():
+        with pytest.raises(BadInputError, match="different architectures: `mask` of layer `the model itself` is a constant"):
+            verb(b)
+        assert verb({**b, "mask": a["mask"]}) is not None, name  # counters, and what nobody reads, may differ
+
+
+def test_frozen_entries_are_constants_and_what_is_stored_behind_them_is_not():
+    plain = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
+    model, other = (break_(plain, WAsymmetric(frozen=2, seed=k)) for k in (0, 1))
+    a, b = model_params(model), model_params(other)
+    x, y = torch.randn(9, 4), torch.randint(0, 3, (9,))
+    with pytest.raises(BadInputError, match="of layer `0` is a constant"):
+        barrier(model, a, b, x, y, points=3)
+    frozen = ~a["0.parametrizations.weight.0.mask"]
+    behind = {**a, "0.parametrizations.weight.original": a["0.parametrizations.weight.original"] + 7.0 * frozen}
+    found = barrier(model, a, behind, x, y, points=3)
+    assert max(found.loss) - min(found.loss) == 0.0
+    (curve,) = path(model, [a], [behind], x, y, points=3)
+    assert curve.distance[-1] == 0.0
+
+
+def test_tables_may_differ_in_the_last_place():
+    model, a = Masked(0), model_params(Masked(0))
+    a["mask"] = a["mask"] + 0.1
+    x, y = torch.randn(9, 4), torch.randint(0, 3, (9,))
+    assert barrier(model, a, {**a, "mask": a["mask"] * (1 + 2e-7)}, x, y, points=3)
+    with pytest.raises(BadInputError, match="different architectures"):
+        barrier(model, a, {**a, "mask": a["mask"] * (1 + 1e-5)}, x, y, points=3)
 
 
 def test_matching_removes_the_barrier_of_an_orbit():

@@ -1,6 +1,7 @@
 """Monotonicity and convexity: curves whose answer is known, and the wrong endpoint as a planted fault."""
 
 import math
+import random
 
 import pytest
 
@@ -41,9 +42,15 @@ def test_a_curve_by_hand():
     assert found.global_convexity == pytest.approx(2 / 3)
 
 
-def test_level_is_monotonic():
-    assert monotonicity([1.0, 1.0, 1.0]).monotonic
-    assert not monotonicity([1.0, 1.0, 1.0 + 1e-12]).monotonic
+def test_level_is_monotonic_and_convex_whatever_its_last_digits_are():
+    noise = random.Random(0)
+    for _ in range(20):
+        found = monotonicity([0.7 * (1 + noise.uniform(-1e-7, 1e-7)) for _ in GRID])
+        assert (found.monotonic, found.rise, found.local_convexity, found.global_convexity) == (True, 0.0, 1.0, 1.0)
+    assert monotonicity([0.0, 0.0, 0.0]).global_convexity == 1.0
+    assert not monotonicity([1.0, 1.0, 1.0 + 1e-5]).monotonic
+    assert not monotonicity([1.0, 1.0, 1.0 + 1e-12], rounding=1e-13).monotonic
+    assert monotonicity([1.0, 1.0 + 1e-5, 1.0]).global_convexity == 0.0
 
 
 def test_diverged_curves_are_counted():

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 from parasym.core import BadInputError
+from parasym.functional import Call
+from parasym.functional.outputs import prediction
 from parasym.landscape import barrier, evaluate, path, summarize
 from tests.orbit.networks import batchnorm_cnn, relu_mlp
 
@@ -86,10 +88,11 @@ def test_convolutions_are_measured_and_a_model_that_reads_values_goes_one_by_one
     model = Reads()
     params = {n: p.detach() for n, p in model.named_parameters()}
     t = torch.linspace(0, 1, 3)
-    assert not evaluate._pays(model, params, params, t, torch.zeros(2, 4))
+    batches = [(Call((torch.zeros(2, 4),)), torch.zeros(2))]
+    assert not evaluate._pays(model, params, params, t, batches, prediction)
     wide = nn.Sequential(*(nn.Linear(4, 4) for _ in range(3)))
     params = {n: p.detach() for n, p in wide.named_parameters()}
-    assert evaluate._pays(wide, params, params, torch.linspace(0, 1, 25), torch.zeros(2, 4))
+    assert evaluate._pays(wide, params, params, torch.linspace(0, 1, 25), batches, prediction)
 
 
 def test_bad_input():

@@ -1,5 +1,6 @@
 """What every floor stands on: parameters as dictionaries, errors, seeds, tolerances."""
 
+from parasym.core.constants import check_constants, constant_names, differing, is_state
 from parasym.core.error import (
     BadInputError,
     CaptureError,
@@ -20,11 +21,15 @@ __all__ = [
     "ShapeError",
     "SymmetryError",
     "Tolerance",
+    "check_constants",
     "child_generator",
     "child_seed",
+    "constant_names",
     "cut",
+    "differing",
     "first_names",
     "float_buffers",
+    "is_state",
     "model_params",
     "one_line",
     "printable",

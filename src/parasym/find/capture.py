@@ -1,10 +1,8 @@
 """From a model to a graph of ATen operations, with the numbers of its constants."""
 
-import re
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import translate
 from typing import Any
 
 import torch
@@ -12,17 +10,7 @@ from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
-from parasym.core import CaptureError
-
-STATE_PATTERNS = (
-    "*running_mean",
-    "*running_var",
-    "*parametrizations.*._u",
-    "*parametrizations.*._v",
-    "*weight_u",
-    "*weight_v",
-)
-_STATE = re.compile("|".join(map(translate, STATE_PATTERNS)))
+from parasym.core import CaptureError, is_state
 
 
 @dataclass
@@ -33,11 +21,13 @@ class Named:
         shapes: Shape of every parameter and buffer.
         tied: ``(name, first name)`` of tied tensors.
         moving: Names of the parameters, and of the buffers that move with them.
+        read: Names of the constants that the function depends on.
     """
 
     shapes: dict[str, tuple[int, ...]] = field(default_factory=dict)
     tied: tuple[tuple[str, str], ...] = ()
     moving: set[str] = field(default_factory=set)
+    read: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -115,6 +105,7 @@ def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
     shapes = {name: tuple(t.shape) for name, t in every if name not in program.constants or owner}
     updates = frozenset(spec.arg.name for spec in program.graph_signature.output_specs if spec.target is not None)
     out = Capture(program.graph_module.graph, Named(shapes, tied), updates=updates)
+    used = {node.name for node in program.graph_module.graph.nodes if node.users}
     for node in program.graph_module.graph.nodes:
         if node.op == "get_attr":
             out.constants[node.name] = getattr(program.graph_module, str(node.target), None)
@@ -126,17 +117,10 @@ def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
             out.states[name] = first.get(target, target)
         elif spec.kind in (InputKind.BUFFER, InputKind.CONSTANT_TENSOR) and target is not None:
             out.constants[name] = numbers(tensors.get(target))
+            if name in used and target in shapes:
+                out.named.read.add(target)
     out.named.moving = set(out.parameters.values()) | set(out.states.values())
     return out
-
-
-def is_state(name: str) -> bool:
-    """Return whether a buffer is a statistic that moves with the parameters, not a constant of the architecture.
-
-    Args:
-        name: Buffer name.
-    """
-    return _STATE.match(name) is not None
 
 
 def numbers(x: Tensor | None) -> Tensor | None:

@@ -142,4 +142,5 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
         uncovered=tuple(lowered.uncovered),
         pinned=tuple(sorted(named.moving - moved)),
         tied=named.tied,
+        constants=tuple(sorted(named.read)),
     )

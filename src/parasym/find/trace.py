@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from parasym.find.capture import Named, aliases, is_state, named_tensors, numbers
+from parasym.core import is_state
+from parasym.find.capture import Named, aliases, named_tensors, numbers
 from parasym.find.lower import Call, Lowered, Lowering, may_alias, writes
 from parasym.find.numberless import Numberless, results, without_numbers
 from parasym.functional.tensors import map_tensors
@@ -60,7 +61,9 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
         raise Untraceable
     for x in leaves:
         if isinstance(x, Tensor):
+            recorder.note(x)
             recorder.lowering.output(recorder.value(x))
+    named.read = recorder.read - named.moving
     return named, recorder.lowering.finish()
 
 
@@ -112,6 +115,8 @@ class _Recorder(TorchDispatchMode):
         self.lowering = Lowering()
         self._values: dict[int, Any] = {}
         self._alive: list[Any] = []  # tensors are known by their addresses, so none may go
+        self._constants: dict[int, str] = {}
+        self.read: set[str] = set()
         self._shares: set[int] = set()
         """Tensors that may share memory with another one: views, and what views were taken of."""
 
@@ -126,6 +131,7 @@ class _Recorder(TorchDispatchMode):
             self._remember(bare, self.lowering.leaf(bare, kind, name))
         else:
             self._remember(bare, self.lowering.constant(None if moves else numbers(x), bare, name))
+            self._constants[id(bare)] = name
         return bare
 
     def input(self, x: Tensor) -> Numberless:
@@ -155,6 +161,7 @@ class _Recorder(TorchDispatchMode):
         if not made:
             return out
         self._watch(func, args, made)
+        self.note(args[1:] if writes(func)[0] else args, kwargs)
         call = Call(func, self._read(args), {k: self._read(v) for k, v in kwargs.items()}, out)
         values = self.lowering.call(call)
         if self.lowering.uncovered:
@@ -173,6 +180,11 @@ class _Recorder(TorchDispatchMode):
         if not isinstance(value, Value) or value.kind is not Kind.CONSTANT or value.data is None:
             raise Untraceable
         return value.data.item()
+
+    def note(self, *arguments: Any) -> None:
+        """Note which constants of the model an operation reads: a counter that is only written to is none of the function."""
+        if self._constants:
+            self.read.update(self._constants[id(x)] for x in pytree.tree_leaves(arguments) if id(x) in self._constants)
 
     def _read(self, x: Any) -> Any:
         """Return arguments with values in the place of tensors."""

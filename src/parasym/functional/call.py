@@ -21,6 +21,7 @@ class Call:
     Attributes:
         args: Positional arguments.
         kwargs: Keyword arguments.
+        labels: What a batch held besides, which is no argument.
 
     Example:
         >>> call = Call((torch.zeros(4, 3),), {"mask": torch.ones(4, dtype=torch.bool)})
@@ -32,6 +33,7 @@ class Call:
 
     args: tuple[Any, ...] = ()
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+    labels: tuple[Any, ...] = ()
 
     def __call__(self, model: Callable[..., Any]) -> Any:
         """Return what ``model`` returns.
@@ -73,7 +75,7 @@ class Call:
             fn: Takes a tensor, returns what to put in its place.
         """
         args, kwargs = map_tensors(fn, (self.args, dict(self.kwargs)))
-        return Call(args, kwargs)
+        return Call(args, kwargs, self.labels)
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> "Call":
         """Return the call on another device, its floating-point tensors (and complex ones alike) in another precision.

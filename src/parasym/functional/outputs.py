@@ -1,6 +1,6 @@
 """Whatever a model returns, as a list of tensors, and how far two such lists are apart."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from parasym.core import BadInputError
+from parasym.functional.tensors import map_tensors, tensors_in
 
 _SMALLEST_SHARE = 1e-6
 
@@ -45,6 +46,49 @@ def leaves(output: Any) -> list[Tensor]:
                 "Wrap the model so that it returns tensors, or tuples or dictionaries of tensors."
             )
     return found
+
+
+def prediction(output: Any) -> Tensor:
+    """Return the tensor of an output that a loss is taken of: the output itself, its ``logits``, or its first tensor.
+
+    Args:
+        output: The output of a model: a tensor, a tuple, a mapping, or an object such as the outputs of HuggingFace.
+
+    Raises:
+        BadInputError: If there is no tensor in it.
+
+    Example:
+        >>> prediction({"loss": torch.tensor(0.5), "logits": torch.ones(2)}), prediction((torch.zeros(1), torch.ones(2)))
+        (tensor([1., 1.]), tensor([0.]))
+    """
+    if isinstance(output, Tensor):
+        return output
+    logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    found = [logits] if isinstance(logits, Tensor) else leaves(output)
+    if not found:
+        raise BadInputError(f"The model must return a tensor to take a loss of, but returned a {type(output).__name__}.")
+    return found[0]
+
+
+def joined(outputs: Sequence[Any]) -> Any:
+    """Return the outputs of several batches as those of one: their tensors joined along the first axes.
+
+    Args:
+        outputs: Outputs of one form.
+
+    Raises:
+        BadInputError: If they differ in form, or hold tensors without an axis of samples.
+    """
+    if len(outputs) == 1:
+        return outputs[0]
+    columns = [tensors_in(output) for output in outputs]
+    if len({len(column) for column in columns}) > 1 or any(x.ndim == 0 for column in columns for x in column):
+        raise BadInputError(
+            "The outputs of the model must be tensors with samples along the first axis to be joined over batches. Return only "
+            "such tensors, or give all samples as one batch."
+        )
+    parts = iter(zip(*columns, strict=True))
+    return map_tensors(lambda _: torch.cat(next(parts)), outputs[0])
 
 
 def real(x: Tensor) -> Tensor:

@@ -2,7 +2,8 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor, nn
@@ -39,7 +40,7 @@ def example_call(given: Any = (), kwargs: Mapping[str, Any] | None = None, *, mo
         model: Whose ``forward`` decides, where it must.
     """  # noqa: E501 (a table)
     call = _example(given, None if model is None else signature_of(model))
-    return Call(call.args, {**call.kwargs, **kwargs}) if kwargs else call
+    return replace(call, kwargs={**call.kwargs, **kwargs}) if kwargs else call
 
 
 def batch_call(batch: Batch, model: nn.Module | None = None) -> Call:
@@ -54,7 +55,7 @@ def batch_call(batch: Batch, model: nn.Module | None = None) -> Call:
 
     So of ``(x, y)`` a network with ``forward(self, x)`` gets ``x``, one with ``forward(self, a, b)`` both, and of
     ``((a, b), y)`` it gets ``a`` and ``b``. Optional arguments are never filled by position: give them by name, or give a
-    :class:`Call`. What is left out is logged at level INFO.
+    :class:`Call`. What is left out is kept in ``Call.labels`` and logged at level INFO.
 
     Args:
         batch: One batch.
@@ -67,7 +68,7 @@ def batch_call(batch: Batch, model: nn.Module | None = None) -> Call:
     if isinstance(batch, (tuple, list)):
         call = _by_name(batch, signature) or _of_sequence(batch, signature)
     elif isinstance(batch, Mapping):
-        call = _without_labels(dict(batch), signature)
+        call = _of_mapping(dict(batch), signature)
     else:
         call = _example(batch, signature)
     check_call(call, model)
@@ -171,26 +172,24 @@ def _of_sequence(batch: tuple[Any, ...] | list[Any], signature: Signature | None
     if pair is not None or not batch:
         return pair or Call()
     first = batch[0]
-    if isinstance(first, (tuple, list, Mapping)):
-        _tell_left_out(batch[1:])
-        return _without_labels(dict(first), signature) if isinstance(first, Mapping) else _example(first, signature)
-    if not isinstance(first, (Tensor, Call)):
-        call = _example(first, signature)
-        if call.kwargs:  # an object by the names of its attributes
-            _tell_left_out(batch[1:])
-            return call
+    if isinstance(first, Mapping):
+        return _with_labels(_of_mapping(dict(first), signature), batch[1:])
+    if isinstance(first, (tuple, list, Call)):
+        return _with_labels(_example(first, signature), batch[1:])
+    named = None if isinstance(first, Tensor) else _by_name(first, signature)
+    if named is not None:
+        return _with_labels(named, batch[1:])
     count = max(1, len(signature.required)) if signature is not None else 1
-    _tell_left_out(batch[count:])
-    return first if isinstance(first, Call) else Call(tuple(batch[:count]))
+    return _with_labels(Call(tuple(batch[:count])), batch[count:])
 
 
-def _without_labels(batch: dict[str, Any], signature: Signature | None) -> Call:
+def _of_mapping(batch: dict[str, Any], signature: Signature | None) -> Call:
     labels = [name for name in batch if name in LABELS and signature is not None and not signature.takes([name])]
-    _tell_left_out([batch[name] for name in labels])
-    return Call((), {name: x for name, x in batch.items() if name not in labels})
+    call = Call((), {name: x for name, x in batch.items() if name not in labels})
+    return _with_labels(call, [batch[name] for name in labels])
 
 
-def _tell_left_out(rest: Iterable[Any]) -> None:
-    shown = str(Call(tuple(rest)))
-    if shown != "nothing":
-        _LOG.info("Taken for labels and left out of the call: %s.", shown)
+def _with_labels(call: Call, rest: Sequence[Any]) -> Call:
+    if rest:
+        _LOG.info("Taken for labels and left out of the call: %s.", Call(tuple(rest)))
+    return replace(call, labels=(*call.labels, *rest)) if rest else call

@@ -1,11 +1,13 @@
 """A model run at given parameters, with nothing of it changed."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import nn
 
-from parasym.core import Params, first_names
+from parasym.core import BadInputError, Params, first_names
 from parasym.functional.call import Call
 
 
@@ -20,10 +22,44 @@ def run(model: nn.Module, params: Params, call: Call) -> Any:
         model: Any module, in the mode in which it is meant.
         params: Parameters and buffers by name; those left out keep the values of the model.
         call: Its arguments.
+
+    Raises:
+        BadInputError: If the model does not run on them.
     """
     given = untied(model, params)
     buffers = {name: given.get(name, x).clone() for name, x in model.named_buffers()}
-    return torch.func.functional_call(model, {**given, **buffers}, call.args, dict(call.kwargs))
+    with running(model, call):
+        return torch.func.functional_call(model, {**given, **buffers}, call.args, dict(call.kwargs))
+
+
+@contextmanager
+def running(
+    model: object, call: Call, remedy: str = "Give inputs of the shapes and types that its forward expects."
+) -> Iterator[None]:
+    """Turn whatever a model raises into one line with its inputs.
+
+    Args:
+        model: The model that the body runs.
+        call: Its arguments.
+        remedy: What to do about it.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        BadInputError: If the body fails.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (BadInputError, torch.OutOfMemoryError, MemoryError)):
+            raise
+        lines = str(error).strip().splitlines() or ["no message"]
+        labels = f" (taken for labels and left out: {Call(call.labels)})" if call.labels else ""
+        raise BadInputError(
+            f"{type(model).__name__} does not run on the inputs {call}{labels}: {type(error).__name__}: "
+            f"{lines[0].rstrip('.')}. {remedy}"
+        ) from error
 
 
 def untied(model: nn.Module, params: Params) -> Params:

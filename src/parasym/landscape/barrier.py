@@ -1,17 +1,18 @@
 """Loss and accuracy along the segment between two models."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
-from parasym.functional import reestimate
+from parasym.functional import batches_of, reestimate
+from parasym.functional.reading import Data
 from parasym.landscape.evaluate import evaluate
-from parasym.landscape.segment import check_segment, interpolate
-
-Loss = Callable[[Tensor, Tensor], Tensor]
+from parasym.landscape.loss import Loss
+from parasym.landscape.samples import samples
+from parasym.landscape.segment import check_architecture, check_segment, interpolate
 
 
 @dataclass(frozen=True)
@@ -56,13 +57,13 @@ def barrier(
     model: nn.Module,
     a: Params,
     b: Params,
-    inputs: Tensor,
-    targets: Tensor,
+    inputs: Any,
+    targets: Tensor | None = None,
     *,
     points: int = 25,
     loss: Loss = nn.functional.cross_entropy,
-    batch_size: int = 512,
-    statistics: Iterable[Tensor | tuple[Tensor, ...]] | None = None,
+    batch_size: int | None = 512,
+    statistics: Data | None = None,
 ) -> Barrier:
     r"""Return loss and accuracy along the straight segment from ``a`` to ``b``.
 
@@ -75,18 +76,24 @@ def barrier(
         model: The model. Not modified.
         a: Parameters and buffers at ``t = 0``.
         b: Parameters and buffers at ``t = 1``; move them with ``match`` first to see the barrier modulo symmetry.
-        inputs: Inputs of shape ``[samples, ...]``.
-        targets: Targets of shape ``[samples, ...]``; integers of shape ``[samples]`` give accuracies.
+        inputs: All inputs, as :func:`parasym.functional.example_call` reads them, with samples along the first axes; or, without
+            ``targets``, batches of inputs and labels, as a ``DataLoader`` gives and :func:`parasym.functional.batch_call` reads
+            them.
+        targets: Targets of shape ``[samples, ...]``; integers where the outputs have shape ``[samples, classes, ...]`` give
+            accuracies.
         points: Number of points, odd so that the midpoint is one of them.
-        loss: Mean loss of outputs and targets of one batch.
-        batch_size: Samples per batch.
+        loss: Mean loss of outputs and targets. Losses of ``torch.nn`` and ``torch.nn.functional``, also with weights of classes
+            or an ignored class, are summed over batches, and get the output, its ``logits``, or its first tensor. Any other
+            function is called once, with all that the model returns for all samples.
+        batch_size: Samples per batch; ``None`` for one call on everything, as graph networks need it.
         statistics: Batches from which running statistics are estimated anew at every point; ``None`` interpolates them.
 
     Returns:
         The values along the segment.
 
     Raises:
-        BadInputError: If ``points`` is even or below 3, if sizes differ, or if ``a`` and ``b`` do not fit.
+        BadInputError: If ``points`` is even or below 3, if sizes differ, if ``a`` and ``b`` do not fit, or if they are of
+            different architectures: a constant of the model, such as a mask, differs.
 
     Example:
         >>> model = nn.Linear(1, 1, bias=False)
@@ -100,27 +107,18 @@ def barrier(
     """
     if points < 3 or points % 2 == 0:
         raise BadInputError(f"Argument `points` must be odd and at least 3, so that the midpoint is among them, but is {points}.")
-    if len(inputs) != len(targets) or len(inputs) == 0:
-        raise BadInputError(
-            f"Arguments `inputs` and `targets` must hold equally many samples, but hold {len(inputs)} and {len(targets)}."
-        )
-    if batch_size < 1:
-        raise BadInputError(f"Argument `batch_size` must be at least 1, but is {batch_size}.")
     check_segment(model, a, b)
     t = torch.linspace(0, 1, points, dtype=torch.float64)
-    batches = list(zip(inputs.split(batch_size), targets.split(batch_size), strict=True))
+    batches = samples(model, inputs, targets, batch_size, a)
+    check_architecture(model, a, b, batches)
     if statistics is None:
         losses, hits = evaluate(model, a, b, t, batches, loss)
     else:
-        renewing = list(statistics)
+        renewing = list(batches_of(statistics, model, name="statistics"))
         rows = []
         for s in t:
             point = reestimate(model, interpolate(a, b, s), renewing)
             rows.append(evaluate(model, point, point, torch.zeros(1), batches, loss))
         losses, hits = torch.cat([r[0] for r in rows]), torch.cat([r[1] for r in rows])
-    accuracy = tuple(hits.tolist()) if _has_classes(targets) else ()
+    accuracy = () if bool(hits.isnan().any()) else tuple(hits.tolist())
     return Barrier(tuple(t.tolist()), tuple(losses.tolist()), accuracy)
-
-
-def _has_classes(targets: Tensor) -> bool:
-    return targets.ndim == 1 and not targets.is_floating_point()

@@ -2,14 +2,18 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from parasym.core import Params
+from parasym.functional.outputs import prediction
+from parasym.functional.run import run
+from parasym.functional.tensors import map_tensors
+from parasym.landscape.loss import Loss, Total, averaged
+from parasym.landscape.samples import Batches
 from parasym.landscape.segment import interpolate
-
-Loss = Callable[[Tensor, Tensor], Tensor]
 
 CHUNK_BYTES = 256 * 2**20
 """Memory that the parameters of the points evaluated together may take."""
@@ -19,9 +23,7 @@ SLOWER = 1.5
 """Points are evaluated one by one where together takes so many times as long: far from 1, so that the choice is stable."""
 
 
-def evaluate(
-    model: nn.Module, a: Params, b: Params, t: Tensor, batches: list[tuple[Tensor, Tensor]], loss: Loss
-) -> tuple[Tensor, Tensor]:
+def evaluate(model: nn.Module, a: Params, b: Params, t: Tensor, batches: Batches, loss: Loss) -> tuple[Tensor, Tensor]:
     """Return mean losses and accuracies at points of a segment, each of shape ``[len(t)]``, in float64.
 
     Args:
@@ -29,8 +31,8 @@ def evaluate(
         a: Parameters at 0.
         b: Parameters at 1.
         t: Positions.
-        batches: Inputs and targets.
-        loss: Mean loss of one batch.
+        batches: Calls of the model and targets.
+        loss: Mean loss.
     """
     losses, hits = evaluate_many(model, [a], [b], t, batches, [loss])
     return losses[0], hits[0]
@@ -41,34 +43,40 @@ def evaluate_many(
     starts: Sequence[Params],
     ends: Sequence[Params],
     t: Tensor,
-    batches: list[tuple[Tensor, Tensor]],
+    batches: Batches,
     losses: Sequence[Loss],
 ) -> tuple[Tensor, Tensor]:
     """Return mean losses and accuracies at points of segments, each of shape ``[segments, len(t)]``, in float64.
+
+    Accuracies are NaN where targets are no classes.
 
     Args:
         model: The model.
         starts: Parameters at 0, one for each segment.
         ends: Parameters at 1.
         t: Positions.
-        batches: Inputs and targets.
-        losses: Mean loss of one batch, one for each segment.
+        batches: Calls of the model and targets.
+        losses: Mean loss, one for each segment.
     """
-    t = t.to(batches[0][0].device)
-    total, hits = torch.zeros(2, len(starts), len(t), dtype=torch.float64)
-    together = len(t) * len(starts) > 1 and _pays(model, starts[0], ends[0], t, batches[0][0])
+    means, hits = torch.full((2, len(starts), len(t)), torch.nan, dtype=torch.float64)
+    # Losses of torch are taken of one tensor, any other function gets all that the model returns.
+    view = _everything if any(averaged(loss) is None for loss in losses) else prediction
+    together = len(t) * len(starts) > 1 and _pays(model, starts[0], ends[0], t, batches, view)
     for segments, points in _chunks(starts[0], len(starts), len(t), together=together):
         params = _points(starts[segments], ends[segments], t[points])
-        for x, y in batches:
-            outputs = iter(_outputs(model, params, x, together=together))
-            for k in range(len(starts))[segments]:
-                for j in range(len(t))[points]:
-                    out = next(outputs)
-                    total[k, j] += float(losses[k](out, y)) * len(x)
-                    if y.ndim == 1 and not y.is_floating_point() and out.ndim == 2:
-                        hits[k, j] += float((out.argmax(1) == y).sum())
-    count = sum(len(x) for x, _ in batches)
-    return total / count, hits / count
+        places = [(k, j) for k in range(len(starts))[segments] for j in range(len(t))[points]]
+        totals = [Total(losses[k]) for k, _ in places]
+        for call, targets in batches:
+            outputs = _outputs(lambda point, call=call: view(run(model, point, call)), params, together=together)
+            for total, output in zip(totals, outputs, strict=True):
+                total.add(output, targets)
+        for (k, j), total in zip(places, totals, strict=True):
+            means[k, j], hits[k, j] = total.mean(), total.accuracy()
+    return means, hits
+
+
+def _everything(output: Any) -> Any:
+    return output
 
 
 def _chunks(params: Params, segments: int, points: int, *, together: bool) -> Iterator[tuple[slice, slice]]:
@@ -88,38 +96,42 @@ def _points(starts: Sequence[Params], ends: Sequence[Params], t: Tensor) -> Para
 
 
 @torch.no_grad()
-def _outputs(model: nn.Module, params: Params, x: Tensor, *, together: bool) -> Sequence[Tensor]:
-    """Return the outputs at every point; the parameters are copies, so the model may change its buffers."""
-
-    def at(point: Params) -> Tensor:
-        return torch.func.functional_call(model, {n: v.clone() for n, v in point.items()}, (x,))
-
-    if together:
-        return list(torch.vmap(at, randomness="same")(params))
-    return [at({n: v[k] for n, v in params.items()}) for k in range(len(next(iter(params.values()))))]
+def _outputs(at: Callable[[Params], Any], params: Params, *, together: bool) -> list[Any]:
+    """Return the outputs at every point."""
+    count = len(next(iter(params.values())))
+    if not together:
+        return [at({n: v[k] for n, v in params.items()}) for k in range(count)]
+    found = torch.vmap(at, randomness="same")(params)
+    return [map_tensors(lambda x, k=k: x[k], found) for k in range(count)]
 
 
 @torch.no_grad()
-def _pays(model: nn.Module, a: Params, b: Params, t: Tensor, x: Tensor) -> bool:
+def _pays(model: nn.Module, a: Params, b: Params, t: Tensor, batches: Batches, view: Callable[[Any], Any]) -> bool:
     """Return whether vmap can evaluate some points together and takes no longer than it takes one by one."""
+    call = batches[0][0]
+    device = next(iter(a.values())).device
+
+    def at(point: Params) -> Any:
+        return view(run(model, point, call))
+
     some = _points([a], [b], t[:8])
     one = {n: v[:1] for n, v in some.items()}
     try:
-        together = min(_seconds(lambda: _outputs(model, some, x, together=True), x) for _ in range(2))
+        together = min(_seconds(lambda: _outputs(at, some, together=True), device) for _ in range(2))
     except (RuntimeError, ValueError):
         return False  # an operation that vmap cannot batch: one point at a time gives the same numbers
-    alone = min(_seconds(lambda: _outputs(model, one, x, together=False), x) for _ in range(2))
+    alone = min(_seconds(lambda: _outputs(at, one, together=False), device) for _ in range(2))
     return together <= SLOWER * alone * len(t[:8])
 
 
-def _seconds(run: Callable[[], object], x: Tensor) -> float:
+def _seconds(job: Callable[[], object], device: torch.device) -> float:
     """Return the time of a call: the processor's, which other work disturbs least, or the wall's for another device."""
-    if x.device.type == "cpu":
+    if device.type == "cpu":
         start = time.process_time()
-        run()
+        job()
         return time.process_time() - start
-    torch.cuda.synchronize(x.device)
+    torch.cuda.synchronize(device)
     start = time.perf_counter()
-    run()
-    torch.cuda.synchronize(x.device)
+    job()
+    torch.cuda.synchronize(device)
     return time.perf_counter() - start

@@ -5,7 +5,23 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
+
 from parasym.core import BadInputError
+
+ROUNDING = 2e-6
+"""Relative difference of two losses in single precision that is none: sixteen units in the last place."""
+
+
+def rounding_of(dtype: torch.dtype) -> float:
+    """Return the relative difference of two losses that is none, for models of a precision.
+
+    In half precision a loss is a mean over many samples, so one unit in the last place of a number is enough.
+
+    Args:
+        dtype: Floating-point precision of the parameters.
+    """
+    return {torch.float64: 1e-13, torch.float32: ROUNDING}.get(dtype, torch.finfo(dtype).eps)
 
 
 @dataclass(frozen=True)
@@ -13,10 +29,10 @@ class Monotonicity:
     r"""What a curve :math:`L_0, \dots, L_m` on a uniform grid :math:`\alpha_i = i/m` does.
 
     Attributes:
-        rise: The largest rise :math:`\max_i (L_{i+1} - L_i)`.
+        rise: The largest rise :math:`\max_i (L_{i+1} - L_i)`; 0 if it is rounding.
         local_convexity: Share of the :math:`m - 1` centred second differences :math:`L_{i+1} - 2 L_i + L_{i-1}` that are at
-            least 0.
-        global_convexity: Share of the :math:`m - 1` interior points on or below the chord,
+            least 0, up to rounding.
+        global_convexity: Share of the :math:`m - 1` interior points on or below the chord up to rounding,
             :math:`L_i \le (1-\alpha_i) L_0 + \alpha_i L_m`.
     """
 
@@ -36,7 +52,7 @@ class Monotonicity:
         return f"{word}: largest rise {self.rise:.4f}, {convex}"
 
 
-def monotonicity(losses: Sequence[float]) -> Monotonicity:
+def monotonicity(losses: Sequence[float], *, rounding: float = ROUNDING) -> Monotonicity:
     r"""Return how monotonic and how convex a curve is.
 
     The chord ends at the last point of the curve. With the second point in its place, as in published code, every decreasing
@@ -44,6 +60,8 @@ def monotonicity(losses: Sequence[float]) -> Monotonicity:
 
     Args:
         losses: On a uniform grid, with both ends; three or more.
+        rounding: Differences up to this part of the largest loss are none, so that a constant curve is monotonic and convex
+            whatever its last digits are.
 
     Raises:
         BadInputError: If there are fewer than three, or one is NaN or infinite.
@@ -71,10 +89,11 @@ def monotonicity(losses: Sequence[float]) -> Monotonicity:
         )
     m = len(losses) - 1
     inside = range(1, m)
-    rises = [losses[i + 1] - losses[i] for i in range(m)]
-    convex = sum(losses[i + 1] - 2 * losses[i] + losses[i - 1] >= 0 for i in inside)
-    below = sum(losses[i] <= (1 - i / m) * losses[0] + i / m * losses[-1] for i in inside)
-    return Monotonicity(max(rises), convex / len(inside), below / len(inside))
+    none = rounding * max(map(abs, losses))
+    rise = max(losses[i + 1] - losses[i] for i in range(m))
+    convex = sum(losses[i + 1] - 2 * losses[i] + losses[i - 1] >= -none for i in inside)
+    below = sum(losses[i] <= (1 - i / m) * losses[0] + i / m * losses[-1] + none for i in inside)
+    return Monotonicity(0.0 if 0 < rise <= none else rise, convex / len(inside), below / len(inside))
 
 
 @dataclass(frozen=True)

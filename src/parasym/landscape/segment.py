@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from parasym.core import BadInputError, Params
+from parasym.core import BadInputError, Params, check_constants, constant_names, differing
+from parasym.functional.outputs import leaves, output_error
+from parasym.functional.run import run
+from parasym.landscape.samples import Batches
 
 
 def interpolate(a: Params, b: Params, t: Tensor) -> Params:
@@ -49,3 +52,24 @@ def check_segment(model: nn.Module, a: Params, b: Params) -> None:
     if a.keys() != b.keys():
         name = sorted(a.keys() ^ b.keys())[0]
         raise BadInputError(f"Arguments `a` and `b` must have the same names, but `{name}` is in only one of them.")
+
+
+def check_architecture(model: nn.Module, a: Params, b: Params, batches: Batches) -> None:
+    """Check that the end of a segment is the second model: on the segment every constant is that of the first one.
+
+    A constant may differ if the outputs of the second model do not depend on it, as on a counter of steps.
+
+    Args:
+        model: The model.
+        a: Parameters at one end.
+        b: Parameters at the other.
+        batches: Calls of the model.
+
+    Raises:
+        BadInputError: If it is another one; the message names the layer.
+    """
+    for name in differing(a, b, constant_names(model)):
+        for call, _ in batches:
+            one, two = (leaves(run(model, params, call)) for params in (b, {**b, name: a[name]}))
+            if output_error(one, two) != 0.0:
+                check_constants([a, b], [name], ["Arguments `a`", "`b`"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from parasym.core import BadInputError, Params
+from parasym.core import BadInputError, Params, check_constants
 from parasym.symmetry import Symmetry
 
 
@@ -28,6 +28,7 @@ def check_models(symmetry: Symmetry, models: Sequence[Params]) -> None:
         _check_values(params, k)
         if k:
             _check_alike(models[0], params, k)
+    check_constants(models, symmetry.constants, [f"Model {k}" for k in range(len(models))])
 
 
 def _check_moving(symmetry: Symmetry, params: Params, k: int) -> None:

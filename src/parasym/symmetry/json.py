@@ -37,6 +37,7 @@ def dumps(symmetry: Symmetry) -> str:
         "uncovered": [asdict(u) for u in symmetry.uncovered],
         "pinned": list(symmetry.pinned),
         "tied": [list(pair) for pair in symmetry.tied],
+        "constants": list(symmetry.constants),
     }
     return json.dumps(document, indent=2)
 
@@ -68,6 +69,7 @@ def _symmetry(document: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -
         uncovered=tuple(Uncovered(**u) for u in document["uncovered"]),
         pinned=tuple(document["pinned"]),
         tied=tuple((a, b) for a, b in document["tied"]),
+        constants=tuple(document.get("constants", ())),
     )
 
 

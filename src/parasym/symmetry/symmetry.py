@@ -60,6 +60,8 @@ class Symmetry:
         uncovered: Operations that pinned their wires because no rule covers them.
         pinned: Parameters that no factor moves.
         tied: Other names of tied tensors: ``(name, first name)``.
+        constants: Buffers that the function depends on and that never move, such as masks: models that differ in one are of
+            different architectures.
     """
 
     factors: tuple[Factor, ...]
@@ -67,6 +69,7 @@ class Symmetry:
     uncovered: tuple[Uncovered, ...] = ()
     pinned: tuple[str, ...] = ()
     tied: tuple[tuple[str, str], ...] = ()
+    constants: tuple[str, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Factor]:
