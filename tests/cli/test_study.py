@@ -140,3 +140,54 @@ def test_a_folder_without_rows_has_no_report(run: Run, tmp_path: Path):
     result = run("report", "a")
     assert result.exit_code == 2
     assert "has no rows yet" in result.output
+
+
+def test_damaged_rows_are_named_left_out_and_set_aside(run: Run, tmp_path: Path):
+    run("study", "toy", "-o", "a")
+    path = tmp_path / "a/rows.jsonl"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join((*lines[:2], lines[2][:40] + "\x1b[31m|\n", *lines[3:])))
+    shown = run("report", "a")
+    assert shown.exit_code == 0, shown.output
+    assert "note: Line 3 of `a/rows.jsonl` is damaged" in shown.stderr
+    assert "1 of 6 tasks are not done yet" in shown.output
+    listed = run("study", "toy", "-o", "a", "--list", "--json")
+    assert [task["done"] for task in json.loads(listed.stdout)["tasks"]].count(True) == 5
+    refused = run("study", "toy", "-o", "a")
+    assert refused.exit_code == 2
+    assert "Line 3 of `a/rows.jsonl`" in refused.stderr
+    assert "--repair" in refused.stderr
+    repaired = run("study", "toy", "-o", "a", "--repair")
+    assert repaired.exit_code == 0, repaired.output
+    assert "set aside into a/rows.damaged.jsonl: Line 3" in repaired.stderr
+    assert len(path.read_text().splitlines()) == 6
+    again = run("report", "a", "--repair")
+    assert again.exit_code == 0
+    assert "nothing to repair" in again.stderr
+    assert "\x1b" not in "".join(r.output for r in (shown, listed, refused, repaired, again))
+
+
+def test_rows_that_lack_what_is_measured_are_one_line(run: Run, tmp_path: Path):
+    run("study", "toy", "-o", "a")
+    path = tmp_path / "a/rows.jsonl"
+    path.write_text(path.read_text().replace('"x": ', '"y": '))
+    result = run("report", "a")
+    assert result.exit_code == 2
+    assert "The rows lack what study `toy` measures (KeyError: 'x')" in " ".join(result.stderr.split())
+
+
+def test_foreign_text_in_rows_is_text_in_markdown_and_html(run: Run, tmp_path: Path):
+    run("study", "toy", "-o", "a")
+    path = tmp_path / "a/rows.jsonl"
+    hostile = "<img src=x>|[a](http://b)`\x1b[31m"
+    changed = [
+        {**json.loads(line), "device": hostile, "commit": "<b>", "versions": {"<i>": "|"}}
+        for line in path.read_text().splitlines()
+    ]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in changed))
+    assert run("report", "a").exit_code == 0
+    for name in ("report.html", "results.md"):
+        text = (tmp_path / "a" / name).read_text()
+        for part in ("<img src=x", "<b>", "<i>", "\x1b"):
+            assert part not in text, (name, part)
+    assert "](http" not in (tmp_path / "a/results.md").read_text()

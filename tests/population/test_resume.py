@@ -1,5 +1,6 @@
 """Killed at any moment, the same call goes on and ends with the same numbers."""
 
+import errno
 import json
 import os
 import signal
@@ -15,7 +16,6 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors import SafetensorError
 from torch.nn.functional import cross_entropy, mse_loss
 
 from parasym.core import BadInputError, CheckpointError
@@ -195,9 +195,9 @@ def test_a_checkpoint_costs_what_the_state_costs(tmp_path):
 
 def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
     def full(*_args, **_options):
-        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("parasym.population.resume.save_file", full)
+    monkeypatch.setattr("parasym.population.resume.write_tensors", full)
     with pytest.raises(BadInputError, match="No space left on device"):
         train_population(perceptron, *data(), seeds=(0,), plan=PLAN, checkpoint=tmp_path / "c.safetensors")
     assert not list(tmp_path.iterdir())

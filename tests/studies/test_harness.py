@@ -141,9 +141,6 @@ def test_a_row_of_another_list_is_refused(tmp_path: Path):
         file.write(foreign[-1])
     with pytest.raises(BadInputError, match=r"Line 5 of .* belongs to no task of this study"):
         Ledger(tmp_path / "b").rows()
-    (tmp_path / "b/rows.jsonl").write_text("".join(foreign[:1] * 2))
-    with pytest.raises(BadInputError, match=r"Line 2 of .* is there twice"):
-        Ledger(tmp_path / "b").rows()
     (tmp_path / "b/rows.jsonl").write_text('{"id": 3}\n')
     with pytest.raises(BadInputError, match="one line of JSON with the fields of a row"):
         Ledger(tmp_path / "b").rows()

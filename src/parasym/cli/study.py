@@ -1,5 +1,6 @@
 """`parasym study`: run the tasks of a study that are not done yet, and say which claims hold."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,12 +9,29 @@ import typer
 from parasym.cli.options import JsonOption
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.progress import steps_bar
+from parasym.cli.screen import tell
 from parasym.core import BadInputError
 from parasym.data import SOURCES
 from parasym.report import Table, claim_table, result_table, rich_table
-from parasym.studies import STUDIES, AbstractTask, Ledger, Study, Summary, changed, checked_device, plain, run_study, task_id
+from parasym.studies import (
+    STUDIES,
+    AbstractTask,
+    Ledger,
+    Row,
+    Study,
+    Summary,
+    changed,
+    checked_device,
+    plain,
+    run_study,
+    task_id,
+)
+from parasym.studies.ledger import ASIDE, TASKS
+from parasym.version import __version__
 
 NAMES = ", ".join(study.name for study in STUDIES)
+
+RepairOption = Annotated[bool, typer.Option("--repair", help=f"Set damaged lines of the rows aside, into {ASIDE}.")]
 
 SHOWN = 2
 """Measures in the terminal; the page of `parasym report` has all."""
@@ -39,6 +57,7 @@ def study(
         str | None,
         typer.Option("--address", help="Let the workers of a Ray cluster run the tasks: host:port, auto, or local."),
     ] = None,
+    repair: RepairOption = False,
     listing: Annotated[bool, typer.Option("--list", help="List the tasks, say which are done, and run nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -49,13 +68,39 @@ def study(
         settings = changed(_preset(found, preset), changes or [])
         tasks = tuple(task for entry in settings for task in found.tasks(entry))
         folder = out or Path(f"parasym-{name}-{preset}")
+        if repair and (folder / TASKS).exists():
+            set_aside(folder)
         if listing:
             return _list(found, tasks, folder)
         return _run(
             found, tasks, folder, preset=preset, paths=_paths(data or []), device=device, workers=workers, address=address
         )
 
-    execute(job, as_json=as_json)
+    execute(job, as_json=as_json, kept=lambda: _kept(out or Path(f"parasym-{name}-{preset}")))
+
+
+def _kept(folder: Path) -> str:
+    """Return what is left of a study that was stopped."""
+    try:
+        ledger = Ledger(folder)
+        done, every = len(ledger.read().rows), len(ledger.tasks()["tasks"])
+    except BadInputError:
+        return "Nothing was done yet."
+    return f"{done} of {every} tasks are done and kept in {folder}; the same command goes on."
+
+
+def set_aside(folder: Path) -> None:
+    """Set damaged lines of a study aside, and tell.
+
+    Args:
+        folder: Of the study.
+
+    Raises:
+        BadInputError: If another process works on it, or it is no study.
+    """
+    found = Ledger(folder).repair()
+    tell(f"set aside into {folder / ASIDE}: {damage}" for damage in found)
+    tell([] if found else [f"nothing to repair in {folder}"])
 
 
 def _run(
@@ -84,7 +129,41 @@ def _run(
             address=address,
             tell=lambda done, _: bar.update(line, completed=done),
         )
-    return outcome_of(study.summarize(rows), f"Rows: {folder}. `parasym report {folder}` makes a page of them.", folder)
+    return outcome_of(summary_of(study, rows), f"Rows: {folder}. `parasym report {folder}` makes a page of them.", folder)
+
+
+def whole_rows(folder: Path) -> tuple[Row, ...]:
+    """Return the whole rows of a study, and tell which lines are none.
+
+    Args:
+        folder: Of the study.
+
+    Raises:
+        BadInputError: If it is no study.
+    """
+    found = Ledger(folder).read()
+    tell(f"{damage}; it is left out, and --repair sets it aside" for damage in found.damage)
+    return found.rows
+
+
+def summary_of(study: Study, rows: Sequence[Row]) -> Summary:
+    """Return what rows say.
+
+    Args:
+        study: The study.
+        rows: Its rows, which may come from elsewhere.
+
+    Raises:
+        BadInputError: If they lack what the study measures.
+    """
+    try:
+        return study.summarize(rows)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, ZeroDivisionError) as error:
+        versions = ", ".join(sorted({row.versions.get("parasym", "an unknown version") for row in rows}))
+        raise BadInputError(
+            f"The rows lack what study `{study.name}` measures ({type(error).__name__}: {error}). They were written by parasym "
+            f"{versions}, and this is {__version__}: were they edited, or is this another version?"
+        ) from error
 
 
 def outcome_of(summary: Summary, last: str, folder: Path) -> Outcome:
@@ -136,12 +215,12 @@ def _paths(data: list[str]) -> dict[str, Path]:
 
 def _list(study: Study, tasks: tuple[AbstractTask, ...], folder: Path) -> Outcome:
     ids = [task_id(study.name, study.version, task) for task in tasks]
-    done = {row.id for row in Ledger(folder).rows()} if (folder / "study.json").exists() else set()
+    done = {row.id for row in whole_rows(folder)} if (folder / TASKS).exists() else set()
     rows = tuple(
         (
             key[:12],
             "done" if key in done else "to do",
-            *(str(getattr(task, f)) for f in ("architecture", "data", "variant", "seed")),
+            *(str(getattr(task, f, "–")) for f in ("architecture", "data", "variant", "seed")),
         )
         for key, task in zip(ids, tasks, strict=True)
     )

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from parasym.checkpoint import atomic_write
+from parasym.checkpoint.write import write_tensors
 from parasym.core import CheckpointError
 from parasym.population.course import State, Task, make_rules
 from parasym.population.history import HistoryFile
@@ -135,7 +135,7 @@ def save_state(path: Path, state: State, way: Way, known: dict[str, Any], histor
         "best": None if state.best is None else [state.best.losses, state.best.epochs],
     }
     copies = {name: value.detach().cpu().clone().contiguous() for name, value in tensors.items()}
-    atomic_write(path, lambda file: save_file(copies, file, metadata={"parasym": json.dumps(about)}), force=True)
+    atomic_write(path, lambda file: write_tensors(file, copies, metadata={"parasym": json.dumps(about)}), force=True)
 
 
 def load_state(path: Path, task: Task, known: dict[str, Any]) -> tuple[State, Way, int] | None:

@@ -3,11 +3,10 @@
 import platform
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
 
 import torch
@@ -19,6 +18,7 @@ from parasym.studies.ledger import Ledger
 from parasym.studies.row import Row, counts_of, sums_of
 from parasym.studies.study import Study
 from parasym.studies.task import AbstractTask, task_id
+from parasym.studies.workers import run_in_workers
 from parasym.version import __version__
 
 Paths = Mapping[str, Path]
@@ -59,15 +59,18 @@ def run_study(
         BadInputError: If the folder or the data do not fit.
     """
     data = {key: _data(key, paths).fingerprint for key in sorted({_named(task) for task in tasks if task.data_key})}
-    ledger = Ledger(folder)
-    left = ledger.begin(study.name, study.version, tasks, preset=preset, data=data)
-    done = len(tasks) - len(left)
-    for row in _rows(study, left, dict(paths), device, workers, address):
-        ledger.append(row)
-        done += 1
+    with Ledger(folder) as ledger:
+        left = ledger.begin(study.name, study.version, tasks, preset=preset, data=data)
+        done = len(tasks) - len(left)
         if tell is not None:
             tell(done, len(tasks))
-    return ledger.rows()
+        with closing(_rows(study, left, dict(paths), device, workers, address)) as rows:
+            for row in rows:
+                ledger.append(row)
+                done += 1
+                if tell is not None:
+                    tell(done, len(tasks))
+        return ledger.rows()
 
 
 def run_task(study: Study, task: AbstractTask, paths: Paths, device: str = "cpu") -> Row:
@@ -104,7 +107,7 @@ def run_task(study: Study, task: AbstractTask, paths: Paths, device: str = "cpu"
 
 def _rows(
     study: Study, tasks: Sequence[AbstractTask], paths: dict[str, Path], device: str, workers: int, address: str | None
-) -> Iterator[Row]:
+) -> Generator[Row]:
     if address is not None and tasks:
         absolute = {name: path.absolute() for name, path in paths.items()}
         with connect(address) as cluster:
@@ -114,16 +117,7 @@ def _rows(
     if workers == 1 or len(tasks) < 2:
         yield from (run_task(study, task, paths, device) for task in tasks)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_one_thread) as pool:
-        futures = [pool.submit(run_task, study, task, paths, device) for task in tasks]
-        try:
-            yield from (future.result() for future in as_completed(futures))
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _one_thread() -> None:
-    torch.set_num_threads(1)
+    yield from run_in_workers(run_task, [(study, task, paths, device) for task in tasks], min(workers, len(tasks)))
 
 
 def _named(task: AbstractTask) -> str:

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from parasym.core import BadInputError
+from parasym.studies.schema import ROW, check, parsed
 
 Record = dict[str, Any]
 """Plain values of one measurement; ``method`` names its group, and ``diverged`` says whether it ended in NaN or infinity."""
@@ -51,20 +52,23 @@ class Row:
         return json.dumps(_finite(asdict(self)), allow_nan=False)
 
 
-def row_from_json(text: str) -> Row:
+def row_from_json(text: str | bytes) -> Row:
     """Return the row of one line.
 
     Args:
-        text: What :meth:`Row.to_json` wrote.
+        text: What :meth:`Row.to_json` wrote, as UTF-8 if bytes.
 
     Raises:
-        BadInputError: If it is something else.
+        BadInputError: If it is something else; the message says what is wrong.
     """
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     try:
-        found = json.loads(text)
-        return Row(**{**found, "records": tuple(found["records"])})
-    except (ValueError, TypeError, KeyError) as error:
-        raise BadInputError(f"A row must be one line of JSON with the fields of a row, but is {text[:60]!r}: {error}.") from error
+        found = parsed(data)
+        check(found, ROW)
+    except ValueError as error:
+        shown = data[:60].decode("utf-8", "backslashreplace")
+        raise BadInputError(f"A row must be one line of JSON with the fields of a row, but is {shown!r}: {error}.") from error
+    return Row(**{**found, "records": tuple(found["records"])})
 
 
 def counts_of(records: Sequence[Record]) -> dict[str, dict[str, int]]:
