@@ -5,7 +5,7 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from parasym.groups import AbstractGroup, GeneralLinear, Permutation, PlaneRotation
+from parasym.groups import AbstractGroup, GeneralLinear, Orthogonal, Permutation, PlaneRotation
 from parasym.symmetry import Binding, Shift, Slot
 
 
@@ -13,7 +13,7 @@ def matrix_of(group: AbstractGroup, g: Tensor, power: float) -> Tensor:
     """The matrix by which one element acts, written out by hand."""
     if isinstance(group, Permutation):
         return torch.eye(group.size, dtype=torch.float64)[g]
-    if isinstance(group, GeneralLinear):
+    if isinstance(group, (GeneralLinear, Orthogonal)):
         return g if power > 0 else torch.linalg.inv(g).T
     if isinstance(group, PlaneRotation):
         z = g if power > 0 else 1 / g.conj()
