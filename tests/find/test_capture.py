@@ -9,7 +9,8 @@ from parasym.find import find
 from parasym.find.capture import export
 from parasym.find.read import read
 from parasym.find.search import solve
-from parasym.find.trace import Untraceable, trace
+from parasym.find.trace import trace
+from parasym.find.untraceable import Untraceable
 from parasym.symmetry import group_name
 from parasym.zoo import ZOO
 

@@ -5,6 +5,8 @@ from parasym.core.error import (
     BadInputError,
     CaptureError,
     CheckpointError,
+    InternalError,
+    InternalWarning,
     ShapeError,
     SymmetryError,
 )
@@ -17,6 +19,8 @@ __all__ = [
     "BadInputError",
     "CaptureError",
     "CheckpointError",
+    "InternalError",
+    "InternalWarning",
     "Params",
     "ShapeError",
     "SymmetryError",

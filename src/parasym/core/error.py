@@ -19,3 +19,11 @@ class CheckpointError(BadInputError):
 
 class CaptureError(SymmetryError):
     """A model cannot be captured as a graph; the message says why and what to do."""
+
+
+class InternalError(SymmetryError):
+    """A bug in parasym; the message says where, and asks to report it."""
+
+
+class InternalWarning(UserWarning):
+    """A bug in parasym that a result survives: what it concerns is pinned and listed in ``symmetry.uncovered``."""

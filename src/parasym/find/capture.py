@@ -1,16 +1,43 @@
 """From a model to a graph of ATen operations, with the numbers of its constants."""
 
+import contextlib
+import io
+import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, fx, nn
 from torch.export import ExportedProgram
 from torch.export.graph_signature import InputKind
 
-from parasym.core import CaptureError, is_state
+from parasym.core import is_state
+from parasym.find.where import failed, let_go
+from parasym.functional import Call
+from parasym.functional.outputs import leaves
+from parasym.functional.tensors import map_tensors, tensors_in
+
+_TALKATIVE = [logging.getLogger(f"torch.{name}") for name in ("_subclasses.fake_tensor", "fx.experimental.symbolic_shapes")]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Run a model without gradients and fused kernels, and say nothing of what fails in between: the error says it."""
+    disabled = [logger.disabled for logger in _TALKATIVE]
+    fast = torch.backends.mha.get_fastpath_enabled()
+    try:
+        torch.backends.mha.set_fastpath_enabled(False)
+        for logger in _TALKATIVE:
+            logger.disabled = True
+        with warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(fast)
+        for logger, was in zip(_TALKATIVE, disabled, strict=True):
+            logger.disabled = was
 
 
 @dataclass
@@ -60,44 +87,83 @@ def export(
         model: A module or an exported program.
         args: Example inputs; only their shapes and types matter.
         kwargs: Example keyword inputs.
-        level: ``as written`` keeps the operations that the model calls, ``functional`` rewrites those that write into
-            their arguments, ``core`` decomposes everything to core ATen.
+        level: As :func:`described` takes it.
 
     Raises:
         CaptureError: If ``torch.export`` cannot trace the model.
     """
-    program = model if isinstance(model, ExportedProgram) else _export(model, args, kwargs)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        if level == "functional":
-            program = program.run_decompositions({})
-        elif level == "core":
-            program = program.run_decompositions()
-    return _described(program, model if isinstance(model, nn.Module) else None)
+    owner = model if isinstance(model, nn.Module) else None
+    return described(exported_program(model, args, dict(kwargs or {})), owner, level=level)
 
 
-def _export(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | None) -> ExportedProgram:
+def exported_program(model: nn.Module | ExportedProgram, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExportedProgram:
+    """Return what ``torch.export`` makes of a model; a program is returned as it is.
+
+    Args:
+        model: A module or an exported program.
+        args: Example inputs.
+        kwargs: Example keyword inputs.
+
+    Raises:
+        CaptureError: If ``torch.export`` cannot trace the model.
+    """
+    if isinstance(model, ExportedProgram):
+        return model
     try:
-        with warnings.catch_warnings(), torch.no_grad():
-            warnings.simplefilter("ignore")
-            return torch.export.export(model, args, dict(kwargs or {}), strict=False)
+        with quiet(), contextlib.redirect_stderr(io.StringIO()):
+            return _exported(model, args, kwargs)
     except Exception as error:
-        first = str(error).strip().split("\n")[0]
-        raise CaptureError(
-            f"{type(model).__name__} cannot be exported: {type(error).__name__}: {first}. "
-            "parasym reads the graph that torch.export makes, so `forward` must not branch on the values of "
-            "tensors (use torch.where), and the inputs must have the shapes and types that it expects. "
-            "If `torch.export.export(model, args)` works for you with other arguments, pass its result instead."
-        ) from error
+        failure = failed(error, model, Call(args, kwargs))
+        let_go(error)
+        raise failure from error
 
 
-def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
+def _exported(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ExportedProgram:
+    """Export a model; where it takes or returns objects that export does not know, as a function from tensors to tensors."""
+    try:
+        return torch.export.export(model, args, kwargs, strict=False)
+    except Exception as error:
+        if not any(words in str(error) for words in ("is not a known type", "Unsupported input type")):
+            raise
+        let_go(error)
+    forward = model.forward
+
+    def of_tensors(*tensors: Tensor) -> list[Tensor]:
+        left = iter(tensors)
+        inner_args, inner_kwargs = map_tensors(lambda _: next(left), (args, kwargs))
+        return leaves(forward(*inner_args, **inner_kwargs))
+
+    cast(Any, model).forward = of_tensors
+    try:
+        return torch.export.export(model, tuple(tensors_in((args, kwargs))), strict=False)
+    finally:
+        cast(Any, model).forward = forward
+
+
+def described(program: ExportedProgram, owner: nn.Module | None, *, level: str = "as written") -> Capture:
     """Return a capture of an exported program.
 
     Args:
         program: The program.
         owner: The module it was made from, if known: it tells which names are tied and what is a buffer.
+        level: ``as written`` keeps the operations that the model calls, ``functional`` rewrites those that write into
+            their arguments, ``core`` decomposes everything to core ATen.
+
+    Raises:
+        CaptureError: If it cannot be rewritten.
     """
+    if level != "as written":
+        try:
+            with quiet():
+                program = program.run_decompositions({} if level == "functional" else None)
+        except Exception as error:
+            failure = failed(error, owner, None)
+            let_go(error)
+            raise failure from error
+    return _described(program, owner)
+
+
+def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
     tensors: dict[str, Tensor] = dict(program.state_dict) | {k: v for k, v in program.constants.items() if isinstance(v, Tensor)}
     named = dict(tensors) if owner is None else named_tensors(owner)
     first, tied = aliases(named)
@@ -140,8 +206,15 @@ def named_tensors(model: nn.Module) -> dict[str, Tensor]:
     Args:
         model: Any module.
     """
-    buffers = dict(model.named_buffers(remove_duplicate=False))
-    return dict(model.named_parameters(remove_duplicate=False)) | buffers
+    parameters: dict[str, Tensor] = {}
+    buffers: dict[str, Tensor] = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        lead = f"{path}." if path else ""
+        for found, table in ((parameters, module._parameters), (buffers, module._buffers)):
+            for name, x in table.items():
+                if x is not None:
+                    found[lead + name] = x
+    return parameters | buffers
 
 
 def aliases(named: dict[str, Tensor]) -> tuple[dict[str, str], tuple[tuple[str, str], ...]]:

@@ -13,6 +13,7 @@ from parasym.core import CaptureError
 from parasym.find.capture import numbers
 from parasym.find.numberless import Numberless
 from parasym.find.tidy import tidied
+from parasym.find.where import bug
 from parasym.rules import BY_NAME, Builder, Program, Unsupported, Value
 from parasym.rules.program import Fn, Kind
 from parasym.rules.rotary import ComplexValue
@@ -58,6 +59,8 @@ class Lowered:
     uncovered: list[Uncovered] = field(default_factory=list)
     drawing: set[str] = field(default_factory=set)
     """Names of the operations that draw random numbers."""
+    bugs: list[Uncovered] = field(default_factory=list)
+    """Operations whose rule has failed."""
 
 
 def may_alias(target: torch._ops.OpOverload) -> bool:
@@ -99,11 +102,17 @@ class Call(NamedTuple):
 
 
 class Lowering:
-    """Writes the program of a model operation by operation."""
+    """Writes the program of a model operation by operation.
 
-    def __init__(self) -> None:
+    Args:
+        place: Says which module is running and at which line, where a call does not.
+    """
+
+    def __init__(self, place: Callable[[], tuple[str, str]] = lambda: ("", "")) -> None:
         self.builder = Builder()
         self.uncovered: list[Uncovered] = []
+        self.bugs: list[Uncovered] = []
+        self._place = place
 
     def leaf(self, example: Tensor, kind: Kind, name: str) -> Value:
         """Return a new parameter, buffer or input."""
@@ -127,7 +136,7 @@ class Lowering:
 
     def finish(self) -> Lowered:
         """Return the program."""
-        return Lowered(tidied(self.builder.program), self.uncovered, self.builder.drawing)
+        return Lowered(tidied(self.builder.program), self.uncovered, self.builder.drawing, self.bugs)
 
     def call(self, call: Call) -> Any:
         """Return the values of an operation."""
@@ -146,13 +155,18 @@ class Lowering:
             self.builder.begin(name, args, kwargs)
             if kwargs:
                 args, kwargs = _arguments(call, rule.lower)
-            out = rule.lower(self.builder, *args, **kwargs)
+            return self._checked(call, rule.lower(self.builder, *args, **kwargs))
         except Unsupported as error:
             return self.opaque(call, f"its rule does not cover {error}")
-        except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, StopIteration, RuntimeError) as error:
-            # Operations have overloads without number; one that a rule was not written for is pinned, not guessed.
-            return self.opaque(call, f"its rule does not cover these arguments ({error})")
-        return self._checked(call, out)
+        except Exception as error:
+            if isinstance(error, TypeError) and not _fits(rule.lower, (self.builder, *args), kwargs):
+                return self.opaque(call, "its rule does not cover these arguments")
+            return self._crashed(call, error)
+
+    def _crashed(self, call: Call, error: Exception) -> Any:
+        """Pin what a rule failed on, which may not happen; so that it is found, it is more than an operation without a rule."""
+        self.bugs.append(self._uncovered(call, bug(error, "its rule")))
+        return self.opaque(call, self.bugs[-1].reason)
 
     def _nothing(self, example: Any) -> Any:
         """Return constants for results without entries: nothing can be told from them."""
@@ -222,7 +236,7 @@ class Lowering:
         inputs = _values((call.args, call.kwargs))
         touched = [v for v in inputs if v.index not in b.data_only]
         if touched:
-            self.uncovered.append(_uncovered(call, reason))
+            self.uncovered.append(self._uncovered(call, reason))
         if inputs:
             b.pin(*inputs)
         example = call.example
@@ -237,6 +251,20 @@ class Lowering:
             return value
 
         return tuple(fresh(x) for x in example) if isinstance(example, (tuple, list)) else fresh(example)
+
+    def _uncovered(self, call: Call, reason: str) -> Uncovered:
+        if call.node is None:
+            return Uncovered(str(call.target), *self._place(), reason)
+        stack = call.node.meta.get("nn_module_stack") or {}
+        module = next(reversed([path for path, _ in stack.values()]), "") if stack else ""
+        trace = (call.node.meta.get("stack_trace") or "").strip().split("\n")
+        places = [line.strip() for line in trace if line.strip().startswith("File ")]
+        source = ""
+        if places:
+            parts = places[-1].split('"')
+            line = parts[2].split("line ")[-1].split(",")[0] if len(parts) > 2 else ""
+            source = f"{parts[1]}:{line}"
+        return Uncovered(str(call.target), module, source, reason)
 
 
 def _arguments(call: Call, lower: Callable[..., Any]) -> tuple[Sequence[Any], dict[str, Any]]:
@@ -367,15 +395,10 @@ def _all_known(x: Any) -> bool:
     return not isinstance(x, ComplexValue)
 
 
-def _uncovered(call: Call, reason: str) -> Uncovered:
-    meta = {} if call.node is None else call.node.meta
-    stack = meta.get("nn_module_stack") or {}
-    module = next(reversed([path for path, _ in stack.values()]), "") if stack else ""
-    trace = (meta.get("stack_trace") or "").strip().split("\n")
-    places = [line.strip() for line in trace if line.strip().startswith("File ")]
-    source = ""
-    if places:
-        parts = places[-1].split('"')
-        line = parts[2].split("line ")[-1].split(",")[0] if len(parts) > 2 else ""
-        source = f"{parts[1]}:{line}"
-    return Uncovered(str(call.target), module, source, reason)
+def _fits(lower: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Return whether a rule takes so many arguments by these names."""
+    try:
+        inspect.signature(lower).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True

@@ -7,13 +7,14 @@ many equal blocks asks the same questions again and again.
 
 from collections.abc import Iterator
 from functools import lru_cache
+from math import prod
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
-_PLAIN = (Tensor, nn.Parameter, FakeTensor)
+_PLAIN = (Tensor, nn.Parameter, nn.Buffer, FakeTensor)
 _SCALARS = (int, float, bool, str, complex, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format)
 
 
@@ -62,13 +63,17 @@ def without_numbers(x: Tensor) -> Numberless:
     """
     if isinstance(x, Numberless):
         return x
-    shape = tuple(x.shape)
-    if type(x) not in _PLAIN or x.layout is not torch.strided or x.is_quantized or not all(type(n) is int for n in shape):
-        raise TypeError(f"A {type(x).__name__} of layout {x.layout} and shape {shape} cannot be captured in this way.")
-    out = _make(Spec(shape, x.stride(), x.dtype, x.device))
+    out = _make(_spec(x))
     if isinstance(x, nn.Parameter) and (x.is_floating_point() or x.is_complex()):
         out.requires_grad_()
     return out
+
+
+def _spec(x: Tensor) -> Spec:
+    shape = tuple(x.shape)
+    if type(x) not in _PLAIN or x.layout is not torch.strided or x.is_quantized or not all(type(n) is int for n in shape):
+        raise TypeError(f"A {type(x).__name__} of layout {x.layout} and shape {shape} cannot be captured in this way.")
+    return Spec(shape, x.stride(), x.dtype, x.device)
 
 
 def _make(spec: Spec) -> Numberless:
@@ -77,13 +82,14 @@ def _make(spec: Spec) -> Numberless:
     return out
 
 
-def results(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def results(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, on_meta: bool = False) -> Any:
     """Return what an operation returns, without numbers; operands that it returns are the operands themselves.
 
     Args:
         func: An ATen operation.
         args: Its arguments.
         kwargs: Its keyword arguments.
+        on_meta: Whether to return real tensors of the meta device, which have no numbers anyway.
 
     Raises:
         TypeError: If an argument is something whose meaning is not in its value, or a shape would change in place.
@@ -91,15 +97,33 @@ def results(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     if torch.Tag.inplace_view in func.tags:
         raise TypeError(f"{func} changes a shape in place.")
     tensors: list[Tensor] = []
-    key = (_frozen(args, tensors), tuple((name, _frozen(x, tensors)) for name, x in kwargs.items()))
-    return _thawed(_results(func, key), tensors)
+    return _thawed(_results(func, _key(args, kwargs, tensors)), tensors, on_meta=on_meta)
+
+
+def size_of_results(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> int:
+    """Return how many entries the largest tensor has that an operation returns, 0 if that depends on numbers.
+
+    Args:
+        func: An ATen operation.
+        args: Its arguments.
+        kwargs: Its keyword arguments.
+    """
+    try:
+        out = _results(func, _key(args, kwargs, []))
+    except Exception:  # what torch's fake tensors raise where they need numbers, or do not know an operation
+        return 0
+    return max([prod(x.shape) for x in (out if isinstance(out, (tuple, list)) else (out,)) if isinstance(x, Spec)], default=0)
+
+
+def _key(args: tuple[Any, ...], kwargs: dict[str, Any], tensors: list[Tensor]) -> tuple[Any, ...]:
+    return _frozen(args, tensors), tuple([(name, _frozen(x, tensors)) for name, x in kwargs.items()])
 
 
 def _frozen(x: Any, tensors: list[Tensor]) -> Any:
     """Return a hashable copy of an argument; numbers carry their type, since ``1 == True == 1.0``."""
     if isinstance(x, Tensor):
         tensors.append(x)
-        return x.spec if isinstance(x, Numberless) else without_numbers(x).spec
+        return x.spec if isinstance(x, Numberless) else _spec(x)
     if isinstance(x, (tuple, list)):
         return (type(x), *[_frozen(part, tensors) for part in x])
     if not isinstance(x, _SCALARS):
@@ -107,12 +131,13 @@ def _frozen(x: Any, tensors: list[Tensor]) -> Any:
     return (type(x), x)
 
 
-def _thawed(x: Any, tensors: list[Tensor]) -> Any:
+def _thawed(x: Any, tensors: list[Tensor], *, on_meta: bool) -> Any:
     if isinstance(x, Spec):
-        return _make(x)
+        real = on_meta and x.device.type == "meta"
+        return torch.empty_strided(x.shape, x.strides, dtype=x.dtype, device="meta") if real else _make(x)
     if isinstance(x, _Same):
         return tensors[x.position]
-    return type(x)([_thawed(part, tensors) for part in x]) if isinstance(x, (tuple, list)) else x
+    return type(x)([_thawed(part, tensors, on_meta=on_meta) for part in x]) if isinstance(x, (tuple, list)) else x
 
 
 @lru_cache(maxsize=8192)

@@ -1,7 +1,8 @@
 """Finds the parameter symmetry of a model: symmetry inference as type inference."""
 
 import gc
-from collections.abc import Iterator, Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,18 +11,21 @@ from torch.export import ExportedProgram
 
 from parasym.circuits import NoiseModel, find_circuit
 from parasym.circuits.source import as_circuit, is_circuit
-from parasym.core import BadInputError
+from parasym.core import BadInputError, InternalError, InternalWarning, SymmetryError
 from parasym.find.assemble import Assembly
-from parasym.find.capture import Named, export
+from parasym.find.capture import Named
 from parasym.find.exchange import exchanges
+from parasym.find.exported import exported
 from parasym.find.ground import Ground
 from parasym.find.lower import Lowered
-from parasym.find.read import needs_functionalization, read
-from parasym.find.trace import Untraceable, trace
+from parasym.find.trace import trace
 from parasym.find.translation import translations
 from parasym.find.typing import infer_types
-from parasym.functional import example_call
-from parasym.symmetry import Symmetry
+from parasym.find.untraceable import Untraceable
+from parasym.find.where import bug
+from parasym.functional import Call, example_call
+from parasym.functional.reading import check_call
+from parasym.symmetry import Symmetry, Uncovered
 
 
 def find(
@@ -41,7 +45,8 @@ def find(
     :math:`f(x; g\theta) = f(x; \theta)` for every element :math:`g`, every input and every parameter value.
     What cannot be resolved is pinned and listed in ``symmetry.uncovered``.
 
-    The mode of the model counts: in train mode BatchNorm uses batch statistics and does not see the biases before it.
+    Outputs are what :func:`parasym.functional.outputs.leaves` finds in what ``forward`` returns; a cache of keys and values is
+    state. The mode of the model counts: in train mode BatchNorm uses batch statistics and does not see the biases before it.
 
     For circuits see :func:`parasym.circuits.find_circuit`.
 
@@ -59,8 +64,11 @@ def find(
         The symmetry: factors, uncovered operations, pinned parameters.
 
     Raises:
-        CaptureError: If the model cannot be exported.
-        BadInputError: If a circuit has no parameters or cannot be read, or options for circuits are given for another model.
+        CaptureError: If the forward of the model fails on the inputs, needs the values of tensors, or cannot be exported.
+        BadInputError: If the model is none, or the inputs do not fit what its forward takes; if a circuit has no parameters or
+            cannot be read, or options for circuits are given for another model.
+        InternalError: If there is a bug in parasym. One in a single rule or search is an ``InternalWarning``, and what it
+            concerns is pinned and listed in ``symmetry.uncovered``.
 
     Example:
         >>> import torch
@@ -77,9 +85,40 @@ def find(
         return find_circuit(as_circuit(model, args, kwargs), noise=noise, antiunitary=antiunitary, continuous=continuous)
     if noise is not None or antiunitary or continuous:
         raise BadInputError(f"Options of circuits were given, but the model is a {type(model).__name__}.")
-    call = example_call(args, kwargs, model=model if isinstance(model, nn.Module) else None)
-    with _no_collection():
-        return solve(*lowered_model(model, call.args, call.kwargs))
+    call = _call_of(model, args, kwargs)
+    with _no_collection(), _named_bugs(model, call):
+        named, lowered = lowered_model(model, call.args, call.kwargs)
+        symmetry = solve(named, lowered)
+    for one in lowered.bugs:
+        warnings.warn(f"{one.operation}{one.module and ' in '}{one.module}: {one.reason}", InternalWarning, stacklevel=2)
+    return symmetry
+
+
+@contextmanager
+def _named_bugs(model: Any, call: Call) -> Iterator[None]:
+    """Let no error through that is not meant for people."""
+    try:
+        yield
+    except SymmetryError:
+        raise
+    except Exception as error:
+        raise InternalError(f"{type(model).__name__}: {bug(error, 'find')}. The inputs were {call}.") from error
+
+
+def _call_of(model: Any, args: Any, kwargs: Mapping[str, Any] | None) -> Call:
+    """Return the call of a model, if it is one and the call fits."""
+    if isinstance(model, ExportedProgram):
+        return example_call(args, kwargs)
+    if not isinstance(model, nn.Module):
+        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
+        raise BadInputError(
+            f"Argument `model` must be a torch.nn.Module, an exported program or a circuit, but is {what}. "
+            "Pass the module itself, before its example inputs; wrap a function in a module that holds its parameters."
+        )
+    call = example_call(args, kwargs, model=model)
+    if not model._forward_pre_hooks:  # which may change what forward gets
+        check_call(call, model)
+    return call
 
 
 @contextmanager
@@ -107,21 +146,15 @@ def lowered_model(
     Raises:
         CaptureError: If the model cannot be exported.
     """
+    bugs: tuple[Uncovered, ...] = ()
     if isinstance(model, nn.Module):
         try:
             return trace(model, args, kwargs)
-        except Untraceable:
-            pass
-    captured = export(model, args, kwargs)
-    if needs_functionalization(captured.graph):
-        captured = export(model, args, kwargs, level="functional")
-    lowered = read(captured)
-    if lowered.uncovered:
-        second = export(model, args, kwargs, level="core")
-        again = read(second)
-        if len(again.uncovered) < len(lowered.uncovered):
-            return second.named, again
-    return captured.named, lowered
+        except Untraceable as error:
+            bugs = error.bugs
+    named, lowered = exported(model, args, kwargs)
+    lowered.bugs += [bug for bug in bugs if bug not in lowered.bugs]
+    return named, lowered
 
 
 def solve(named: Named, lowered: Lowered) -> Symmetry:
@@ -133,14 +166,27 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
     """
     ground = Ground(infer_types(lowered.program))
     assembly = Assembly(ground)
-    continuous, discrete = assembly.linear_factors()
-    factors = (*translations(ground, assembly.leaves), *continuous, *discrete, *exchanges(ground))
+    bugs: list[Uncovered] = []
+    continuous, discrete = _found("linear factors", assembly.linear_factors, bugs) or ((), ())
+    moves = _found("translations", lambda: translations(ground, assembly.leaves), bugs)
+    swaps = _found("exchanges", lambda: exchanges(ground), bugs)
+    factors = (*moves, *continuous, *discrete, *swaps)
+    lowered.bugs += bugs
     moved = {name for factor in factors for name in factor.tensors}
     return Symmetry(
         factors=factors,
         shapes=tuple(named.shapes.items()),
-        uncovered=tuple(lowered.uncovered),
+        uncovered=(*lowered.uncovered, *bugs),
         pinned=tuple(sorted(named.moving - moved)),
         tied=named.tied,
         constants=tuple(sorted(named.read)),
     )
+
+
+def _found(kind: str, search: Callable[[], Sequence[Any]], bugs: list[Uncovered]) -> Sequence[Any]:
+    """Return the factors of a kind. Every factor is a symmetry by itself, so that a search that fails loses only its own."""
+    try:
+        return search()
+    except Exception as error:
+        bugs.append(Uncovered(kind, reason=bug(error, f"the search for {kind}")))
+        return ()

@@ -18,7 +18,7 @@ def leaves(output: Any) -> list[Tensor]:
     """Return the tensors of a nested output in a fixed order; ``None`` entries are left out.
 
     Tuples, lists, mappings, dataclasses and everything known to PyTorch's pytrees are entered.
-    Numbers become tensors.
+    Numbers become tensors. A cache of keys and values, as decoders return it for their next call, is their state and no output.
 
     Args:
         output: The output of a model.
@@ -31,7 +31,9 @@ def leaves(output: Any) -> list[Tensor]:
         [tensor([1., 1.]), tensor(3.)]
     """
     found: list[Tensor] = []
-    for leaf in pytree.tree_leaves(output):
+    for leaf in pytree.tree_leaves(output, is_leaf=is_cache):
+        if is_cache(leaf):
+            continue
         if isinstance(leaf, Tensor):
             found.append(leaf)
         elif isinstance(leaf, (bool, int, float, complex)):
@@ -89,6 +91,15 @@ def joined(outputs: Sequence[Any]) -> Any:
         )
     parts = iter(zip(*columns, strict=True))
     return map_tensors(lambda _: torch.cat(next(parts)), outputs[0])
+
+
+def is_cache(value: Any) -> bool:
+    """Return whether a value is a cache of keys and values: of a class, or derived from one, whose name ends in ``Cache``.
+
+    Args:
+        value: Anything that a model returns.
+    """
+    return any([base.__name__.endswith("Cache") for base in type(value).__mro__])
 
 
 def real(x: Tensor) -> Tensor:

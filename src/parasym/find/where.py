@@ -1,0 +1,128 @@
+"""What an error in a model's code says, and where it was raised, in one line."""
+
+import sys
+import traceback
+from collections.abc import Iterable
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import nn
+
+from parasym.core import CaptureError, SymmetryError
+from parasym.functional import Call
+
+_NEEDS_VALUES = ("GuardOnDataDependentSymNode", "DataDependentOutputException", "DynamicOutputShapeException")
+
+_PYTHON = str(Path(traceback.__file__).parent)
+_OURS = (str(Path(__file__).parents[1]), str(Path(torch.__file__).parent), "<")
+
+
+def failed(error: Exception, model: Any, call: Call | None) -> SymmetryError:
+    """Return what to raise for an error in a model's code, or in torch while it reads the model.
+
+    Args:
+        error: What was raised.
+        model: The model that was running.
+        call: What it was called with, if that is known.
+    """
+    if isinstance(error, SymmetryError):
+        return error
+    name, place = type(model).__name__, place_of(error, model)
+    if type(error).__name__ in _NEEDS_VALUES or ".numpy() is not supported" in str(error):
+        return CaptureError(
+            f"The forward of {name} asks for the values of tensors{place and ' '}{place}: {first_line(error)}. parasym reads a "
+            "model without running it on numbers, so `forward` must not branch on the values of tensors (use torch.where)."
+        )
+    if not place:
+        return CaptureError(f"torch.export cannot read {name}: {first_line(error)}.")
+    given = "" if call is None else f" The inputs were {call}."
+    return CaptureError(
+        f"The forward of {name} fails {place}: {first_line(error)}.{given} Check how many it needs, their shapes, types and "
+        "devices. If it works on them, pass what `torch.export.export(model, args)` returns instead of the model."
+    )
+
+
+def bug(error: Exception, what: str) -> str:
+    """Return what to say of an error in code of our own.
+
+    Args:
+        error: What was raised.
+        what: What has failed, as the subject of a sentence.
+    """
+    *_, (frame, number) = traceback.walk_tb(error.__traceback__)
+    file = frame.f_code.co_filename
+    return f"a bug in parasym, please report: {what} fails with {first_line(error)} ({Path(file).name}:{number})"
+
+
+def place_of(error: BaseException, model: Any) -> str:
+    """Return the path of the innermost module and the line of code that an error comes from; empty if neither is known.
+
+    Args:
+        error: What was raised.
+        model: The model that was running.
+
+    Example:
+        >>> model = nn.Sequential(nn.ReLU(), nn.Linear(3, 4))
+        >>> try:
+        ...     model(torch.zeros(2, 5))
+        ... except RuntimeError as error:
+        ...     place_of(error, model)
+        'in `1`'
+    """
+    module, line = _innermost(reversed([*traceback.walk_tb(error.__traceback__)]), model)
+    return ", ".join([*([f"in `{module}`"] if module else []), *([f"at {line}"] if line else [])])
+
+
+def place_here(model: nn.Module) -> tuple[str, str]:
+    """Return the path of the module that is running, and the line of the model's code.
+
+    Args:
+        model: The model.
+    """
+    return _innermost(traceback.walk_stack(sys._getframe()), model)
+
+
+def _innermost(frames: Iterable[tuple[FrameType, int]], model: Any) -> tuple[str, str]:
+    """Return the path of the first module and the first line of code that is neither ours nor torch's, from inside out."""
+    paths = {id(module): path for path, module in model.named_modules()} if isinstance(model, nn.Module) else {}
+    module = line = ""
+    for frame, number in frames:
+        owner, file = frame.f_locals.get("self"), frame.f_code.co_filename
+        module = module or paths.get(id(owner), "")
+        if not line and not file.startswith(_OURS) and (not file.startswith(_PYTHON) or "-packages" in file):
+            line = f"{file}:{number}"
+        if owner is model:
+            break
+    return module, line
+
+
+def first_line(error: BaseException) -> str:
+    """Return the class of an error and the first line of what it says.
+
+    Args:
+        error: What was raised.
+
+    Example:
+        >>> first_line(ValueError("no."))
+        'ValueError: no'
+    """
+    said = str(error).strip().split("\n")[0].strip().rstrip(".")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def let_go(error: BaseException) -> None:
+    """Clear the frames that an error and its causes went through: they hold tensors, and guards of torch that stay in force.
+
+    Args:
+        error: What was raised.
+    """
+    seen: set[int] = set()
+    todo: list[BaseException | None] = [error]
+    while todo:
+        one = todo.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            todo += [one.__cause__, one.__context__]
