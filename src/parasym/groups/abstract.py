@@ -217,8 +217,9 @@ class AbstractGroup(ABC):
         r"""Return the element along which the squared norm of the weights is least, up to isometries.
 
         Args:
-            squares: For every power with which tensors bear the wire their Gram matrix :math:`\langle x_i, x_j\rangle`, of
-                shape ``[*batch, n, n]``, or its diagonal if the group does not mix channels.
+            squares: For every power with which tensors bear the wire the sums of squares of its channels, of shape
+                ``[*batch, n]``; if the group mixes channels a root ``R`` of their Gram matrix :math:`R^\top R`, of shape
+                ``[*batch, n, n]``: its square would lose half of the digits.
 
         Raises:
             SymmetryError: If the group has no such method.

@@ -119,8 +119,7 @@ class GeneralLinear(AbstractMatrices):
         return torch.eye(self.size, dtype=xi.dtype, device=xi.device) + xi
 
     def balance(self, squares: Mapping[Fraction, Tensor]) -> Tensor:  # noqa: D102
-        a, b = _sides(squares)
-        return balancing_matrix(a, b)
+        return balancing_matrix(*_sides(squares))
 
     def fit(  # noqa: D102
         self, own: Mapping[Fraction, Tensor], products: Mapping[Fraction, Tensor], other: Mapping[Fraction, Tensor]

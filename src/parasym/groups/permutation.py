@@ -1,7 +1,9 @@
 """Permutations, all of them or those that keep given cells."""
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import permutations, product
 from typing import Any
 
 import torch
@@ -113,3 +115,10 @@ class Permutation(AbstractGroup):
             index = torch.tensor(cell, device=keys.device)
             p[..., index] = index[keys[..., index].argsort(dim=-1)]
         return p
+
+    def elements(self) -> Iterator[Tensor]:  # noqa: D102
+        for images in product(*(permutations(cell) for cell in self.partition)):
+            p = torch.arange(self.size)
+            for cell, image in zip(self.partition, images, strict=True):
+                p[list(cell)] = torch.tensor(image)
+            yield p

@@ -1,6 +1,8 @@
 """Sign flips of single channels."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import torch
 from torch import Tensor
@@ -75,3 +77,7 @@ class SignFlip(AbstractGroup):
 
     def conjugate(self, g: Tensor, p: Tensor) -> Tensor:  # noqa: D102
         return torch.take_along_dim(g, p, dim=-1)
+
+    def elements(self) -> Iterator[Tensor]:  # noqa: D102
+        for signs in product((1.0, -1.0), repeat=self.size):
+            yield torch.tensor(signs, dtype=torch.float64)

@@ -3,7 +3,7 @@
 from parasym.orbit._table import METHODS
 from parasym.orbit.activation import ActivationMatching
 from parasym.orbit.canonical import canonicalize
-from parasym.orbit.distance import distance
+from parasym.orbit.distance import Distance, distance
 from parasym.orbit.many import match_many
 from parasym.orbit.match import match
 from parasym.orbit.merge import merge
@@ -14,6 +14,7 @@ __all__ = [
     "METHODS",
     "AbstractMethod",
     "ActivationMatching",
+    "Distance",
     "WeightMatching",
     "canonicalize",
     "distance",

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from parasym.core import BadInputError, Params, child_generator
-from parasym.groups.least_norm import is_regular
 from parasym.orbit.capable import ensure_canonical
 from parasym.orbit.exchange import sorting_moves
-from parasym.orbit.gauge import balance, is_noncompact, products
+from parasym.orbit.gauge import balance, undetermined
 from parasym.orbit.inputs import check_models
+from parasym.orbit.meeting import meet
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.orbit.translation import settle
-from parasym.symmetry import Binding, Element, Factor, Symmetry
+from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
 
 CANONICAL_TOLERANCE = 1e-13
 
@@ -62,20 +62,7 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     x = {n: v.detach().double() if v.is_floating_point() else v for n, v in params.items()}
     x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params
     _check_regular(symmetry, x)
-    rotated = {n for f in symmetry.factors if f.group.can("orient") and not f.group.flips for n in f.tensors}
-    x = Element(symmetry, tuple(sorting_moves(symmetry, x)))(x)
-    for factor in sorted(symmetry.factors, key=lambda f: len(f.over)):
-        if factor.group.can("sort") and any(_places(factor, x)):
-            x = factor.act(_sorting(factor, x, rotated), x)
-    waiting = [f for f in symmetry.factors if f.group.can("orient")]
-    while waiting:
-        factor = next((f for f in waiting if any(_usable(f, waiting))), waiting[0])
-        if factor.group.can("diagonalize"):
-            x = factor.act(factor.group.diagonalize(_gram(factor, x)), x)
-        usable = list(_usable(factor, waiting))
-        if usable:
-            x = factor.act(_orientation(factor, usable, x), x)
-        waiting.remove(factor)
+    x = standard_element(symmetry, x)(x)
     out = {n: v.to(params[n].dtype) for n, v in x.items()}
     for name, first in symmetry.tied:
         if name in out and first in out:
@@ -83,16 +70,45 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     return out
 
 
+def standard_element(symmetry: Symmetry, params: Params) -> Element:
+    """Return the isometric element that brings parameters in the balanced gauge to their standard position.
+
+    Args:
+        symmetry: The symmetry.
+        params: Parameters in the balanced gauge; not modified.
+    """
+    x, moves = params, []
+
+    def move(factor: Factor, g: Tensor) -> Params:
+        like = x[factor.tensors[0]]
+        g = g.to(like) if g.is_floating_point() else g
+        moves.append(Move(factor.id, g))
+        return factor.act(g, x)
+
+    rotated = {n for f in symmetry.factors if f.group.can("orient") and not f.group.flips for n in f.tensors}
+    for first in sorting_moves(symmetry, x):
+        x = move(symmetry.factor(first.factor), first.value)
+    for factor in sorted(symmetry.factors, key=lambda f: len(f.over)):
+        if factor.group.can("sort") and any(_places(factor, x)):
+            x = move(factor, _sorting(factor, x, rotated))
+    waiting = [f for f in symmetry.factors if f.group.can("orient")]
+    while waiting:
+        factor = next((f for f in waiting if any(_usable(f, waiting))), waiting[0])
+        if factor.group.can("diagonalize"):
+            x = move(factor, factor.group.diagonalize(_gram(factor, x)))
+        usable = list(_usable(factor, waiting))
+        if usable:
+            x = move(factor, _orientation(factor, usable, x))
+        waiting.remove(factor)
+    return Element(symmetry, tuple(moves))
+
+
 def _check_regular(symmetry: Symmetry, params: Params) -> None:
-    for factor in symmetry.factors:
-        if not is_noncompact(factor) or not factor.group.mixes:
-            continue
-        squares = products(_places(factor, params), params, params, whole=True)
-        if not bool(torch.stack([is_regular(m) for m in squares.values()]).any(0).all()):
-            raise BadInputError(
-                f"Wire `{factor.wire.name}` has {factor.wire.size} channels, more than the rank of the weights before and after "
-                "it, so its GL orbit has no balanced point and no canonical form here. Reduce the width, or use `match`."
-            )
+    for factor in undetermined(symmetry, params):
+        raise BadInputError(
+            f"Wire `{factor.wire.name}` has {factor.wire.size} channels, more than the rank of the weights before and after "
+            "it, so its GL orbit has no balanced point and no canonical form here. Reduce the width, or use `match`."
+        )
 
 
 def _places(factor: Factor, params: Params) -> list[Binding]:
@@ -135,14 +151,8 @@ def _usable(factor: Factor, waiting: list[Factor]) -> Iterator[Binding]:
         others = [
             b for f in waiting for b in f.bindings if isinstance(b, Binding) and b.tensor == binding.tensor and b is not binding
         ]
-        if not any(_meet(binding, other) for other in others):
+        if not any(meet(binding, other) for other in others):
             yield binding
-
-
-def _meet(a: Binding, b: Binding) -> bool:
-    if a.slot is None or b.slot is None or a.slot.axis != b.slot.axis:
-        return True
-    return bool(torch.isin(a.slot.positions(), b.slot.positions()).any())
 
 
 def _orientation(factor: Factor, usable: list[Binding], params: Params) -> Tensor:

@@ -1,21 +1,65 @@
 """Branches that change places as wholes: which member of one model is which of the other."""
 
+from itertools import product
+from math import prod
+from operator import itemgetter
+
 import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from parasym.core import Params
-from parasym.symmetry import Binding, Factor, Move, Part, Swap, Symmetry
+from parasym.orbit.method import AbstractMethod
+from parasym.orbit.objective import gap
+from parasym.symmetry import Binding, Element, Factor, Move, Part, Swap, Symmetry
 from parasym.symmetry.binding import select
 
+EVERY = 24
+"""Ways for branches to change places up to which all are tried."""
 
-def has_exchanges(symmetry: Symmetry) -> bool:
-    """Return whether whole branches may change places.
+
+def closest(
+    symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None = None
+) -> tuple[Element, Element]:
+    """Return how branches change places, and the element that then brings ``b`` closest to ``a`` as far as the method finds it.
+
+    Args:
+        symmetry: The symmetry.
+        a: The target, in the balanced gauge.
+        b: The model to move, in the balanced gauge.
+        method: How to align what is inside of branches, and all the rest.
+        generator: Source of randomness for methods that restart.
+    """
+    found = []
+    for first in starts(symmetry, a, b):
+        moved = first(b)
+        element = method.align(symmetry, a, moved, generator=generator)
+        found.append((gap(a, element(moved)) if first.moves else 0.0, first, element))
+    return min(found, key=itemgetter(0))[1:]
+
+
+def are_all_tried(symmetry: Symmetry) -> bool:
+    """Return whether :func:`closest` tries all ways for branches to change places.
 
     Args:
         symmetry: Any symmetry.
     """
-    return any(_swaps(factor) for factor in symmetry.factors)
+    return prod(factor.order for factor in symmetry.factors if _swaps(factor)) <= EVERY
+
+
+def starts(symmetry: Symmetry, a: Params, b: Params) -> list[Element]:
+    """Return exchanges of branches to start from: all if they are few, else none and the one whose branches fit best.
+
+    Args:
+        symmetry: The symmetry.
+        a: The target, in the balanced gauge.
+        b: The model to move, in the balanced gauge.
+    """
+    factors = [factor for factor in symmetry.factors if _swaps(factor)]
+    if are_all_tried(symmetry):
+        every = product(*(list(f.group.elements()) for f in factors))
+        return [Element(symmetry, tuple(Move(f.id, p) for f, p in zip(factors, values, strict=True))) for values in every]
+    return [Element(symmetry), Element(symmetry, tuple(matching_moves(symmetry, a, b)))]
 
 
 def sorting_moves(symmetry: Symmetry, params: Params) -> list[Move]:

@@ -9,6 +9,9 @@ from torch import Tensor
 from parasym.core import BadInputError, Params, check_constants
 from parasym.symmetry import Symmetry
 
+LARGE = 200_000
+"""Numbers in all tensors up to which a model is small."""
+
 
 def check_models(symmetry: Symmetry, models: Sequence[Params]) -> None:
     """Check that checkpoints fit the symmetry and each other.
@@ -93,17 +96,30 @@ def _listed(names: list[str]) -> str:
 
 
 def working(params: Params, names: Sequence[str]) -> Params:
-    """Return the named tensors, detached and in at least single precision; whole numbers, such as edges of a graph, stay so.
+    """Return the named tensors, detached, in double precision if they are small and in at least single precision else.
+
+    Whole numbers, such as edges of a graph, stay so.
 
     Args:
         params: Parameters by name.
         names: Which to keep.
     """
-    return {n: _wide(params[n].detach()) for n in names}
+    wide = torch.float64 if is_small(params) else torch.float32
+    kept = {n: params[n].detach() for n in names}
+    return {n: x.to(torch.promote_types(x.dtype, wide)) if _has_precision(x) else x for n, x in kept.items()}
 
 
-def _wide(x: Tensor) -> Tensor:
-    return x.to(torch.promote_types(x.dtype, torch.float32)) if x.is_floating_point() or x.is_complex() else x
+def is_small(params: Params) -> bool:
+    """Return whether a model is small enough to work at full precision, whatever it is stored in.
+
+    Args:
+        params: Parameters by name.
+    """
+    return sum(x.numel() for x in params.values()) <= LARGE
+
+
+def _has_precision(x: Tensor) -> bool:
+    return x.is_floating_point() or x.is_complex()
 
 
 def moving_names(symmetry: Symmetry) -> list[str]:

@@ -6,14 +6,13 @@ import torch
 
 from parasym.core import Params
 from parasym.orbit.capable import ensure_matchable
-from parasym.orbit.gauge import balance
+from parasym.orbit.exchange import closest
+from parasym.orbit.gauge import in_gauge
 from parasym.orbit.inputs import check_models, working
-from parasym.orbit.match import MATCH_TOLERANCE
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
-from parasym.orbit.objective import STATISTICS, counted, gap
-from parasym.orbit.one_sided import COPY, norm, without_variance_scales
-from parasym.orbit.translation import settle, settling_moves
+from parasym.orbit.objective import STATISTICS, counted, norm
+from parasym.orbit.translation import settling_moves
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
 
@@ -68,27 +67,15 @@ def match_many(
     ensure_matchable(symmetry, "match_many")
     check_models(symmetry, models)
     full = [working(x, list(x)) for x in models]
-    elements = _together(symmetry, full, method, generator, max_rounds)
-    smaller = without_variance_scales(symmetry)
-    moved = [g(x) for g, x in zip(elements, full, strict=True)]
-    if len(smaller.factors) < len(symmetry.factors) and not _spread(moved) <= (COPY * norm(models[0])) ** 2:
-        elements = [Element(symmetry, g.moves) for g in _together(smaller, full, method, generator, max_rounds)]
-    return elements
-
-
-def _together(
-    symmetry: Symmetry, full: list[Params], method: AbstractMethod, generator: torch.Generator | None, max_rounds: int
-) -> list[Element]:
-    """Return the elements, whatever the symmetry does to running variances."""
-    balanced = [balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=100) for x in full]
+    balanced = [in_gauge(symmetry, x) for x in full]
     points = [x.params for x in balanced]
     elements = [Element(symmetry) for _ in points]
-    zero = {n: torch.zeros_like(x) for n, x in points[0].items()}
-    start = min(range(len(points)), key=lambda k: gap(points[k], zero))
+    start = min(range(len(points)), key=lambda k: norm(points[k]))
     moved = list(points)
     for k in range(len(points)):
         if k != start:
-            elements[k] = method.align(symmetry, points[start], points[k], generator=generator)
+            first, then = closest(symmetry, points[start], points[k], method, generator)
+            elements[k] = then @ first
             moved[k] = elements[k](points[k])
     spread = _spread(moved)
     for _ in range(max_rounds if method.descends and len(points) > 2 else 0):

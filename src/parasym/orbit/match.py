@@ -1,23 +1,31 @@
 """``match``: the element that brings one model closest to another."""
 
+from dataclasses import dataclass, replace
+
 import torch
 
 from parasym.core import Params
+from parasym.orbit.alignment import Alignment
+from parasym.orbit.block import blocks_of
 from parasym.orbit.capable import ensure_matchable
-from parasym.orbit.exchange import has_exchanges, matching_moves
+from parasym.orbit.descent import descend
+from parasym.orbit.exchange import closest
 from parasym.orbit.fit import fit_continuous
-from parasym.orbit.gauge import balance
+from parasym.orbit.gauge import in_gauge, of_variances, undetermined
 from parasym.orbit.inputs import check_models, working
+from parasym.orbit.intertwine import fit_maps
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
-from parasym.orbit.objective import gap
-from parasym.orbit.one_sided import COPY, LARGE, alike, norm, without_variance_scales
-from parasym.orbit.translation import fit_translations, settle
+from parasym.orbit.objective import STATISTICS, gap, norm
+from parasym.orbit.translation import fit_translations, settle, settling_moves
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
 
-MATCH_TOLERANCE = 1e-6
-"""Largest logarithm of a scale at which balancing stops before matching: it only prepares the inner products."""
+SAME = 1e-9
+"""Relative distance below which two models are one, in any precision: what comes after balancing does not improve on it."""
+
+SWEEPS = 100
+"""Bound on the passes of the descent from where ``b`` is."""
 
 
 def match(
@@ -33,8 +41,8 @@ def match(
     Both models are taken to the balanced gauge, where the rest of the group is isometric and the ``method`` aligns it; then
     scales, invertible maps and translations are fitted to ``a`` as it is. The minimum is a local one, but with
     :class:`WeightMatching` never farther from ``a`` than ``b`` was. The norm counts every floating-point tensor
-    but the running statistics of normalization layers. Scales that only a stored running variance absorbs are
-    used to recognize copies of one network; between different networks they are left alone.
+    but the running statistics of normalization layers. A scale that only a stored running variance absorbs gives ``b`` the
+    variance of ``a``: the norm would let it shrink to nothing.
 
     Args:
         symmetry: The symmetry of their architecture.
@@ -64,48 +72,68 @@ def match(
     """
     ensure_matchable(symmetry, "match")
     check_models(symmetry, [a, b])
-    given = a
-    a, b = working(a, list(a)), working(b, list(b))
-    smaller = without_variance_scales(symmetry)
-    if len(smaller.factors) == len(symmetry.factors):
-        return _matched(symmetry, a, b, method, generator)
-    near, plain = COPY * norm(given), None
-    if sum(x.numel() for x in a.values()) > LARGE:
-        plain = _matched(smaller, a, b, method, generator)
-        if not alike(symmetry, a, plain(b)):
-            return Element(symmetry, plain.moves)
-    element = _matched(symmetry, a, b, method, generator)
-    if gap(a, element(b)) <= near:
-        return element
-    return Element(symmetry, (plain or _matched(smaller, a, b, method, generator)).moves)
+    return _matched(symmetry, Pair(working(a, list(a)), working(b, list(b)), method, generator, _rounding(a) * norm(a)))
 
 
-def _matched(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None) -> Element:
-    """Return the better of two elements: with whole branches where they are, and with branches matched first."""
-    element = _aligned(symmetry, a, b, method, generator)
-    if has_exchanges(symmetry):
-        left, right = (balance(symmetry, settle(symmetry, x), tolerance=MATCH_TOLERANCE, max_steps=100).params for x in (a, b))
-        first = Element(symmetry, tuple(matching_moves(symmetry, left, right)))
-        then = _aligned(symmetry, a, first(b), method, generator)
-        other = Element(symmetry, (*first.moves, *then.moves))
-        if gap(a, other(b)) < gap(a, element(b)):
-            return other
-    return element
+@dataclass(frozen=True)
+class Pair:
+    """What is to be matched, and how.
+
+    Attributes:
+        a: The target.
+        b: What is moved.
+        method: How to align them.
+        generator: Source of randomness, on the CPU.
+        near: Distance below which the two are one up to rounding.
+    """
+
+    a: Params
+    b: Params
+    method: AbstractMethod
+    generator: torch.Generator | None
+    near: float
 
 
-def _aligned(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None) -> Element:
-    """Return the element that brings ``b`` closest to ``a`` with whole branches where they are."""
+def _matched(symmetry: Symmetry, pair: Pair) -> Element:
+    """Return the element that brings ``b`` closest to ``a``; where the gauge misleads, one that only ever descends."""
     if not any(f.group.continuous for f in symmetry.factors):
-        return normal_form(symmetry, method.align(symmetry, a, b, generator=generator))
-    settled_a, settled_b = settle(symmetry, a), settle(symmetry, b)
-    left, right = (balance(symmetry, x, tolerance=MATCH_TOLERANCE, max_steps=100) for x in (settled_a, settled_b))
-    aligned = method.align(symmetry, left.params, right.params, generator=generator)
-    back = ~Element(symmetry, left.moves)
-    element = normal_form(symmetry, Element(symmetry, (*right.moves, *aligned.moves, *back.moves)))
-    fitted, _ = fit_continuous(symmetry, settled_a, element(settled_b))
-    element = normal_form(symmetry, Element(symmetry, (*element.moves, *fitted)))
-    shifts, moved = fit_translations(symmetry, a, element(b))
-    element = normal_form(symmetry, Element(symmetry, (*element.moves, *shifts)))
-    if method.descends and gap(a, moved) > gap(a, b):
-        return Element(symmetry)
-    return element
+        first, then = closest(symmetry, pair.a, pair.b, pair.method, pair.generator)
+        return normal_form(symmetry, then) @ first
+    element = _aligned(symmetry, pair)
+    if not pair.method.descends or gap(pair.a, element(pair.b)) <= gap(pair.a, pair.b):
+        return element
+    state = Alignment(symmetry, blocks_of(symmetry, STATISTICS), pair.a, pair.b)
+    descend(state, max_sweeps=SWEEPS)
+    return _fitted(symmetry, pair, normal_form(symmetry, state.element()))
+
+
+def _aligned(symmetry: Symmetry, pair: Pair) -> Element:
+    """Return the element that brings ``b`` closest to ``a`` in the balanced gauge, fitted to ``a`` as it is."""
+    left, right = (in_gauge(symmetry, x) for x in (pair.a, pair.b))
+    first, then = closest(symmetry, left.params, right.params, pair.method, pair.generator)
+    if first.moves:  # branches change places first: their freedoms go along
+        pair = replace(pair, b=first(pair.b))
+        right = in_gauge(symmetry, pair.b)
+    element = normal_form(symmetry, Element(symmetry, (*right.moves, *then.moves, *(~Element(symmetry, left.moves)).moves)))
+    return _fitted(symmetry, pair, element) @ first
+
+
+def _fitted(symmetry: Symmetry, pair: Pair, element: Element) -> Element:
+    """Return the element followed by the translations, scales and invertible maps that bring ``b`` to ``a`` as it is."""
+    a, near = pair.a, element(pair.b)
+    settling = Element(symmetry, settling_moves(symmetry, a))
+    there = ~settling @ Element(symmetry, settling_moves(symmetry, near)) @ element
+    if gap(a, there(pair.b)) <= pair.near:
+        return normal_form(symmetry, there)
+    target, moved = settling(a), settle(symmetry, near)
+    maps = fit_maps(symmetry, target, moved, undetermined(symmetry, target))
+    fixed = [factor.id for factor, _ in of_variances(symmetry)]
+    fitted, _ = fit_continuous(symmetry.without(*fixed), target, maps(moved))
+    element = normal_form(symmetry, Element(symmetry, (*element.moves, *maps.moves, *fitted)))
+    shifts, _ = fit_translations(symmetry, a, element(pair.b))
+    return normal_form(symmetry, Element(symmetry, (*element.moves, *shifts)))
+
+
+def _rounding(params: Params) -> float:
+    """Return the relative distance below which two models are one up to rounding."""
+    return max([SAME, *(torch.finfo(x.dtype).eps / 2 for x in params.values() if x.is_floating_point())])

@@ -18,6 +18,15 @@ class AbstractMethod(ABC):
         """Whether the method minimizes the distance of the parameters, and so must never increase it."""
         return True
 
+    def is_exact(self, symmetry: Symmetry, params: Params) -> bool:
+        """Return whether :meth:`align` is proved to find the closest element, whatever the models hold.
+
+        Args:
+            symmetry: The symmetry.
+            params: A model, in the balanced gauge.
+        """
+        return False
+
     @abstractmethod
     def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Element:
         """Return permutations, signs, rotations and phases that bring ``b`` to ``a``.

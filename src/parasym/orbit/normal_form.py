@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from parasym.orbit.block import is_same_wire
-from parasym.symmetry import Element, Factor, Move, Shift, Symmetry
+from parasym.symmetry import Element, Factor, Move, Shift, Swap, Symmetry
 
 
 def normal_form(symmetry: Symmetry, element: Element) -> Element:
@@ -57,6 +57,8 @@ def _ordered(symmetry: Symmetry, values: dict[str, Tensor]) -> tuple[Move, ...]:
 
 def _conjugate(by: Factor, p: Tensor, factor: Factor, value: Tensor) -> Tensor | None:
     """Return ``value`` of ``factor`` after a permutation ``p`` of ``by`` is pushed before it, or ``None`` if it cannot be."""
+    if any(isinstance(b, Swap) for b in by.bindings):  # branches take what was done inside of them along
+        return None if {*by.tensors} & {*factor.tensors} else value
     if by.wire in factor.over:
         axis = factor.over.index(by.wire)
     elif not factor.group.permutes and (by.wire == factor.wire or is_same_wire(by, factor)):

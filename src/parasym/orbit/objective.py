@@ -39,3 +39,14 @@ def gap(a: Params, b: Params, *, ignore: tuple[str, ...] = STATISTICS) -> float:
         wide = torch.promote_types(a[name].dtype, torch.float32)
         total += float(torch.linalg.vector_norm(a[name].to(wide) - b[name].to(wide), dtype=torch.float64)) ** 2
     return math.sqrt(total)
+
+
+def norm(params: Params, *, ignore: tuple[str, ...] = STATISTICS) -> float:
+    """Return the norm of all counted tensors; integers, such as a count of batches, have no size.
+
+    Args:
+        params: Parameters by name.
+        ignore: Shell patterns of names that do not count.
+    """
+    real = (params[name] for name in counted(params, ignore))
+    return math.sqrt(sum(float(torch.linalg.vector_norm(x, dtype=torch.float64)) ** 2 for x in real))

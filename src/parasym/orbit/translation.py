@@ -52,6 +52,16 @@ def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, t
     return tuple(moves)
 
 
+def spending(symmetry: Symmetry) -> list[tuple[Factor, str]]:
+    """Return every translation with the name of the tensor that :func:`settle` spends it on.
+
+    Args:
+        symmetry: Any symmetry.
+    """
+    factors = [f for f in symmetry.factors if isinstance(f.bindings[0], Shift)]
+    return [(factor, shift.tensor) for factor, shift in zip(factors, _spent_on(factors), strict=True)]
+
+
 def _spent_on(factors: list[Factor]) -> list[Shift]:
     """Return the place each translation is spent on: the first one it adds to directly that no earlier one took."""
     taken: set[tuple[str, tuple[Slot, ...]]] = set()
