@@ -16,6 +16,9 @@ import torch
 from sybil import Sybil
 from sybil.parsers.markdown import PythonCodeBlockParser
 
+from parasym.find import self_check
+from parasym.symmetry import Factor
+
 OPTIONAL = ("torchvision", "transformers", "digit_recognizer", "facenet_pytorch", "torchani", "pynauty", "sklearn")
 OPTIONAL += ("pennylane", "qiskit", "qiskit_aer", "stim")
 """Third-party packages whose tests skip where they are missing."""
@@ -47,6 +50,17 @@ def _seeded(doctest_namespace: dict[str, object]) -> None:
     """Give every test the same global seed, and doctests the name ``torch``."""
     torch.manual_seed(0)
     doctest_namespace["torch"] = torch
+
+
+@pytest.fixture(autouse=True)
+def _believing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a test fail if ``find`` refutes a factor of its own, unless it plants the fault."""
+
+    def fail(factor: Factor, error: float) -> None:
+        raise AssertionError(f"refuted: {factor.label} on {factor.wire.name} changes the outputs by {error:.1e}")
+
+    if request.node.get_closest_marker("refutes") is None:
+        monkeypatch.setattr(self_check, "refuted", fail)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -26,6 +26,7 @@ class Benchmark:
 BENCHMARKS = (
     Benchmark("find_peers", "find faster than Torch-Pruning and torch-kirigami everywhere; linear in depth (exponent 1)"),
     Benchmark("find_llama", "find within twice the time of torch.export with decompositions, and under 2 GB"),
+    Benchmark("self_check", "what it costs to try what find found: two evaluations in double precision and copies"),
     Benchmark("find_circuits", "find on 100 qubits and 4,200 parameters in under 1 s"),
     Benchmark(
         "noisy_cost", "noisy cost and gradient of 4 qubits 120 times as fast as PennyLane default.mixed (2 ms against 241)"

@@ -23,6 +23,7 @@ TABLE = {benchmark.name: benchmark for benchmark in BENCHMARKS}
     [
         "find_peers",
         pytest.param("find_llama", marks=pytest.mark.slow),
+        "self_check",
         "find_circuits",
         "noisy_cost",
         "torchani_pairs",

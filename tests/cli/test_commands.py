@@ -15,6 +15,7 @@ from torch.func import functional_call
 from typer.testing import Result
 
 from parasym.groups import PositiveScaling
+from parasym.rules import BY_NAME
 from parasym.symmetry import Binding, Symmetry
 from tests.cli import nets
 from tests.cli.nets import weights
@@ -69,6 +70,26 @@ def test_verify_shows_soundness_and_completeness(run: Run, folder: Path) -> None
     assert result.exit_code == 0
     for words in ("Soundness: yes", "Completeness: yes", "16", "holds: yes"):
         assert words in result.output, words
+
+
+def test_find_tries_what_it_found(run: Run, folder: Path) -> None:
+    result = run("find", "nets.py:build")
+    assert result.exit_code == 0
+    assert "Checked: one element of all factors changes the outputs by" in result.output
+    data = json.loads(run("find", "nets.py:build", "--json").stdout)
+    assert data["self_check"]["error"] < 1e-10
+    assert data["refuted"] == []
+    assert json.loads(run("find", "nets.py:build", "--no-check", "--json").stdout)["self_check"] is None
+    assert "Not checked: parameters or inputs have no numbers" in run("find", "nets.py:on_meta").output
+
+
+@pytest.mark.refutes
+def test_find_says_what_it_refuted(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(BY_NAME, "relu", BY_NAME["tanh"])
+    result = run("find", "nets.py:build")
+    assert result.exit_code == 0
+    assert "Refuted: signs(8) on 0.weight[0]" in result.output
+    assert len(json.loads(run("find", "nets.py:build", "--json").stdout)["refuted"]) == 2
 
 
 def test_verify_in_train_mode_is_about_the_law(run: Run, folder: Path) -> None:

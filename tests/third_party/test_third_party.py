@@ -23,7 +23,7 @@ def _built(name: str) -> tuple[Built, Symmetry]:
         torch.manual_seed(0)
         built = BY_NAME[name].build()
     model = built.model.eval()
-    return built, find(model, built.args, built.kwargs)
+    return built, find(model, built.args, built.kwargs, check=True)
 
 
 def _flat(out: object) -> list[Tensor]:
@@ -76,6 +76,9 @@ def test_only_what_must_be_is_pinned(case: Case):
     built, symmetry = _built(case.name)
     trained = {name for name, _ in built.model.named_parameters()}
     assert set(symmetry.pinned) & trained == set(case.pinned)
+    assert not symmetry.refuted
+    assert symmetry.self_check is not None
+    assert symmetry.self_check.error is not None, str(symmetry.self_check)
     assert not symmetry.uncovered
 
 

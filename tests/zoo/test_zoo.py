@@ -20,7 +20,7 @@ ENTRIES = {entry.name: entry for entry in ZOO}
 def _found(name: str) -> tuple[nn.Module, Symmetry]:
     entry = ENTRIES[name]
     model = entry.model()
-    return model, find(model, entry.inputs(torch.Generator().manual_seed(0)))
+    return model, find(model, entry.inputs(torch.Generator().manual_seed(0)), check=True)
 
 
 @pytest.mark.parametrize("entry", ZOO, ids=lambda e: e.name)
@@ -31,6 +31,14 @@ def test_find_returns_the_derived_answer(entry: Entry) -> None:
         f"missing {Counter(entry.expected) - found}, surplus {found - Counter(entry.expected)}"
     )
     assert (symmetry.order, symmetry.dimension) == (entry.order, entry.dimension)
+
+
+@pytest.mark.parametrize("entry", ZOO, ids=lambda e: e.name)
+def test_the_check_of_find_finds_nothing(entry: Entry) -> None:
+    _, symmetry = _found(entry.name)
+    assert not symmetry.refuted
+    assert symmetry.self_check is not None
+    assert symmetry.self_check.reason == ("" if symmetry.factors else "nothing moves")
 
 
 @pytest.mark.parametrize("entry", ZOO, ids=lambda e: e.name)

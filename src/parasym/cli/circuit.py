@@ -87,14 +87,15 @@ def parse_noise(specs: list[str]) -> NoiseModel | None:
     return NoiseModel(after_many=tuple(_channel(spec) for spec in specs)) if specs else None
 
 
-def find_in_circuit(subject: CircuitSubject) -> Symmetry:
+def find_in_circuit(subject: CircuitSubject, *, check: bool = False) -> Symmetry:
     """Return the symmetry of the circuit.
 
     Args:
         subject: The circuit.
+        check: Whether to say that it is not tried on numbers.
     """
     with working("Finding the symmetry"):
-        return find(subject.model, subject.call.args, subject.call.kwargs, noise=subject.noise)
+        return find(subject.model, subject.call.args, subject.call.kwargs, check=check, noise=subject.noise)
 
 
 def _channel(spec: str) -> Channel:

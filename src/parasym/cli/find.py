@@ -18,33 +18,40 @@ from parasym.report import symmetry_tables
 
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write the symmetry to this JSON file.")]
 
+CheckOption = Annotated[
+    bool, typer.Option("--check/--no-check", help="Try one element of all factors on numbers, and leave out what does not hold.")
+]
+
 
 def find(
     model: ModelArgument,
     inputs: InputOption = None,
     output: OutputOption = None,
     noise: NoiseOption = None,
+    check: CheckOption = True,
     train: TrainOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find the parameter symmetry of a model: which transformations leave its function unchanged."""
-    execute(lambda: _find(model, inputs or [], output, noise or [], train, seed, force), as_json=as_json)
+    execute(lambda: _find(model, inputs or [], output, noise or [], check, train, seed, force), as_json=as_json)
 
 
-def _find(spec: str, inputs: list[str], output: Path | None, noise: list[str], train: bool, seed: int, force: bool) -> Outcome:
+def _find(
+    spec: str, inputs: list[str], output: Path | None, noise: list[str], check: bool, train: bool, seed: int, force: bool
+) -> Outcome:
     if output is not None:
         ensure_writable(output, force=force)
     loaded = load(spec)
     if is_circuit(loaded.model):
-        symmetry = find_in_circuit(circuit_subject(loaded, spec, inputs, noise, seed=seed))
+        symmetry = find_in_circuit(circuit_subject(loaded, spec, inputs, noise, seed=seed), check=check)
     else:
         if parse_noise(noise) is not None:
             raise BadInputError(f"Option --noise is for circuits, but `{spec}` is a {type(loaded.model).__name__}.")
         subject = load_subject(spec, inputs, seed=seed, train=train, loaded=loaded)
         tell(subject.notes)
-        symmetry = find_symmetry(subject)
+        symmetry = find_symmetry(subject, check=check)
     text = symmetry.to_json()
     shown = list(symmetry_tables(symmetry))
     if output is not None:

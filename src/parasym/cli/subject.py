@@ -95,11 +95,12 @@ def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = F
     return Subject(spec, model, loaded.program, call, tuple(notes))
 
 
-def find_symmetry(subject: Subject) -> Symmetry:
+def find_symmetry(subject: Subject, *, check: bool = False) -> Symmetry:
     """Return the symmetry of the model.
 
     Args:
         subject: The model.
+        check: Whether to try it on numbers.
 
     Raises:
         BadInputError: If the model does not run on its inputs.
@@ -109,7 +110,7 @@ def find_symmetry(subject: Subject) -> Symmetry:
     if subject.program is not None:
         run_model(subject)  # its graph is read as it is: inputs that it refuses would not be noticed
     with working("Finding the symmetry"), blaming_inputs(subject), quiet_errors():
-        return find(source, subject.call)
+        return find(source, subject.call, check=check)
 
 
 @contextmanager

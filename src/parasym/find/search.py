@@ -4,6 +4,7 @@ import gc
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -18,6 +19,7 @@ from parasym.find.exchange import exchanges
 from parasym.find.exported import exported
 from parasym.find.ground import Ground
 from parasym.find.lower import Lowered
+from parasym.find.self_check import self_checked
 from parasym.find.trace import trace
 from parasym.find.translation import translations
 from parasym.find.typing import infer_types
@@ -25,7 +27,7 @@ from parasym.find.untraceable import Untraceable
 from parasym.find.where import bug
 from parasym.functional import Call, example_call
 from parasym.functional.reading import check_call
-from parasym.symmetry import Symmetry, Uncovered
+from parasym.symmetry import SelfCheck, Symmetry, Uncovered
 
 
 def find(
@@ -33,6 +35,7 @@ def find(
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
+    check: bool = False,
     noise: NoiseModel | None = None,
     antiunitary: bool = False,
     continuous: bool = False,
@@ -45,6 +48,9 @@ def find(
     :math:`f(x; g\theta) = f(x; \theta)` for every element :math:`g`, every input and every parameter value.
     What cannot be resolved is pinned and listed in ``symmetry.uncovered``.
 
+    That is meant in exact arithmetic, apart from rounding to 16 bits and more, and in law for a model that draws random
+    numbers (``symmetry.law``).
+
     Outputs are what :func:`parasym.functional.outputs.leaves` finds in what ``forward`` returns; a cache of keys and values is
     state. The mode of the model counts: in train mode BatchNorm uses batch statistics and does not see the biases before it.
 
@@ -56,6 +62,8 @@ def find(
         args: Example inputs, as :func:`parasym.functional.example_call` reads them; only shapes and types matter. Not used for
             an exported program. For a QNode its arguments, for a Qiskit circuit the observables.
         kwargs: Example keyword inputs.
+        check: Whether to try one element of all factors on numbers, in double precision. What does not hold is left out and
+            listed in ``symmetry.refuted``; ``symmetry.self_check`` says what came of it, or why nothing was tried.
         noise: For circuits: channels after the gates; what is returned is the subgroup that survives them.
         antiunitary: For circuits: whether complex conjugation may take part.
         continuous: For circuits: whether to report straight directions without effect too.
@@ -82,7 +90,9 @@ def find(
         Hecht-Nielsen 1990; Chen, Lu, Hecht-Nielsen 1993; Kunin et al. Neural mechanics. ICLR 2021.
     """
     if is_circuit(model):
-        return find_circuit(as_circuit(model, args, kwargs), noise=noise, antiunitary=antiunitary, continuous=continuous)
+        found = find_circuit(as_circuit(model, args, kwargs), noise=noise, antiunitary=antiunitary, continuous=continuous)
+        untried = SelfCheck(reason="circuits are found by exact algebra")
+        return replace(found, self_check=untried) if check else found
     if noise is not None or antiunitary or continuous:
         raise BadInputError(f"Options of circuits were given, but the model is a {type(model).__name__}.")
     call = _call_of(model, args, kwargs)
@@ -91,7 +101,7 @@ def find(
         symmetry = solve(named, lowered)
     for one in lowered.bugs:
         warnings.warn(f"{one.operation}{one.module and ' in '}{one.module}: {one.reason}", InternalWarning, stacklevel=2)
-    return symmetry
+    return self_checked(model, call, symmetry) if check else symmetry
 
 
 @contextmanager
@@ -180,6 +190,7 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
         pinned=tuple(sorted(named.moving - moved)),
         tied=named.tied,
         constants=tuple(sorted(named.read)),
+        law=tuple(sorted(lowered.drawing)),
     )
 
 

@@ -1,12 +1,69 @@
 """Generic points: parameters and inputs at which nothing is special by accident."""
 
 import math
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from parasym.core import Params
 from parasym.functional.call import Call
+from parasym.functional.evaluator import Evaluator
+from parasym.functional.outputs import real
+
+
+@dataclass(frozen=True)
+class Point:
+    """Parameters, inputs, and the outputs there.
+
+    Attributes:
+        params: Parameters and buffers by name.
+        inputs: The arguments.
+        outputs: What the model returns.
+    """
+
+    params: Params
+    inputs: Call
+    outputs: list[Tensor]
+
+    @property
+    def finite(self) -> bool:
+        """Whether no output is NaN."""
+        return not any(bool(real(x).isnan().any()) for x in self.outputs)
+
+
+def generic_point(
+    run: Evaluator, params: Params, names: tuple[str, ...], inputs: Call, generator: torch.Generator, *, fresh: bool = True
+) -> Point | None:
+    """Return a point beside a given one, or ``None`` if the model gives NaN at all that were tried.
+
+    Where the model refuses fresh inputs, or gives NaN for them, the given ones are used, and then smaller steps.
+
+    Args:
+        run: The model.
+        params: The given parameters.
+        names: Which of them to perturb.
+        inputs: The given inputs.
+        generator: Source of randomness.
+        fresh: Whether to try other inputs.
+
+    Raises:
+        RuntimeError: What the model raises on its own inputs.
+        ValueError: The same.
+        IndexError: The same.
+    """
+    for size, new in ((0.5, fresh), (0.5, False), (0.1, False)):
+        there = run.tied(redraw(params, names, size=size, generator=generator))
+        batch = fresh_inputs(inputs, generator=generator) if new else inputs
+        try:
+            point = Point(there, batch, run(there, batch))
+        except (RuntimeError, ValueError, IndexError):
+            if not new:
+                raise
+            continue
+        if point.finite:
+            return point
+    return None
 
 
 def redraw(params: Params, names: tuple[str, ...], *, size: float = 0.5, generator: torch.Generator | None = None) -> Params:

@@ -4,7 +4,7 @@ from rich.console import RenderableType
 
 from parasym.report.number import big_integer
 from parasym.report.table import Columns, Table, rich_table
-from parasym.symmetry import Factor, Symmetry, group_name
+from parasym.symmetry import Factor, Refuted, SelfCheck, Symmetry, group_name
 
 MOST_TENSORS = 4
 
@@ -41,7 +41,7 @@ def uncovered_table(symmetry: Symmetry) -> Table:
 
 
 def symmetry_tables(symmetry: Symmetry) -> tuple[RenderableType, ...]:
-    """Return what a terminal shows of a symmetry: factors, uncovered operations, pinned parameters.
+    """Return what a terminal shows of a symmetry: factors, uncovered operations, pinned parameters, what came of trying it.
 
     Args:
         symmetry: Any symmetry.
@@ -54,6 +54,11 @@ def symmetry_tables(symmetry: Symmetry) -> tuple[RenderableType, ...]:
         shown.append("Pinned parameters: none")
     if symmetry.tied:
         shown.append("Tied parameters: " + ", ".join(f"{name} = {first}" for name, first in symmetry.tied))
+    if symmetry.law:
+        shown.append(f"In law: the model draws random numbers ({', '.join(symmetry.law)})")
+    shown += [_sentence(factor) for factor in symmetry.refuted]
+    if symmetry.self_check is not None:
+        shown.append(_sentence(symmetry.self_check))
     return tuple(shown)
 
 
@@ -70,6 +75,11 @@ def shortened(names: tuple[str, ...], most: int = MOST_TENSORS) -> str:
     """
     more = len(names) - most
     return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
+
+
+def _sentence(what: Refuted | SelfCheck) -> str:
+    text = str(what)
+    return text[:1].upper() + text[1:]
 
 
 def _row(factor: Factor) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
+from parasym.symmetry.self_check import Refuted, SelfCheck
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import Symmetry, Uncovered
@@ -17,6 +18,8 @@ __all__ = [
     "Flat",
     "Move",
     "Part",
+    "Refuted",
+    "SelfCheck",
     "Shift",
     "Slot",
     "Swap",

@@ -12,6 +12,7 @@ from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.encode import encode_factor
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
+from parasym.symmetry.self_check import Refuted, SelfCheck
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import Symmetry, Uncovered
@@ -38,6 +39,9 @@ def dumps(symmetry: Symmetry) -> str:
         "pinned": list(symmetry.pinned),
         "tied": [list(pair) for pair in symmetry.tied],
         "constants": list(symmetry.constants),
+        "law": list(symmetry.law),
+        "self_check": None if symmetry.self_check is None else {**asdict(symmetry.self_check), "text": str(symmetry.self_check)},
+        "refuted": [asdict(r) for r in symmetry.refuted],
     }
     return json.dumps(document, indent=2)
 
@@ -70,7 +74,14 @@ def _symmetry(document: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -
         pinned=tuple(document["pinned"]),
         tied=tuple((a, b) for a, b in document["tied"]),
         constants=tuple(document.get("constants", ())),
+        law=tuple(document.get("law", ())),
+        self_check=_self_check(document.get("self_check")),
+        refuted=tuple(Refuted(**{**r, "tensors": tuple(r["tensors"])}) for r in document.get("refuted", ())),
     )
+
+
+def _self_check(data: dict[str, Any] | None) -> SelfCheck | None:
+    return None if data is None else SelfCheck(data["error"], data["reason"])
 
 
 def _factor(data: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -> Factor:

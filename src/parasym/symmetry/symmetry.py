@@ -1,7 +1,7 @@
 """The parameter symmetry of a model: factors, and how their elements move parameters."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
 from itertools import product
@@ -16,6 +16,7 @@ from parasym.core import BadInputError, Params, ShapeError, SymmetryError
 from parasym.groups import GROUPS, AbstractGroup, SignedShift
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
+from parasym.symmetry.self_check import Refuted, SelfCheck
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,9 @@ class Symmetry:
         tied: Other names of tied tensors: ``(name, first name)``.
         constants: Buffers that the function depends on and that never move, such as masks: models that differ in one are of
             different architectures.
+        law: Operations of the model that draw random numbers; if there are any, it is the law of the outputs that is kept.
+        self_check: What came of trying it on numbers, if that was asked for.
+        refuted: Factors that the check found wrong and left out.
     """
 
     factors: tuple[Factor, ...]
@@ -70,6 +74,9 @@ class Symmetry:
     pinned: tuple[str, ...] = ()
     tied: tuple[tuple[str, str], ...] = ()
     constants: tuple[str, ...] = ()
+    law: tuple[str, ...] = ()
+    self_check: SelfCheck | None = field(default=None, compare=False)
+    refuted: tuple[Refuted, ...] = field(default=(), compare=False)
 
     @cached_property
     def by_id(self) -> dict[str, Factor]:

@@ -18,6 +18,11 @@ def describe(symmetry: Symmetry) -> str:
         lines.append("(trivial)")
     for item in symmetry.uncovered:
         lines.append(f"uncovered: {item.operation} in {item.module or 'the model'} ({item.source}): {item.reason}")
+    lines += [str(refuted) for refuted in symmetry.refuted]
+    if symmetry.law:
+        lines.append(f"in law: {', '.join(symmetry.law)} {'draws' if len(symmetry.law) == 1 else 'draw'} random numbers")
+    if symmetry.self_check is not None:
+        lines.append(str(symmetry.self_check))
     return "\n".join(lines)
 
 

@@ -1,40 +1,18 @@
 """Soundness: sample elements, act, compare outputs."""
 
 import math
-from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 
 from parasym.core import Params, tolerance_for
 from parasym.functional.call import Call
 from parasym.functional.evaluator import Evaluator
-from parasym.functional.outputs import output_error, real
-from parasym.functional.points import fresh_inputs, redraw
+from parasym.functional.outputs import output_error
+from parasym.functional.points import Point, generic_point
 from parasym.symmetry import Element, Symmetry, group_name
 from parasym.verify.report import Row, verdict
 
 _TRIES = 30
-
-
-@dataclass(frozen=True)
-class Point:
-    """Parameters, inputs, and the outputs there.
-
-    Attributes:
-        params: Parameters and buffers by name.
-        inputs: The arguments.
-        outputs: What the model returns.
-    """
-
-    params: Params
-    inputs: Call
-    outputs: list[Tensor]
-
-    @property
-    def finite(self) -> bool:
-        """Whether no output is NaN."""
-        return not any(bool(real(x).isnan().any()) for x in self.outputs)
 
 
 def moved_tensors(run: Evaluator, symmetry: Symmetry) -> tuple[str, ...]:
@@ -72,18 +50,8 @@ def sample_points(
     points = [Point(params, inputs, run(params, inputs))]
     names = (*moved_tensors(run, symmetry), *run.statistics)
     for k in range(1, samples):
-        for size, fresh in ((0.5, k % 2 == 1), (0.5, False), (0.1, False)):
-            there = run.tied(redraw(params, names, size=size, generator=generator))
-            batch = fresh_inputs(inputs, generator=generator) if fresh else inputs
-            try:
-                point = Point(there, batch, run(there, batch))
-            except (RuntimeError, ValueError, IndexError):
-                if not fresh:
-                    raise
-                continue
-            if point.finite:
-                points.append(point)
-                break
+        point = generic_point(run, params, names, inputs, generator, fresh=k % 2 == 1)
+        points += [] if point is None else [point]
     return points
 
 
