@@ -96,7 +96,7 @@ def _compare(title: str, case: str, task: Task) -> list[Row]:
     }  # measured after the clock has stopped
 
     def ours(name: str, symmetry: Symmetry, **options: int) -> None:
-        found[name].append((symmetry, match(symmetry, a, b, method=WeightMatching(**options))))
+        found[name].append((symmetry, match(symmetry, a, b, method=WeightMatching(**options)).element))
 
     def scipy() -> None:  # another order of wires at every run: both its time and its result depend on it
         generator = torch.Generator().manual_seed(len(found[PLAIN]))

@@ -112,8 +112,8 @@ def methods(model: nn.Module, symmetry: Symmetry, seen: Conformers) -> dict[str,
         NAIVE: lambda _a, _b: Element(symmetry),
         PLAIN_WEIGHTS: lambda a, b: descend_plainly(symmetry, a, b, generator=torch.Generator().manual_seed(0)),
         PLAIN_ACTIVATIONS: lambda a, b: correlate_plainly(model, symmetry, a, b, seen),
-        WEIGHTS: lambda a, b: match(symmetry, a, b),
-        ACTIVATIONS: lambda a, b: match(symmetry, a, b, method=activation_matching(model, seen)),
+        WEIGHTS: lambda a, b: match(symmetry, a, b).element,
+        ACTIVATIONS: lambda a, b: match(symmetry, a, b, method=activation_matching(model, seen)).element,
     }
 
 

@@ -45,9 +45,10 @@ print(symmetry)
 # `match` returns the element of the group that brings `b` closest to `a`; the moved `b` computes the same function.
 
 # %%
-moved = symmetry.act(match(symmetry, a, b), b)
+found = match(symmetry, a, b)
+print(found)
 test = digits.test_images, digits.test_labels
-for name, end in (("naive", b), ("matched", moved)):
+for name, end in (("naive", b), ("matched", found.params)):
     print(f"{name:8}", barrier(model, a, end, *test, points=11))
 
 # %% [markdown]
@@ -55,7 +56,8 @@ for name, end in (("naive", b), ("matched", moved)):
 
 # %%
 merged = merge(symmetry, [a, b])
-model.load_state_dict(merged)
+print(merged)
+model.load_state_dict(merged.params)
 with torch.no_grad():
     accuracy = (model(digits.test_images).argmax(dim=1) == digits.test_labels).double().mean()
 print(f"merged: {accuracy:.1%} on the test set")

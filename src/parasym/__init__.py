@@ -7,6 +7,8 @@ from parasym.hopping import hop
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import (
     ActivationMatching,
+    Match,
+    Merge,
     WeightMatching,
     canonicalize,
     distance,
@@ -40,6 +42,8 @@ __all__ = [
     # Values
     "Symmetry",
     "Element",
+    "Match",
+    "Merge",
     "Report",
     "Barrier",
     "SymmetryError",

@@ -96,7 +96,8 @@ COMMANDS = [
     (["verify", "nets.py:build", "--symmetry", "nets.py"], "`nets.py` cannot be used"),
     (["match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-i", "4x7"], "does not run on the input 4x7"),
     (["match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-o", "out.pt"], "must end in `.safetensors`"),
-    (["match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "--method", "activation"], "give --data"),
+    (["match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "--method", "activation"], "--data"),
+    (["match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "--method", "luck"], "Known are weight, activation"),
     (["merge", "a.safetensors", "-m", "nets.py:build", "-o", "out.safetensors"], "two checkpoints or more"),
     (["merge", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-o", "a.safetensors"], "`a.safetensors` exists already"),
     (

@@ -198,7 +198,7 @@ def test_a_running_variance_stays_positive(run: Run, folder: Path, verb: str) ->
         save_file(weights(seed, "deep_normalized"), folder / f"{name}.safetensors")
     result = run(verb, "a.safetensors", "b.safetensors", "-m", "nets.py:deep_normalized", "-o", "out.safetensors")
     assert result.exit_code == 0, result.output
-    assert ("give --data" in result.stderr) == (verb == "merge")
+    assert ("--data" in result.stderr) == (verb == "merge")
     out = load_file(folder / "out.safetensors")
     assert all(bool((out[name] > 0).all()) for name in out if name.endswith("running_var"))
     if verb == "match":

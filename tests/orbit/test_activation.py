@@ -163,9 +163,9 @@ def test_merging_with_data_of_several_inputs():
     chosen = tuple(k for k, f in enumerate(symmetry.factors) if not f.group.continuous)
     g = torch.Generator().manual_seed(0)
     models = [symmetry.act(symmetry.sample(generator=g, only=chosen), params) for _ in range(2)]
-    naive = merge(Symmetry((), symmetry.shapes), models, model=model, data=data)
-    merged = merge(symmetry, models, method=ActivationMatching(model, data), model=model, data=data)
-    renewed = merge(symmetry, models[:1], model=model, data=data)
+    naive = merge(Symmetry((), symmetry.shapes), models, model=model, data=data).params
+    merged = merge(symmetry, models, method=ActivationMatching(model, data), model=model, data=data).params
+    renewed = merge(symmetry, models[:1], model=model, data=data).params
     outputs = [torch.func.functional_call(model, p, (x, y)) for p in (merged, renewed, naive)]
     assert torch.allclose(outputs[0], outputs[1], atol=1e-4)
     assert not torch.allclose(outputs[2], outputs[1], atol=1e-1)

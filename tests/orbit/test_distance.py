@@ -60,7 +60,7 @@ def test_the_gap_after_matching_is_no_distance():
     case = relu_mlp()
     a, b = case.params(0), case.params(1)
     elsewhere = {n: 100 * x if n in {"0.weight", "0.bias"} else x / 100 if n == "2.weight" else x for n, x in a.items()}
-    gaps = [gap(x, match(case.symmetry, x, b)(b)) for x in (a, elsewhere)]
+    gaps = [gap(x, match(case.symmetry, x, b).params) for x in (a, elsewhere)]
     assert gaps[1] > 10 * gaps[0]
     assert distance(case.symmetry, elsewhere, b) == pytest.approx(distance(case.symmetry, a, b), rel=FLOOR)
 

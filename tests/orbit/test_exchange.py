@@ -23,5 +23,5 @@ def test_exchanged_experts_are_matched():
         assert all(torch.allclose(moved[n], again[n], atol=1e-8) for n in a)
     swapped = Element(symmetry, (Move(exchange, torch.tensor([1, 2, 0])),))(a)
     assert any(not torch.equal(swapped[n], a[n]) for n in a)
-    element = match(symmetry, a, swapped)
+    element = match(symmetry, a, swapped).element
     assert exchange in {move.factor for move in element.moves}

@@ -42,5 +42,5 @@ def test_planted(name):
         assert (torch.func.functional_call(model, moved, (x,)) - model(x)).abs().max() < 1e-6
         u, v = canonicalize(symmetry, a), canonicalize(symmetry, b)
         assert gap(u, v, ignore=()) < 1e-7
-        merged = merge(symmetry, [a, b])
+        merged = merge(symmetry, [a, b]).params
         assert (torch.func.functional_call(model, merged, (x,)) - model(x)).abs().max() < 1e-5

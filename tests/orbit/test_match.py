@@ -66,9 +66,11 @@ def test_wires_wider_than_their_neighbours_come_close():
 def test_never_worse_than_the_identity_and_the_function_is_kept(make, seed):
     case = make()
     a, b = case.params(seed), case.params(100 + seed)
-    element = match(case.symmetry, a, b)
-    moved = case.symmetry.act(element, b)
+    found = match(case.symmetry, a, b)
+    moved = case.symmetry.act(found, b)
     assert gap(a, moved) <= gap(a, b)
+    assert (found.before, found.after) == (gap(a, b), pytest.approx(gap(a, moved), rel=1e-9, abs=1e-9))
+    assert all(torch.allclose(found.params[n], x, rtol=1e-9, atol=1e-9) for n, x in moved.items())
     if make is not rotary:
         scale = case.outputs(b).abs().max()
         assert (case.outputs(moved) - case.outputs(b)).abs().max() < 1e-8 * scale
@@ -137,7 +139,7 @@ def test_head_matching_needs_the_inner_alignment():
     case = attention(4, 3)
     a = case.params(0)
     b = case.symmetry.act(sampled(case, 1), a)
-    element = match(case.symmetry, a, b)
+    element = match(case.symmetry, a, b).element
     assert [m.factor for m in element.moves] == [f.id for f in case.symmetry.factors]
     only_heads = case.symmetry.only(case.symmetry.factors[0].id)
     assert distance(case.symmetry, a, b) < 1e-10
@@ -151,7 +153,7 @@ def test_cells_are_kept():
     symmetry = Symmetry((factor,), case.symmetry.shapes)
     a = case.params(0)
     b = Element(symmetry, (Move(factor.id, torch.tensor([1, 0, 3, 2])),))(a)
-    element = match(symmetry, a, b)
+    element = match(symmetry, a, b).element
     assert element.moves[0].value.tolist() == [1, 0, 3, 2]
     crossed = Element(symmetry, (Move(factor.id, torch.tensor([2, 3, 0, 1])),))(a)  # not in the group
     assert distance(symmetry, a, crossed) > 0.1
@@ -183,7 +185,7 @@ def test_deterministic_and_inputs_untouched():
     a, b = case.params(0), case.params(1)
     kept = {n: x.clone() for n, x in b.items()}
     first, second = match(case.symmetry, a, b), match(case.symmetry, a, b)
-    assert all(torch.equal(x.value, y.value) for x, y in zip(first.moves, second.moves, strict=True))
+    assert all(torch.equal(x.value, y.value) for x, y in zip(first.element.moves, second.element.moves, strict=True))
     assert all(torch.equal(b[n], kept[n]) for n in b)
 
 

@@ -24,7 +24,7 @@ def test_merging_one_orbit_keeps_the_function(make):
     case = make()
     models = orbit(case, 3)
     reference = case.outputs(models[0])
-    merged = merge(case.symmetry, models)
+    merged = merge(case.symmetry, models).params
     assert (case.outputs(merged) - reference).abs().max() < 1e-5 * reference.abs().max().clamp_min(1)
     naive = {n: torch.stack([m[n].double() for m in models]).mean(0) for n in models[0]}
     assert (case.outputs(naive) - reference).abs().max() > 1e-2
@@ -55,7 +55,7 @@ def test_cycles_are_the_identity():
 def test_merge_keeps_dtype_and_integers():
     case = batchnorm_cnn()
     models = [{n: x.half() if x.is_floating_point() else x + k for n, x in case.params(k).items()} for k in range(2)]
-    merged = merge(case.symmetry, models)
+    merged = merge(case.symmetry, models).params
     assert {n: x.dtype for n, x in merged.items()} == {n: x.dtype for n, x in models[0].items()}
     assert int(merged["1.num_batches_tracked"]) == 0
 
@@ -87,7 +87,7 @@ def test_merge_with_data_leaves_out_what_holds_for_stored_statistics_only():
     a = reestimate(case.model, case.params(0), data)
     assert (case.outputs(stored.act(stored.sample(generator=g, only=(4,)), a)) - case.outputs(a)).abs().max() < 1e-12
     p = case.symmetry.sample(generator=g, only=(0,))
-    merged = merge(stored, [a, stored.act(p, a)], model=case.model, data=data)
+    merged = merge(stored, [a, stored.act(p, a)], model=case.model, data=data).params
     assert (case.outputs(merged) - case.outputs(a)).abs().max() < 1e-3  # eps, and the scale before it
     broken = reestimate(case.model, stored.act(stored.sample(generator=g, only=(4,)), a), data)
     assert (case.outputs(broken) - case.outputs(a)).abs().max() > 0.1
@@ -115,7 +115,7 @@ def test_whole_numbers_stay_what_they_are(by_activations: bool):
     symmetry, a = find(model, (x,)), model_params(model)
     b = symmetry.act(symmetry.sample(generator=torch.Generator().manual_seed(1)), a)
     method = ActivationMatching(model, [x]) if by_activations else WeightMatching()
-    merged = merge(symmetry, [a, b], method=method)
+    merged = merge(symmetry, [a, b], method=method).params
     assert merged["edges"].dtype == torch.int64
     assert float((a["first.weight"] - b["first.weight"]).norm()) > 0.1
     assert torch.allclose(torch.func.functional_call(model, merged, (x,)), model(x), atol=1e-5)

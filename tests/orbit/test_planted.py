@@ -14,7 +14,7 @@ NAMES = [entry.name for entry in ZOO if found(entry.name)[1].factors]
 
 def error(name: str, seed: int, dtype: torch.dtype) -> float:
     symmetry, a, b = moved_copy(name, seed, dtype)
-    a, moved = cast(a, torch.float64), match(symmetry, a, b, method=WeightMatching())(cast(b, torch.float64))
+    a, moved = cast(a, torch.float64), match(symmetry, a, b, method=WeightMatching()).element(cast(b, torch.float64))
     return gap(a, moved) / norm(a)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from parasym.checkpoint import ensure_writable, write_checkpoint
 from parasym.checkpoint.write import ensure_safetensors
-from parasym.cli.matching import DataOption, Method, MethodOption, matching_method, read_data
+from parasym.cli.matching import DataOption, MethodOption, named_method, read_data
 from parasym.cli.options import (
     ForceOption,
     InputOption,
@@ -23,14 +23,12 @@ from parasym.cli.outcome import Outcome, execute
 from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import working
 from parasym.cli.screen import tell
-from parasym.cli.soundness import element_sameness
-from parasym.cli.subject import ensure_values, find_symmetry, load_subject
+from parasym.cli.subject import Subject, blaming_inputs, ensure_values, find_symmetry, load_subject
 from parasym.core import Params
 from parasym.orbit import match as find_match
-from parasym.orbit.objective import gap
-from parasym.orbit.one_sided import without_variance_scales
 from parasym.report import Table, rich_table, sig
-from parasym.symmetry import Element, Symmetry
+from parasym.symmetry import Element
+from parasym.verify import Sameness, same_function
 
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write the moved B to this safetensors file.")]
 
@@ -64,7 +62,7 @@ def _match(
     spec: str,
     inputs: list[str],
     output: Path | None,
-    method: Method,
+    method: str,
     data: Path | None,
     symmetry_path: Path | None,
     untie: bool,
@@ -79,23 +77,29 @@ def _match(
     tell(subject.notes)
     a, b = in_one_precision(read_fitted((path_a, path_b), subject.model, untie=untie))
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
-    symmetry = without_variance_scales(symmetry)
-    chosen = matching_method(method, subject, None if data is None else read_data(data, subject))
+    batches = None if data is None else read_data(data, subject)
     with working("Matching"):
-        element = find_match(symmetry, a.params, b.params, method=chosen, generator=torch.Generator().manual_seed(seed))
-    moved = act_exactly(symmetry, element, b.params)
+        found = find_match(
+            symmetry,
+            a.params,
+            b.params,
+            method=named_method(method, subject, batches),
+            generator=torch.Generator().manual_seed(seed),
+        )
+    tell(found.notes)
     with working("Checking that the function is unchanged"):
-        same = element_sameness(subject, symmetry, element, b.params)
-    before, after = gap(a.params, b.params), gap(a.params, moved)
-    rows = (("B as it is", sig(before, 6)), ("B matched", sig(after, 6)))
+        same = unchanged(subject, found.element, b.params)
+    rows = (("B as it is", sig(found.before, 6)), ("B matched", sig(found.after, 6)))
     note = f"Norm over all weights. Function of B unchanged: {same.holds}, relative error {sig(same.error, 2)} in float64."
     shown = [rich_table(Table("Distance to A", (("", "left"), ("distance", "right")), rows, note, strong=(1,)))]
     wrote = output is not None and same.holds == "yes"
     if output is not None and wrote:
-        write_checkpoint(output, b.as_saved(moved), metadata={"parasym": "match"}, force=force)
+        write_checkpoint(output, b.as_saved(found.params), metadata={"parasym": "match"}, force=force)
     answer = {
-        "distance_before": before,
-        "distance_after": after,
+        "distance_before": found.before,
+        "distance_after": found.after,
+        "converged": found.converged,
+        "notes": list(found.notes),
         "function_error": same.error,
         "method": method,
         "output": str(output) if wrote else None,
@@ -103,17 +107,19 @@ def _match(
     return Outcome(same.holds, answer, (*shown, written(output, wrote)))
 
 
-def act_exactly(symmetry: Symmetry, element: Element, params: Params) -> Params:
-    """Return the moved parameters, computed in float64 and given back in their own precision.
+def unchanged(subject: Subject, element: Element, params: Params) -> Sameness:
+    """Return whether an element leaves the function of a checkpoint unchanged: nothing is written otherwise.
 
     Args:
-        symmetry: The symmetry.
-        element: The element.
+        subject: The model and its inputs.
+        element: What a verb found.
         params: Parameters and buffers by name.
+
+    Raises:
+        BadInputError: If the model does not run on its inputs.
     """
-    wide = {name: value.double() if value.is_floating_point() else value for name, value in params.items()}
-    moved = symmetry.act(element.to(torch.float64), wide)
-    return {name: moved[name].to(value.dtype) for name, value in params.items()}
+    with blaming_inputs(subject):
+        return same_function(subject.model if subject.program is None else subject.program, element, params, subject.call)
 
 
 def written(output: Path | None, wrote: bool) -> str:

@@ -1,7 +1,7 @@
 """The methods of matching, and the data they need, as options."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 from safetensors import SafetensorError
@@ -11,14 +11,20 @@ from torch import Tensor
 from parasym.checkpoint.names import some_names
 from parasym.cli.subject import Subject
 from parasym.core import BadInputError
-from parasym.orbit import AbstractMethod, ActivationMatching, WeightMatching
+from parasym.orbit import METHODS, AbstractMethod
 
 BATCH = 256
 """Samples that the model is run on at once."""
 
-Method = Literal["weight", "activation"]
 
-MethodOption = Annotated[Method, typer.Option("--method", help="Compare weights, or activations on --data.")]
+MethodOption = Annotated[
+    str,
+    typer.Option(
+        "--method",
+        metavar=f"[{'|'.join(METHODS)}]",
+        help="What is compared: weights, or activations on --data.",
+    ),
+]
 DataOption = Annotated[
     Path | None,
     typer.Option("--data", help="Inputs of the model: a safetensors file with one tensor."),
@@ -55,19 +61,17 @@ def read_data(path: Path, subject: Subject) -> list[Tensor]:
     return list(value.to(subject.device).split(BATCH))
 
 
-def matching_method(method: Method, subject: Subject, data: list[Tensor] | None) -> AbstractMethod:
-    """Return the method object of the name.
+def named_method(name: str, subject: Subject, data: list[Tensor] | None) -> AbstractMethod:
+    """Return a method of matching by its name in the table.
 
     Args:
-        method: Its name.
-        subject: The model, which activation matching runs.
-        data: Batches of inputs for activation matching.
+        name: What the user typed.
+        subject: The model.
+        data: Batches of inputs, if there are any.
 
     Raises:
-        BadInputError: If activation matching has no data.
+        BadInputError: If there is no such method, or it needs data and there is none.
     """
-    if method == "weight":
-        return WeightMatching()
-    if data is None:
-        raise BadInputError("Activation matching needs inputs to run the models on: give --data inputs.safetensors.")
-    return ActivationMatching(subject.model, data)
+    if name not in METHODS:
+        raise BadInputError(f"Method `{name}` is unknown. Known are {', '.join(METHODS)}.")
+    return METHODS[name].on(subject.model, data)

@@ -1,6 +1,5 @@
 """`parasym merge`: one network out of several checkpoints."""
 
-from itertools import combinations
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,8 +8,8 @@ import typer
 
 from parasym.checkpoint import ensure_writable, write_checkpoint
 from parasym.checkpoint.write import ensure_safetensors
-from parasym.cli.match import act_exactly, written
-from parasym.cli.matching import DataOption, Method, MethodOption, matching_method, read_data
+from parasym.cli.match import unchanged, written
+from parasym.cli.matching import DataOption, MethodOption, named_method, read_data
 from parasym.cli.options import (
     ForceOption,
     InputOption,
@@ -25,18 +24,12 @@ from parasym.cli.outcome import Outcome, execute
 from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import working
 from parasym.cli.screen import tell
-from parasym.cli.soundness import Sameness, element_sameness
 from parasym.cli.subject import ensure_values, find_symmetry, load_subject
-from parasym.core import BadInputError, Params
-from parasym.functional import reestimate
-from parasym.functional.statistics import has_statistics
-from parasym.orbit import match_many
-from parasym.orbit.many import mean
-from parasym.orbit.merge import without_stored
-from parasym.orbit.objective import gap
-from parasym.orbit.one_sided import without_variance_scales
+from parasym.core import BadInputError
+from parasym.orbit import Merge
+from parasym.orbit import merge as merge_models
 from parasym.report import Table, rich_table, sig
-from parasym.verify.report import worst
+from parasym.verify import Sameness, worst
 
 
 def merge(
@@ -66,7 +59,7 @@ def _merge(
     spec: str,
     output: Path,
     inputs: list[str],
-    method: Method,
+    method: str,
     data_path: Path | None,
     symmetry_path: Path | None,
     untie: bool,
@@ -83,39 +76,37 @@ def _merge(
     fitted = in_one_precision(read_fitted(paths, subject.model, untie=untie))
     data = None if data_path is None else read_data(data_path, subject)
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
-    symmetry = without_variance_scales(symmetry)
     models = [each.params for each in fitted]
-    chosen = matching_method(method, subject, data)
-    if data is None and has_statistics(subject.model):
-        tell(["running statistics are averaged, which suits no merged network: give --data to measure them anew"])
-    if data is not None and has_statistics(subject.model):
-        # What holds for stored statistics only would be undone when they are measured anew.
-        symmetry = without_stored(symmetry, subject.model, models[0], data[0])
     with working("Matching"):
-        elements = match_many(symmetry, models, method=chosen, generator=torch.Generator().manual_seed(seed))
-    moved = [act_exactly(symmetry, element, params) for element, params in zip(elements, models, strict=True)]
+        merged = merge_models(
+            symmetry,
+            models,
+            method=named_method(method, subject, data),
+            model=None if data is None else subject.model,
+            data=data,
+            generator=torch.Generator().manual_seed(seed),
+        )
+    tell(merged.notes)
     with working("Checking that every function is unchanged"):
-        same = [element_sameness(subject, symmetry, e, p) for e, p in zip(elements, models, strict=True)]
+        same = [unchanged(subject, g, params) for g, params in zip(merged.elements, models, strict=True)]
     holds = worst([s.holds for s in same])
     if holds == "yes":
-        merged = mean(moved)
-        if data is not None:
-            merged = reestimate(subject.model, merged, data)
-        write_checkpoint(output, fitted[0].as_saved(merged), metadata={"parasym": "merge"}, force=force)
-    answer = _answer(paths, models, moved, same) | {"method": method, "output": str(output) if holds == "yes" else None}
+        write_checkpoint(output, fitted[0].as_saved(merged.params), metadata={"parasym": "merge"}, force=force)
+    answer = _answer(paths, merged, same) | {"method": method, "output": str(output) if holds == "yes" else None}
     return Outcome(holds, answer, (*_tables(paths, answer), written(output, holds == "yes")))
 
 
-def _answer(paths: list[Path], models: list[Params], moved: list[Params], same: list[Sameness]) -> dict[str, Any]:
+def _answer(paths: list[Path], merged: Merge, same: list[Sameness]) -> dict[str, Any]:
     return {
         "checkpoints": [
             {"path": str(path), "function_error": s.error, "function_unchanged": s.holds}
             for path, s in zip(paths, same, strict=True)
         ],
         "pairs": [
-            {"first": i, "second": j, "distance_naive": gap(models[i], models[j]), "distance_matched": gap(moved[i], moved[j])}
-            for i, j in combinations(range(len(models)), 2)
+            {"first": p.first, "second": p.second, "distance_naive": p.before, "distance_matched": p.after} for p in merged.pairs
         ],
+        "converged": merged.converged,
+        "notes": list(merged.notes),
     }
 
 

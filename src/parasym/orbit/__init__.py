@@ -8,6 +8,7 @@ from parasym.orbit.many import match_many
 from parasym.orbit.match import match
 from parasym.orbit.merge import merge
 from parasym.orbit.method import AbstractMethod
+from parasym.orbit.result import Match, Matches, Merge
 from parasym.orbit.weight import WeightMatching
 
 __all__ = [
@@ -15,6 +16,9 @@ __all__ = [
     "AbstractMethod",
     "ActivationMatching",
     "Distance",
+    "Match",
+    "Matches",
+    "Merge",
     "WeightMatching",
     "canonicalize",
     "distance",

@@ -4,4 +4,7 @@ from parasym.orbit.activation import ActivationMatching
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.weight import WeightMatching
 
-METHODS: tuple[type[AbstractMethod], ...] = (WeightMatching, ActivationMatching)
+METHODS: dict[str, type[AbstractMethod]] = {
+    "weight": WeightMatching,
+    "activation": ActivationMatching,
+}

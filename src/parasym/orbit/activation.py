@@ -3,12 +3,12 @@
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from parasym.core import Params
+from parasym.core import BadInputError, Params
 from parasym.functional import batches_of
 from parasym.functional.reading import Data
 from parasym.orbit.alignment import Alignment
@@ -70,6 +70,12 @@ class ActivationMatching(AbstractMethod):
     data: Data = field(repr=False)
     max_batches: int = 16
     ignore: tuple[str, ...] = STATISTICS
+
+    @classmethod
+    def on(cls, model: nn.Module, data: Data | None) -> Self:  # noqa: D102
+        if data is None:
+            raise BadInputError("Activation matching needs inputs to run the models on: pass `data` (--data).")
+        return cls(model, data)
 
     @property
     def descends(self) -> bool:  # noqa: D102

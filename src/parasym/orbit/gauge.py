@@ -1,5 +1,6 @@
 """The balanced gauge: where the norm is least along the non-compact directions of the group."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -50,6 +51,16 @@ def in_gauge(symmetry: Symmetry, params: Params) -> Balanced:
     """
     tolerance, steps = FINE if is_small(params) else COARSE
     return balance(symmetry, settle(symmetry, params), tolerance=tolerance, max_steps=steps)
+
+
+def unsettled(residuals: Mapping[str, float]) -> tuple[str, ...]:
+    """Return a sentence for every model that balancing did not bring to its gauge.
+
+    Args:
+        residuals: Sizes of the last moves, by what the model is called.
+    """
+    far = {name: x for name, x in residuals.items() if x > COARSE[0]}
+    return tuple(f"the balanced gauge of {name} was reached only up to factors of 1 ± {x:.0e}" for name, x in far.items())
 
 
 def balance(symmetry: Symmetry, params: Params, *, tolerance: float, max_steps: int = 1000) -> Balanced:

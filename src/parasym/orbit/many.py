@@ -7,14 +7,18 @@ import torch
 from parasym.core import Params
 from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.exchange import closest
-from parasym.orbit.gauge import in_gauge
+from parasym.orbit.gauge import in_gauge, unsettled
 from parasym.orbit.inputs import check_models, working
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import STATISTICS, counted, norm
+from parasym.orbit.result import Matches
 from parasym.orbit.translation import settling_moves
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
+
+ROUNDS = 20
+"""Bound on the rounds in which each model is matched to the mean of the others."""
 
 
 def match_many(
@@ -23,8 +27,8 @@ def match_many(
     *,
     method: AbstractMethod = WeightMatching(),
     generator: torch.Generator | None = None,
-    max_rounds: int = 20,
-) -> list[Element]:
+    max_rounds: int = ROUNDS,
+) -> Matches:
     r"""Return one element per model, such that the moved models lie as close together as can be found.
 
     Alternates between the mean of the moved models and matching each to the mean of the others, in the balanced gauge:
@@ -40,7 +44,7 @@ def match_many(
         max_rounds: Bound on the rounds.
 
     Returns:
-        Elements for ``symmetry.act(element, model)``.
+        One element per model, the moved models, and how far they are apart before and after.
 
     Raises:
         SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
@@ -56,17 +60,32 @@ def match_many(
         >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
         >>> symmetry = find(net, (torch.zeros(1, 4).double(),))
         >>> models = [symmetry.act(symmetry.sample(generator=generator), model_params(net)) for _ in range(3)]
-        >>> elements = match_many(symmetry, models)
-        >>> moved = [symmetry.act(g, model)["0.bias"] for g, model in zip(elements, models)]
-        >>> print(f"{(models[0]['0.bias'] - models[1]['0.bias']).norm():.2f} {(moved[0] - moved[1]).norm():.2f}")
-        0.63 0.00
+        >>> found = match_many(symmetry, models)
+        >>> print(f"{found.before:.2f} {found.after:.2f} {(found.params[0]['0.bias'] - found.params[1]['0.bias']).norm():.2f}")
+        1.93 0.00 0.00
 
     References:
         Crisostomi et al. C2M3: cycle-consistent multi-model merging. NeurIPS 2024, https://arxiv.org/abs/2405.17897
     """
     ensure_matchable(symmetry, "match_many")
     check_models(symmetry, models)
-    full = [working(x, list(x)) for x in models]
+    elements, notes = together(symmetry, [working(x, list(x)) for x in models], method, generator, max_rounds)
+    params = tuple(g.exactly(x) for g, x in zip(elements, models, strict=True))
+    return Matches(elements, params, _spread(models) ** 0.5, _spread(params) ** 0.5, not notes, notes)
+
+
+def together(
+    symmetry: Symmetry, full: list[Params], method: AbstractMethod, generator: torch.Generator | None, max_rounds: int = ROUNDS
+) -> tuple[tuple[Element, ...], tuple[str, ...]]:
+    """Return the elements of :func:`match_many`, and what did not converge.
+
+    Args:
+        symmetry: The symmetry.
+        full: The models in working precision.
+        method: How to align one model to another.
+        generator: Source of randomness, on the CPU.
+        max_rounds: Bound on the rounds.
+    """
     balanced = [in_gauge(symmetry, x) for x in full]
     points = [x.params for x in balanced]
     elements = [Element(symmetry) for _ in points]
@@ -77,8 +96,8 @@ def match_many(
             first, then = closest(symmetry, points[start], points[k], method, generator)
             elements[k] = then @ first
             moved[k] = elements[k](points[k])
-    spread = _spread(moved)
-    for _ in range(max_rounds if method.descends and len(points) > 2 else 0):
+    spread, settled = _spread(moved), not method.descends or len(points) <= 2
+    for _ in range(0 if settled else max_rounds):
         before = spread
         for k in range(len(points)):
             step = method.align(symmetry, mean([x for j, x in enumerate(moved) if j != k]), moved[k], generator=generator)
@@ -86,13 +105,16 @@ def match_many(
             after = _spread([trial if j == k else x for j, x in enumerate(moved)])
             if after < spread:
                 elements[k], moved[k], spread = normal_form(symmetry, step @ elements[k]), trial, after
-        if spread >= before * (1 - 1e-6):
+        settled = spread >= before * (1 - 1e-6)
+        if settled:
             break
+    notes = unsettled({f"model {k}": x.residual for k, x in enumerate(balanced)})
+    notes += () if settled else (f"the models still moved towards each other after {max_rounds} rounds",)
     out = []
     for source, point, element in zip(full, balanced, elements, strict=True):
         linear = normal_form(symmetry, Element(symmetry, (*point.moves, *element.moves)))
         out.append(Element(symmetry, (*linear.moves, *settling_moves(symmetry, linear(source)))))
-    return out
+    return tuple(out), notes
 
 
 def mean(models: Sequence[Params]) -> Params:

@@ -11,12 +11,13 @@ from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.descent import descend
 from parasym.orbit.exchange import closest
 from parasym.orbit.fit import fit_continuous
-from parasym.orbit.gauge import in_gauge, of_variances, undetermined
+from parasym.orbit.gauge import in_gauge, of_variances, undetermined, unsettled
 from parasym.orbit.inputs import check_models, working
 from parasym.orbit.intertwine import fit_maps
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import STATISTICS, gap, norm
+from parasym.orbit.result import Match
 from parasym.orbit.translation import fit_translations, settle, settling_moves
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Symmetry
@@ -35,7 +36,7 @@ def match(
     *,
     method: AbstractMethod = WeightMatching(),
     generator: torch.Generator | None = None,
-) -> Element:
+) -> Match:
     r"""Return the element that brings ``b`` closest to ``a``: :math:`\operatorname{argmin}_g \|a - g b\|`.
 
     Both models are taken to the balanced gauge, where the rest of the group is isometric and the ``method`` aligns it; then
@@ -52,7 +53,7 @@ def match(
         generator: Source of randomness, on the CPU; only methods with restarts use it.
 
     Returns:
-        An element for ``symmetry.act(element, b)``.
+        The element, ``b`` as moved, and the distances before and after. ``symmetry.act(match, b)`` acts with the element.
 
     Raises:
         SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
@@ -66,13 +67,18 @@ def match(
         >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
         >>> symmetry, a = find(net, (torch.zeros(1, 4).double(),)), model_params(net)
         >>> b = symmetry.act(symmetry.sample(generator=generator), a)  # the same function elsewhere
-        >>> moved = symmetry.act(match(symmetry, a, b), b)
-        >>> print(f"{(a['0.weight'] - b['0.weight']).norm():.2f} {(a['0.weight'] - moved['0.weight']).norm():.2f}")
-        1.45 0.00
+        >>> found = match(symmetry, a, b)
+        >>> print(f"{found.before:.2f} {found.after:.2f} {(a['0.weight'] - found.params['0.weight']).norm():.2f}")
+        2.69 0.00 0.00
     """
     ensure_matchable(symmetry, "match")
     check_models(symmetry, [a, b])
-    return _matched(symmetry, Pair(working(a, list(a)), working(b, list(b)), method, generator, _rounding(a) * norm(a)))
+    pair = Pair(working(a, list(a)), working(b, list(b)), method, generator, _rounding(a) * norm(a))
+    element, residual = _matched(symmetry, pair)
+    params = element.exactly(b)
+    before, after = gap(a, b), gap(a, params)
+    notes = () if after <= pair.near else unsettled({"a or b": residual})
+    return Match(element, params, before, after, not notes, notes)
 
 
 @dataclass(frozen=True)
@@ -94,20 +100,23 @@ class Pair:
     near: float
 
 
-def _matched(symmetry: Symmetry, pair: Pair) -> Element:
-    """Return the element that brings ``b`` closest to ``a``; where the gauge misleads, one that only ever descends."""
+def _matched(symmetry: Symmetry, pair: Pair) -> tuple[Element, float]:
+    """Return the element that brings ``b`` closest to ``a``; where the gauge misleads, one that only ever descends.
+
+    The number says how far from the gauge the models were.
+    """
     if not any(f.group.continuous for f in symmetry.factors):
         first, then = closest(symmetry, pair.a, pair.b, pair.method, pair.generator)
-        return normal_form(symmetry, then) @ first
-    element = _aligned(symmetry, pair)
+        return normal_form(symmetry, then) @ first, 0.0
+    element, residual = _aligned(symmetry, pair)
     if not pair.method.descends or gap(pair.a, element(pair.b)) <= gap(pair.a, pair.b):
-        return element
+        return element, residual
     state = Alignment(symmetry, blocks_of(symmetry, STATISTICS), pair.a, pair.b)
     descend(state, max_sweeps=SWEEPS)
-    return _fitted(symmetry, pair, normal_form(symmetry, state.element()))
+    return _fitted(symmetry, pair, normal_form(symmetry, state.element())), residual
 
 
-def _aligned(symmetry: Symmetry, pair: Pair) -> Element:
+def _aligned(symmetry: Symmetry, pair: Pair) -> tuple[Element, float]:
     """Return the element that brings ``b`` closest to ``a`` in the balanced gauge, fitted to ``a`` as it is."""
     left, right = (in_gauge(symmetry, x) for x in (pair.a, pair.b))
     first, then = closest(symmetry, left.params, right.params, pair.method, pair.generator)
@@ -115,7 +124,7 @@ def _aligned(symmetry: Symmetry, pair: Pair) -> Element:
         pair = replace(pair, b=first(pair.b))
         right = in_gauge(symmetry, pair.b)
     element = normal_form(symmetry, Element(symmetry, (*right.moves, *then.moves, *(~Element(symmetry, left.moves)).moves)))
-    return _fitted(symmetry, pair, element) @ first
+    return _fitted(symmetry, pair, element) @ first, max(left.residual, right.residual)
 
 
 def _fitted(symmetry: Symmetry, pair: Pair, element: Element) -> Element:

@@ -1,6 +1,7 @@
 """``merge``: several models matched and averaged."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,10 @@ from parasym.functional.reading import Batch, Data
 from parasym.functional.run import run
 from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.inputs import check_models, working
-from parasym.orbit.many import match_many, mean
+from parasym.orbit.many import mean, together
 from parasym.orbit.method import AbstractMethod
+from parasym.orbit.objective import gap
+from parasym.orbit.result import Merge, Pair
 from parasym.orbit.weight import WeightMatching
 from parasym.symmetry import Element, Move, Symmetry
 
@@ -30,7 +33,7 @@ def merge(
     model: nn.Module | None = None,
     data: Data | None = None,
     generator: torch.Generator | None = None,
-) -> Params:
+) -> Merge:
     r"""Return the average of models brought to a common place: :math:`\frac1K \sum_k g_k \theta_k`.
 
     With ``model`` and ``data`` the running statistics of normalization layers are estimated anew. Factors that keep the function
@@ -46,8 +49,8 @@ def merge(
         generator: Source of randomness, on the CPU; only methods with restarts use it.
 
     Returns:
-        Parameters of the dtypes and on the device of the first model; integer buffers are those of the first.
-        Half precision is averaged in single precision.
+        The average, of the dtypes and on the device of the first model (integer buffers are those of the first; half precision is
+        averaged in single precision), the elements, and how far the models are apart before and after.
 
     Raises:
         SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
@@ -62,7 +65,7 @@ def merge(
         >>> symmetry, a = find(net, (torch.zeros(1, 4).double(),)), model_params(net)
         >>> b = symmetry.act(symmetry.sample(generator=generator), a)  # the same function elsewhere
         >>> x = torch.randn(2, 4, generator=generator).double()
-        >>> outputs = [torch.func.functional_call(net, p, (x,))[0, 0] for p in (a, b, merge(symmetry, [a, b]))]
+        >>> outputs = [torch.func.functional_call(net, p, (x,))[0, 0] for p in (a, b, merge(symmetry, [a, b]).params)]
         >>> print(" ".join(f"{y:.4f}" for y in outputs))
         0.0560 0.0560 0.0560
 
@@ -78,15 +81,30 @@ def merge(
     ensure_matchable(symmetry, "merge")
     check_models(symmetry, models)
     batches = None if data is None or model is None else list(batches_of(data, model))
-    renew = model is not None and batches is not None and has_statistics(model)
-    if renew and model is not None and batches:
-        symmetry = without_stored(symmetry, model, models[0], batches[0])
-    elements = match_many(symmetry, models, method=method, generator=generator)
-    moved = [g(working(x, list(x))) for g, x in zip(elements, models, strict=True)]
+    renew = model is not None and bool(batches) and has_statistics(model)
+    kept = without_stored(symmetry, model, models[0], batches[0]) if renew and model is not None and batches else symmetry
+    full = [working(x, list(x)) for x in models]
+    elements, unsettled = together(kept, full, method, generator)
+    elements = tuple(Element(symmetry, g.moves) for g in elements)
+    moved = [g.exactly(x) for g, x in zip(elements, full, strict=True)]
     average = mean(moved)
-    if renew and model is not None and batches is not None:
+    if model is not None and batches is not None:
         average = reestimate(model, average, batches)
-    return {n: v.to(models[0][n].dtype) for n, v in average.items()}
+    return Merge(
+        params={n: v.to(models[0][n].dtype) for n, v in average.items()},
+        elements=elements,
+        pairs=tuple(Pair(i, j, gap(full[i], full[j]), gap(moved[i], moved[j])) for i, j in combinations(range(len(models)), 2)),
+        converged=not unsettled,
+        notes=(*unsettled, *_notes(symmetry, kept, models[0], renewed=batches is not None)),
+    )
+
+
+def _notes(symmetry: Symmetry, kept: Symmetry, params: Params, *, renewed: bool) -> list[str]:
+    left_out = [f for f in symmetry.factors if f.id not in kept.by_id]
+    notes = [f"left out, as it holds for stored statistics only: {f.label} on `{f.wire.name}`" for f in left_out]
+    if not renewed and any(name.endswith("running_var") for name in params):
+        notes.append("running statistics are averaged, which suits no merged network: pass `data` (--data) to measure them anew")
+    return notes
 
 
 def without_stored(symmetry: Symmetry, model: nn.Module, params: Params, batch: Batch) -> Symmetry:

@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Self
 
 import torch
+from torch import nn
 
 from parasym.core import Params
+from parasym.functional.reading import Data
 from parasym.symmetry import Element, Symmetry
 
 
@@ -26,6 +29,19 @@ class AbstractMethod(ABC):
             params: A model, in the balanced gauge.
         """
         return False
+
+    @classmethod
+    def on(cls, model: nn.Module, data: Data | None) -> Self:
+        """Return the method with its defaults.
+
+        Args:
+            model: The model whose parameters are matched.
+            data: Batches for it, if there are any.
+
+        Raises:
+            BadInputError: If the method needs data and there is none.
+        """
+        return cls()
 
     @abstractmethod
     def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Element:

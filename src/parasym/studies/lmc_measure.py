@@ -97,7 +97,7 @@ def _ends(pair: Pair, data: Data, variant: Variant) -> Iterator[tuple[str, Param
         ("activation-matching", ActivationMatching(pair.model, [sample])),
     )
     for name, method in methods:
-        yield name, symmetry.act(match(symmetry, a, b, method=method), pair.b)
+        yield name, match(symmetry, a, b, method=method).element(pair.b)
 
 
 def permutations_of(symmetry: Symmetry) -> Symmetry:

@@ -18,7 +18,6 @@ from parasym.functional.statistics import has_statistics
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import match, merge
 from parasym.orbit.merge import without_stored
-from parasym.orbit.objective import gap
 from parasym.population import train_population
 from parasym.studies.architecture import Architecture
 from parasym.symmetry import Symmetry
@@ -172,8 +171,8 @@ def run_merging(task: MergingTask, *, tell: Tell | None = None) -> Merging:
     clock.mark("match and interpolate")
     renewing: dict[str, Any] = {"model": model, "data": [digits.train_images]} if has_statistics(model) else {}
     # Merging by the trivial group is the plain average, with statistics measured anew all the same.
-    naive = merge(symmetry.only(), networks, **renewing)
-    matched = merge(symmetry, networks, **renewing, generator=child_generator(0, "merge"))
+    naive = merge(symmetry.only(), networks, **renewing).params
+    matched = merge(symmetry, networks, **renewing, generator=child_generator(0, "merge")).params
     clock.mark("merge all")
     return Merging(
         task=task,
@@ -261,13 +260,13 @@ def _pairs(
     found, kept = [], networks[1]
     for done, (i, j) in enumerate(chosen, start=1):
         a, b = networks[i], networks[j]
-        moved = symmetry.act(match(symmetry, a, b), b)
+        closest = match(symmetry, a, b)
         naive, matched = (
             barrier(model, a, end, digits.test_images, digits.test_labels, points=task.points, statistics=data)
-            for end in (b, moved)
+            for end in (b, closest.params)
         )
-        found.append(Pair((task.seeds[i], task.seeds[j]), gap(a, b), gap(a, moved), naive, matched))
-        kept = moved if (i, j) == (0, 1) else kept
+        found.append(Pair((task.seeds[i], task.seeds[j]), closest.before, closest.after, naive, matched))
+        kept = closest.params if (i, j) == (0, 1) else kept
         tell("matching pairs", done, len(chosen))
     return tuple(found), kept
 

@@ -165,6 +165,21 @@ class Element:
             state |= self.symmetry.factor(move.factor).moved(move.value, state, touched)
         return state[name]
 
+    def exactly(self, params: Mapping[str, Tensor]) -> Params:
+        """Return the moved parameters, computed in double precision and each rounded once to its own.
+
+        Args:
+            params: Parameters and buffers by name; not modified.
+
+        Raises:
+            ShapeError: If a parameter that the symmetry moves is missing or has another shape.
+        """
+        factors = [self.symmetry.factor(move.factor) for move in self.moves]
+        rounded = [f for f in factors if not (f.group.permutes or f.group.flips)]  # those two are exact in any precision
+        names = {name for f in rounded for name in f.tensors} | {step.weight for f in rounded for step in f.steps}
+        wide = {n: x.double() if n in names and x.is_floating_point() else x for n, x in params.items()}
+        return {name: x.to(params[name].dtype) for name, x in self.to(torch.float64)(wide).items()}
+
     def to(self, dtype: torch.dtype | None = None, device: torch.device | str | None = None) -> "Element":
         """Return the element with its real and complex moves in another precision, or all moves on another device.
 

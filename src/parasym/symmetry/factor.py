@@ -13,7 +13,7 @@ from parasym.groups import AbstractGroup
 from parasym.symmetry.binding import Binding
 from parasym.symmetry.encode import digest, encode_factor
 from parasym.symmetry.flat import Flat
-from parasym.symmetry.shift import Shift
+from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Swap
 
 
@@ -67,6 +67,11 @@ class Factor:
     def linear(self) -> bool:
         """Whether the group itself acts on axes of tensors; translations and exchanges are carried out by their bindings."""
         return any(isinstance(binding, Binding) for binding in self.bindings)
+
+    @property
+    def steps(self) -> tuple[Through | Along, ...]:
+        """The weights that translations pass through."""
+        return tuple(step for binding in self.bindings if isinstance(binding, Shift) for step in binding.through)
 
     @property
     def order(self) -> int:
