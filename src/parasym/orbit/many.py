@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from parasym.core import Params
+from parasym.core.arguments import Model
 from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.exchange import closest
 from parasym.orbit.gauge import in_gauge
-from parasym.orbit.inputs import check_models, working
+from parasym.orbit.inputs import given_models, working
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import STATISTICS, counted, norm
@@ -19,7 +20,7 @@ from parasym.symmetry import Element, Symmetry
 
 def match_many(
     symmetry: Symmetry,
-    models: Sequence[Params],
+    models: Sequence[Model],
     *,
     method: AbstractMethod = WeightMatching(),
     generator: torch.Generator | None = None,
@@ -34,7 +35,7 @@ def match_many(
 
     Args:
         symmetry: The symmetry of their architecture.
-        models: Parameters and buffers by name; at least one.
+        models: Parameters and buffers by name, or modules; at least one.
         method: How to align one model to another.
         generator: Source of randomness, on the CPU; only methods with restarts use it.
         max_rounds: Bound on the rounds.
@@ -64,9 +65,9 @@ def match_many(
     References:
         Crisostomi et al. C2M3: cycle-consistent multi-model merging. NeurIPS 2024, https://arxiv.org/abs/2405.17897
     """
+    given = given_models(symmetry, models, "models", "match_many(symmetry, [a, b, ...])")
     ensure_matchable(symmetry, "match_many")
-    check_models(symmetry, models)
-    full = [working(x, list(x)) for x in models]
+    full = [working(x, list(x)) for x in given]
     balanced = [in_gauge(symmetry, x) for x in full]
     points = [x.params for x in balanced]
     elements = [Element(symmetry) for _ in points]
