@@ -16,6 +16,7 @@ from parasym.cli.progress import quiet_errors, working
 from parasym.core import BadInputError, CaptureError, child_generator
 from parasym.find import find
 from parasym.functional import Call, example_call
+from parasym.functional.run import running
 from parasym.symmetry import Symmetry
 
 HALF = (torch.float16, torch.bfloat16)
@@ -125,7 +126,7 @@ def blaming_inputs(subject: Subject) -> Iterator[None]:
     """  # noqa: DOC501 (errors of the body pass through)
     try:
         yield
-    except (CaptureError, RuntimeError, TypeError, IndexError, AttributeError, AssertionError):
+    except (CaptureError, BadInputError, RuntimeError, TypeError, IndexError, AttributeError, AssertionError):
         run_model(subject)
         raise
 
@@ -139,20 +140,13 @@ def run_model(subject: Subject) -> Any:
     Raises:
         BadInputError: If it fails; the message has the shapes and the model's own words.
     """
-    try:
-        with torch.no_grad():
-            return subject.call(subject.model)
-    except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
-        remedy = (
-            "Give the shapes, and dtypes such as `1x16:int64<1000` for tokens, that its forward expects with --input."
-            if subject.program is None
-            else "Leave --input out (the file has inputs of its own), or export it for these shapes."
-        )
-        raise BadInputError(
-            f"Model `{subject.spec}` does not run on the input {subject.call}: "
-            f"{type(error).__name__}: {lines[0].rstrip('.')}. {remedy}"
-        ) from error
+    remedy = (
+        "Give the shapes, and dtypes such as `1x16:int64<1000` for tokens, that its forward expects with --input."
+        if subject.program is None
+        else "Leave --input out (the file has inputs of its own), or export it for these shapes."
+    )
+    with torch.no_grad(), running(f"Model `{subject.spec}`", subject.call, remedy):
+        return subject.call(subject.model)
 
 
 def ensure_values(subject: Subject) -> None:

@@ -13,6 +13,7 @@ from torch.export import ExportedProgram
 from parasym.circuits import NoiseModel, find_circuit
 from parasym.circuits.source import as_circuit, is_circuit
 from parasym.core import BadInputError, InternalError, InternalWarning, SymmetryError
+from parasym.core.arguments import a_module
 from parasym.find.assemble import Assembly
 from parasym.find.capture import Named
 from parasym.find.exchange import exchanges
@@ -120,10 +121,8 @@ def _call_of(model: Any, args: Any, kwargs: Mapping[str, Any] | None) -> Call:
     if isinstance(model, ExportedProgram):
         return example_call(args, kwargs)
     if not isinstance(model, nn.Module):
-        what = f"the class {model.__name__}" if isinstance(model, type) else f"a {type(model).__name__}"
         raise BadInputError(
-            f"Argument `model` must be a torch.nn.Module, an exported program or a circuit, but is {what}. "
-            "Pass the module itself, before its example inputs; wrap a function in a module that holds its parameters."
+            f"Argument `model` must be a circuit, an exported program or {a_module(model)} The call is find(model, args)."
         )
     call = example_call(args, kwargs, model=model)
     if not model._forward_pre_hooks:  # which may change what forward gets

@@ -39,7 +39,7 @@ def running(
     """Turn whatever a model raises into one line with its inputs.
 
     Args:
-        model: The model that the body runs.
+        model: The model that the body runs, or what to call it.
         call: Its arguments.
         remedy: What to do about it.
 
@@ -55,10 +55,10 @@ def running(
         if isinstance(error, (BadInputError, torch.OutOfMemoryError, MemoryError)):
             raise
         lines = str(error).strip().splitlines() or ["no message"]
+        name = model if isinstance(model, str) else type(model).__name__
         labels = f" (taken for labels and left out: {Call(call.labels)})" if call.labels else ""
         raise BadInputError(
-            f"{type(model).__name__} does not run on the inputs {call}{labels}: {type(error).__name__}: "
-            f"{lines[0].rstrip('.')}. {remedy}"
+            f"{name} does not run on the input {call}{labels}: {type(error).__name__}: {lines[0].rstrip('.')}. {remedy}"
         ) from error
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from parasym.core import BadInputError, Params
+from parasym.core import BadInputError
+from parasym.core.arguments import Model, as_module, as_params
 from parasym.functional import batches_of, reestimate
 from parasym.functional.reading import Data
 from parasym.landscape.evaluate import evaluate
@@ -55,8 +56,8 @@ class Barrier:
 
 def barrier(
     model: nn.Module,
-    a: Params,
-    b: Params,
+    a: Model,
+    b: Model,
     inputs: Any,
     targets: Tensor | None = None,
     *,
@@ -74,7 +75,7 @@ def barrier(
 
     Args:
         model: The model. Not modified.
-        a: Parameters and buffers at ``t = 0``.
+        a: Parameters and buffers at ``t = 0``, or the module that has them.
         b: Parameters and buffers at ``t = 1``; move them with ``match`` first to see the barrier modulo symmetry.
         inputs: All inputs, as :func:`parasym.functional.example_call` reads them, with samples along the first axes; or, without
             ``targets``, batches of inputs and labels, as a ``DataLoader`` gives and :func:`parasym.functional.batch_call` reads
@@ -105,6 +106,8 @@ def barrier(
     References:
         Frankle et al. Linear mode connectivity and the lottery ticket hypothesis. ICML 2020, https://arxiv.org/abs/1912.05671
     """
+    call = "barrier(model, a, b, inputs, targets)"
+    model, a, b = as_module(model, "model", call), as_params(a, "a", call), as_params(b, "b", call)
     if points < 3 or points % 2 == 0:
         raise BadInputError(f"Argument `points` must be odd and at least 3, so that the midpoint is among them, but is {points}.")
     check_segment(model, a, b)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from parasym.breaking import trainable_masks
 from parasym.core import BadInputError, Params
+from parasym.core.arguments import Model, as_models, as_module
 from parasym.functional import batches_of, reestimate
 from parasym.functional.reading import Data
 from parasym.landscape.evaluate import evaluate, evaluate_many
@@ -44,8 +45,8 @@ class Curve:
 
 def path(
     model: nn.Module,
-    starts: Sequence[Params],
-    ends: Sequence[Params],
+    starts: Sequence[Model],
+    ends: Sequence[Model],
     inputs: Any,
     targets: Tensor | None = None,
     *,
@@ -62,7 +63,7 @@ def path(
 
     Args:
         model: The model, in the mode it is to be evaluated in. Not modified.
-        starts: Parameters and buffers at ``t = 0``, one for each network.
+        starts: Parameters and buffers at ``t = 0``, or modules that have them, one for each network.
         ends: Parameters and buffers at ``t = 1``.
         inputs: Inputs, as `barrier` takes them.
         targets: Targets of shape ``[samples, ...]``, or ``None`` if ``inputs`` are batches with labels; classes give accuracies.
@@ -90,6 +91,8 @@ def path(
         Goodfellow, Vinyals, Saxe. Qualitatively characterizing neural network optimization problems. ICLR 2015,
         https://arxiv.org/abs/1412.6544
     """
+    call = "path(model, starts, ends, inputs, targets)"
+    model, starts, ends = as_module(model, "model", call), as_models(starts, "starts", call), as_models(ends, "ends", call)
     losses = [loss] * len(starts) if callable(loss) else list(loss)
     _check(starts, ends, points, losses)
     good = [k for k, (a, b) in enumerate(zip(starts, ends, strict=True)) if _finite(a) and _finite(b)]

@@ -6,10 +6,11 @@ import torch
 from torch import Tensor
 
 from parasym.core import BadInputError, Params, child_generator
+from parasym.core.arguments import Model
 from parasym.orbit.capable import ensure_canonical
 from parasym.orbit.exchange import sorting_moves
 from parasym.orbit.gauge import balance, undetermined
-from parasym.orbit.inputs import check_models
+from parasym.orbit.inputs import given_models
 from parasym.orbit.meeting import meet
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.orbit.translation import settle
@@ -18,7 +19,7 @@ from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
 CANONICAL_TOLERANCE = 1e-13
 
 
-def canonicalize(symmetry: Symmetry, params: Params) -> Params:
+def canonicalize(symmetry: Symmetry, params: Model) -> Params:
     r"""Return one representative of the orbit of ``params``: equal inputs up to symmetry give equal outputs.
 
     In this order: translations are spent on the first tensor they move; scalings, moduli and ``GL(n)`` go to the
@@ -32,7 +33,7 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
 
     Args:
         symmetry: The symmetry.
-        params: Parameters and buffers by name; not modified.
+        params: Parameters and buffers by name, or the module that has them; not modified.
 
     Returns:
         A new dictionary of the same dtypes.
@@ -57,13 +58,13 @@ def canonicalize(symmetry: Symmetry, params: Params) -> Params:
     References:
         Kempf, Ness. The length of vectors in representation spaces. 1979.
     """
+    (given,) = given_models(symmetry, (params,), ("params",), "canonicalize(symmetry, params)")
     ensure_canonical(symmetry, "canonicalize")
-    check_models(symmetry, [params])
-    x = {n: v.detach().double() if v.is_floating_point() else v for n, v in params.items()}
+    x = {n: v.detach().double() if v.is_floating_point() else v for n, v in given.items()}
     x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params
     _check_regular(symmetry, x)
     x = standard_element(symmetry, x)(x)
-    out = {n: v.to(params[n].dtype) for n, v in x.items()}
+    out = {n: v.to(given[n].dtype) for n, v in x.items()}
     for name, first in symmetry.tied:
         if name in out and first in out:
             out[name] = out[first]

@@ -6,11 +6,12 @@ from typing import Literal, Self
 import torch
 
 from parasym.core import Params
+from parasym.core.arguments import Model
 from parasym.orbit.canonical import standard_element
 from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.closure import Closed, gauge_facts, least_point
 from parasym.orbit.exchange import are_all_tried, closest
-from parasym.orbit.inputs import check_models
+from parasym.orbit.inputs import given_models
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.objective import STATISTICS, counted, gap, norm
 from parasym.orbit.weight import WeightMatching
@@ -66,8 +67,8 @@ class Distance(float):
 
 def distance(
     symmetry: Symmetry,
-    a: Params,
-    b: Params,
+    a: Model,
+    b: Model,
     *,
     method: AbstractMethod = WeightMatching(),
     generator: torch.Generator | None = None,
@@ -87,7 +88,7 @@ def distance(
 
     Args:
         symmetry: The symmetry of their architecture.
-        a: A model: parameters and buffers by name.
+        a: A model: parameters and buffers by name, or the module that has them.
         b: Another one, with the same names, shapes, dtypes and device.
         method: How to search.
         generator: Source of randomness, on the CPU; only methods with restarts use it.
@@ -117,9 +118,9 @@ def distance(
     References:
         Kempf, Ness. The length of vectors in representation spaces. 1979.
     """
+    models = given_models(symmetry, (a, b), ("a", "b"), "distance(symmetry, a, b)")
     ensure_matchable(symmetry, "distance")
-    check_models(symmetry, [a, b])
-    left, right = (least_point(symmetry, x) for x in (a, b))
+    left, right = (least_point(symmetry, x) for x in models)
     x, y = (standard_element(symmetry, p.params)(p.params) for p in (left, right))
     there, back = (_gap(symmetry, one, two, method, generator) for one, two in ((x, y), (y, x)))
     return Distance(

@@ -2,12 +2,37 @@
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from parasym.core import BadInputError, Params, check_constants
+from parasym.core.arguments import as_models, as_params
 from parasym.symmetry import Symmetry
+from parasym.symmetry.arguments import as_symmetry
+
+
+def given_models(symmetry: Any, models: Any, names: Sequence[str] | str, verb: str) -> list[Params]:
+    """Return the models that a verb was given as parameters by name, checked against the symmetry and each other.
+
+    Args:
+        symmetry: What was given as the symmetry of their architecture.
+        models: What was given as models: modules, or parameters and buffers by name.
+        names: What the arguments are called; one name for a list of models.
+        verb: The call, as ``match(symmetry, a, b)``.
+
+    Raises:
+        BadInputError: If they are something else, or do not fit; see :func:`check_models`.
+    """
+    symmetry = as_symmetry(symmetry, verb)
+    if isinstance(names, str):
+        found = as_models(models, names, verb)
+    else:
+        found = [as_params(one, name, verb) for one, name in zip(models, names, strict=True)]
+    check_models(symmetry, found)
+    return found
+
 
 LARGE = 200_000
 """Numbers in all tensors up to which a model is small."""
@@ -24,8 +49,6 @@ def check_models(symmetry: Symmetry, models: Sequence[Params]) -> None:
         BadInputError: If names, shapes, dtypes or devices differ, if a parameter that moves is an
             integer, or if any value is NaN or infinite. The message names the first culprits.
     """
-    if not models:
-        raise BadInputError("Argument `models` must hold at least one dictionary of parameters, but is empty.")
     for k, params in enumerate(models):
         _check_moving(symmetry, params, k)
         _check_values(params, k)
@@ -58,9 +81,7 @@ def _check_moving(symmetry: Symmetry, params: Params, k: int) -> None:
 
 def _check_values(params: Params, k: int) -> None:
     total = 0.0
-    for name, x in params.items():
-        if not isinstance(x, Tensor):
-            raise BadInputError(f"`{name}` of model {k} must be a tensor, but is {type(x).__name__}.")
+    for x in params.values():
         if x.is_floating_point():
             total += float(x.sum())
     if math.isfinite(total):  # only if all entries are; if a sum overflows, tensors are looked at entry by entry

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import torch
 
 from parasym.core import Params
+from parasym.core.arguments import Model
 from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.exchange import closest
 from parasym.orbit.gauge import in_gauge, unsettled
-from parasym.orbit.inputs import check_models, working
+from parasym.orbit.inputs import given_models, working
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import STATISTICS, counted, norm
@@ -23,7 +24,7 @@ ROUNDS = 20
 
 def match_many(
     symmetry: Symmetry,
-    models: Sequence[Params],
+    models: Sequence[Model],
     *,
     method: AbstractMethod = WeightMatching(),
     generator: torch.Generator | None = None,
@@ -38,7 +39,7 @@ def match_many(
 
     Args:
         symmetry: The symmetry of their architecture.
-        models: Parameters and buffers by name; at least one.
+        models: Parameters and buffers by name, or modules; at least one.
         method: How to align one model to another.
         generator: Source of randomness, on the CPU; only methods with restarts use it.
         max_rounds: Bound on the rounds.
@@ -67,11 +68,11 @@ def match_many(
     References:
         Crisostomi et al. C2M3: cycle-consistent multi-model merging. NeurIPS 2024, https://arxiv.org/abs/2405.17897
     """
+    given = given_models(symmetry, models, "models", "match_many(symmetry, [a, b, ...])")
     ensure_matchable(symmetry, "match_many")
-    check_models(symmetry, models)
-    elements, notes = together(symmetry, [working(x, list(x)) for x in models], method, generator, max_rounds)
-    params = tuple(g.exactly(x) for g, x in zip(elements, models, strict=True))
-    return Matches(elements, params, _spread(models) ** 0.5, _spread(params) ** 0.5, not notes, notes)
+    elements, notes = together(symmetry, [working(x, list(x)) for x in given], method, generator, max_rounds)
+    params = tuple(g.exactly(x) for g, x in zip(elements, given, strict=True))
+    return Matches(elements, params, _spread(given) ** 0.5, _spread(params) ** 0.5, not notes, notes)
 
 
 def together(

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from parasym.core import Params
+from parasym.core.arguments import Model
 from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import blocks_of
 from parasym.orbit.capable import ensure_matchable
@@ -12,7 +13,7 @@ from parasym.orbit.descent import descend
 from parasym.orbit.exchange import closest
 from parasym.orbit.fit import fit_continuous
 from parasym.orbit.gauge import in_gauge, of_variances, undetermined, unsettled
-from parasym.orbit.inputs import check_models, working
+from parasym.orbit.inputs import given_models, working
 from parasym.orbit.intertwine import fit_maps
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
@@ -31,8 +32,8 @@ SWEEPS = 100
 
 def match(
     symmetry: Symmetry,
-    a: Params,
-    b: Params,
+    a: Model,
+    b: Model,
     *,
     method: AbstractMethod = WeightMatching(),
     generator: torch.Generator | None = None,
@@ -47,7 +48,7 @@ def match(
 
     Args:
         symmetry: The symmetry of their architecture.
-        a: The target: parameters and buffers by name.
+        a: The target: parameters and buffers by name, or the module that has them.
         b: The model to move, with the same names, shapes, dtypes and device.
         method: How to align them.
         generator: Source of randomness, on the CPU; only methods with restarts use it.
@@ -71,12 +72,12 @@ def match(
         >>> print(f"{found.before:.2f} {found.after:.2f} {(a['0.weight'] - found.params['0.weight']).norm():.2f}")
         2.69 0.00 0.00
     """
+    first, second = given_models(symmetry, (a, b), ("a", "b"), "match(symmetry, a, b)")
     ensure_matchable(symmetry, "match")
-    check_models(symmetry, [a, b])
-    pair = Pair(working(a, list(a)), working(b, list(b)), method, generator, _rounding(a) * norm(a))
+    pair = Pair(working(first, list(first)), working(second, list(second)), method, generator, _rounding(first) * norm(first))
     element, residual = _matched(symmetry, pair)
-    params = element.exactly(b)
-    before, after = gap(a, b), gap(a, params)
+    params = element.exactly(second)
+    before, after = gap(first, second), gap(first, params)
     notes = () if after <= pair.near else unsettled({"a or b": residual})
     return Match(element, params, before, after, not notes, notes)
 

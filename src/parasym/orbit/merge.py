@@ -7,12 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
+from parasym.core.arguments import Model, as_module
 from parasym.functional import batch_call, batches_of, has_statistics, reestimate
 from parasym.functional.outputs import leaves, output_error
 from parasym.functional.reading import Batch, Data
 from parasym.functional.run import run
 from parasym.orbit.capable import ensure_matchable
-from parasym.orbit.inputs import check_models, working
+from parasym.orbit.inputs import given_models, working
 from parasym.orbit.many import mean, together
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.objective import gap
@@ -27,7 +28,7 @@ STORED_BOUND = 1e-2
 
 def merge(
     symmetry: Symmetry,
-    models: Sequence[Params],
+    models: Sequence[Model],
     *,
     method: AbstractMethod = WeightMatching(),
     model: nn.Module | None = None,
@@ -42,7 +43,7 @@ def merge(
 
     Args:
         symmetry: The symmetry of their architecture.
-        models: Parameters and buffers by name; at least one.
+        models: Parameters and buffers by name, or modules; at least one.
         method: How to align them.
         model: The model, to estimate statistics with.
         data: Batches for it, as :func:`parasym.functional.batch_call` reads them.
@@ -78,8 +79,9 @@ def merge(
         raise BadInputError(
             f"Argument `{given}` was given without `{lacking}`: statistics are estimated from both, or from neither."
         )
+    models = given_models(symmetry, models, "models", "merge(symmetry, [a, b, ...])")
+    model = None if model is None else as_module(model, "model", "merge(symmetry, [a, b, ...], model=model, data=data)")
     ensure_matchable(symmetry, "merge")
-    check_models(symmetry, models)
     batches = None if data is None or model is None else list(batches_of(data, model))
     renew = model is not None and bool(batches) and has_statistics(model)
     kept = without_stored(symmetry, model, models[0], batches[0]) if renew and model is not None and batches else symmetry

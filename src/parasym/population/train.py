@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from parasym.core import BadInputError
+from parasym.core.arguments import as_factory
 from parasym.population.augment import Augment
 from parasym.population.data import Data, Inputs
 from parasym.population.here import Advance, train_here
@@ -100,6 +101,7 @@ def train_population(
         >>> found.diverged, [record.epoch for record in found.history if record.seed == 1]
         ((False, True), [0, 1])
     """
+    factory = as_factory(factory, "train_population(factory, x, y, seeds=seeds)")
     seeds = tuple(int(seed) for seed in seeds)
     if not seeds or len(set(seeds)) != len(seeds):
         raise BadInputError(f"Argument `seeds` must be different numbers, at least one, but is {seeds}.")

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, overload
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from parasym.core import Params, ShapeError, SymmetryError
+from parasym.core.arguments import as_params
 
 if TYPE_CHECKING:
     from parasym.symmetry.symmetry import Symmetry
@@ -96,7 +97,7 @@ class Element:
         return Element(self.symmetry, tuple(back))
 
     @overload
-    def __call__(self, params: Mapping[str, Tensor]) -> Params: ...
+    def __call__(self, params: Mapping[str, Tensor] | nn.Module) -> Params: ...
 
     @overload
     def __call__(self, params: Tensor) -> Tensor: ...
@@ -104,13 +105,14 @@ class Element:
     @overload
     def __call__(self, params: np.ndarray) -> np.ndarray: ...
 
-    def __call__(self, params: Mapping[str, Tensor] | Tensor | np.ndarray) -> Params | Tensor | np.ndarray:
+    def __call__(self, params: Mapping[str, Tensor] | nn.Module | Tensor | np.ndarray) -> Params | Tensor | np.ndarray:
         """Return the moved parameters: a new dictionary, nothing is modified.
 
         Names that no factor moves are passed on unchanged; tied names move together.
 
         Args:
-            params: Parameters and buffers by name; a lone tensor or array if the symmetry knows only one.
+            params: Parameters and buffers by name, or the module that has them; a lone tensor or array if the symmetry knows only
+                one.
 
         Raises:
             ShapeError: If a parameter that the symmetry moves is missing or has another shape.
@@ -126,6 +128,8 @@ class Element:
             if len(shapes) != 1:
                 raise ShapeError(f"The symmetry acts on {len(shapes)} tensors: give them by name, not one tensor alone.")
             return self({shapes[0][0]: params})[shapes[0][0]]
+        if not isinstance(params, Mapping):
+            params = as_params(params, "params", "element(params)")
         self.symmetry.check(params)
         out = dict(params)
         for move in self.moves:

@@ -10,9 +10,10 @@ from typing import Protocol, TypeVar, overload
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params, ShapeError, SymmetryError
+from parasym.core.arguments import described
 from parasym.groups import GROUPS, AbstractGroup, SignedShift
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
@@ -227,7 +228,7 @@ class Symmetry:
         return Element(self, tuple(Move(f.id, f.group.identity(f.batch, dtype=dtype, device=device)) for f in self.factors))
 
     @overload
-    def act(self, element: Element | HasElement, params: Mapping[str, Tensor]) -> Params: ...
+    def act(self, element: Element | HasElement, params: Mapping[str, Tensor] | nn.Module) -> Params: ...
 
     @overload
     def act(self, element: Element | HasElement, params: Tensor) -> Tensor: ...
@@ -236,18 +237,25 @@ class Symmetry:
     def act(self, element: Element | HasElement, params: np.ndarray) -> np.ndarray: ...
 
     def act(
-        self, element: Element | HasElement, params: Mapping[str, Tensor] | Tensor | np.ndarray
+        self, element: Element | HasElement, params: Mapping[str, Tensor] | nn.Module | Tensor | np.ndarray
     ) -> Params | Tensor | np.ndarray:
         """Return the parameters moved by an element, as ``element(params)`` does.
 
         Args:
             element: An element whose factors this symmetry has, or a result that holds one.
-            params: Parameters and buffers by name; a lone tensor or array if the symmetry knows only one.
+            params: Parameters and buffers by name, or the module that has them; a lone tensor or array if the symmetry knows only
+                one.
 
         Raises:
             SymmetryError: If the element is of another symmetry.
+            BadInputError: If it is none.
         """
-        g = element if isinstance(element, Element) else element.element
+        g = element if isinstance(element, Element) else getattr(element, "element", None)
+        if not isinstance(g, Element):
+            raise BadInputError(
+                f"Argument `element` must be an Element, or a result that holds one, but is {described(element)}. The call is "
+                "symmetry.act(element, params)."
+            )
         if not self.has(g):
             wire = next(g.symmetry.factor(m.factor).wire for m in g.moves if m.factor not in self.by_id)
             raise SymmetryError(

@@ -12,11 +12,14 @@ from torch.export import ExportedProgram
 from parasym.circuits import NoiseModel
 from parasym.circuits.source import is_circuit
 from parasym.core import BadInputError, Params, tolerance_for
+from parasym.core.arguments import Model, a_module, as_params
 from parasym.functional.call import Call, cast
 from parasym.functional.evaluator import Evaluator, evaluator
 from parasym.functional.points import inputs_in
-from parasym.functional.reading import example_call
+from parasym.functional.reading import check_call, example_call
+from parasym.functional.run import running
 from parasym.symmetry import Symmetry
+from parasym.symmetry.arguments import as_symmetry
 from parasym.verify.as_written import change_as_written
 from parasym.verify.circuit import require_float64, verify_circuit
 from parasym.verify.completeness import completeness
@@ -25,6 +28,7 @@ from parasym.verify.report import Completeness, Report, Verdict, verdict, worst
 from parasym.verify.soundness import moved_tensors, sample_points, soundness
 
 MOST_PARAMETERS = 1500
+_CALL = "verify(model, symmetry, args)"
 
 
 def verify(
@@ -33,7 +37,7 @@ def verify(
     args: Any = (),
     kwargs: Mapping[str, Any] | None = None,
     *,
-    params: Params | None = None,
+    params: Model | None = None,
     samples: int = 3,
     generator: torch.Generator | None = None,
     dtype: torch.dtype = torch.float64,
@@ -57,7 +61,7 @@ def verify(
         symmetry: The claim.
         args: Inputs, as :func:`parasym.functional.example_call` reads them.
         kwargs: Keyword inputs.
-        params: Parameters and buffers to start from; the model's own if ``None``.
+        params: Parameters and buffers to start from, or the module that has them; the model's own if ``None``.
         samples: Number of points at which elements are tried.
         generator: Source of randomness; a fixed one if ``None``.
         dtype: Precision of the proof.
@@ -74,6 +78,7 @@ def verify(
     Example:
         >>> from torch import nn
         >>> from parasym.symmetry import Symmetry
+    from parasym.symmetry.arguments import as_symmetry
         >>> _ = torch.manual_seed(0)
         >>> model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
         >>> report = verify(model, Symmetry(factors=(), shapes=()), (torch.randn(2, 4),))
@@ -85,6 +90,7 @@ def verify(
     """
     if samples < 1:
         raise BadInputError(f"Argument `samples` must be at least 1, but is {samples}.")
+    params = None if params is None else as_params(params, "params", _CALL)
     if is_circuit(model):
         require_float64(dtype)
         return verify_circuit(
@@ -92,13 +98,18 @@ def verify(
         )
     if noise is not None:
         raise BadInputError(f"Argument `noise` is for circuits, but the model is a {type(model).__name__}.")
+    if not isinstance(model, (nn.Module, ExportedProgram)):
+        raise BadInputError(f"Argument `model` must be a circuit, an exported program or {a_module(model)} The call is {_CALL}.")
+    symmetry = as_symmetry(symmetry, _CALL)
     tolerance = tolerance_for(dtype)
     generator = generator or torch.Generator().manual_seed(0)
     run, own = evaluator(model, dtype, seed=int(torch.randint(2**31, (), generator=generator)))
-    own |= _given(params, own, dtype)
+    own |= _given(params or {}, own, dtype)
     given = example_call(args, kwargs, model=run.model)
+    check_call(given, run.model)
     inputs = inputs_in(given, dtype)
-    law = law_of(run, own, inputs)
+    with running(model, given):
+        law = law_of(run, own, inputs)
     run = replace(run, follows=bool(law.following))
     points = sample_points(run, symmetry, own, inputs, samples, generator)
     rows = [law.judged(row) for row in soundness(run, symmetry, points, generator)]
@@ -144,15 +155,15 @@ def _as_written(
     return change
 
 
-def _given(params: Params | None, own: Params, dtype: torch.dtype) -> Params:
-    for name, value in (params or {}).items():
+def _given(params: Params, own: Params, dtype: torch.dtype) -> Params:
+    for name, value in params.items():
         if name not in own or own[name].shape != value.shape:
             found = tuple(own[name].shape) if name in own else "none"
             raise BadInputError(
                 f"Argument `params` has `{name}` of shape {tuple(value.shape)}, but the model's is {found}. "
                 "Is it from another model?"
             )
-    return {name: cast(value.detach(), dtype).clone() for name, value in (params or {}).items()}
+    return {name: cast(value.detach(), dtype).clone() for name, value in params.items()}
 
 
 def _completeness(
