@@ -1,6 +1,7 @@
 """Hops: what they promise, and faults that break the promises."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
@@ -49,6 +50,24 @@ def test_never_worse_and_equal_without_noise(name, seed):
     assert abs(made.after - float(simulator.cost(made.angles))) < 1e-12
     assert abs(float(clean.cost(made.angles) - clean.cost(theta))) < 1e-12, "a hop must not change the cost without noise"
     assert torch.allclose(found.symmetry.act(made.element, {"angles": theta})["angles"], made.angles)
+
+
+class Separable:
+    """Points whose cost is a sum over their coordinates, so that the best point is known."""
+
+    def __init__(self, weights: torch.Tensor) -> None:
+        self.weights, self.rank, self.seen = weights, len(weights), []
+        self.start = torch.zeros(self.rank, dtype=torch.int64)
+
+    def costs(self, coordinates: torch.Tensor) -> torch.Tensor:
+        return coordinates.double() @ self.weights
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_greedy_flips_what_lowers_the_cost_and_nothing_else(seed):
+    weights = torch.randn(9, generator=seeded(seed), dtype=torch.float64)
+    points: Any = Separable(weights)
+    assert Greedy().propose(points, generator=seeded(seed)).tolist() == [(weights < 0).long().tolist()]
 
 
 def test_exhaustive_finds_the_best_and_the_decode_nearly_does():

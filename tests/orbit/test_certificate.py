@@ -50,6 +50,19 @@ def test_a_planted_exchange_is_not_called_settled():
     assert linear_sum_assignment(found.numpy(), maximize=True)[1].tolist() == swap.tolist()
 
 
+@pytest.mark.parametrize(("margin", "proved"), [(0.9, False), (1.1, True)])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_bound_is_tight(margin, proved, axis):
+    """Two channels that have changed places gain as much as the bound says, and not a bit less."""
+    a = torch.tensor([[3.0, 0.0, 1.0, 2.0], [0.0, 1.0, 1.0, 0.0]], dtype=torch.float64)
+    b, gain = a[[1, 0]], float((a[0] - a[1]).square().sum()) / 2  # for each of the two
+    c = margin * gain * torch.eye(2, dtype=torch.float64)
+    rest = [(a.movedim(0, axis), b.movedim(0, axis), axis)]
+    exchange = linear_sum_assignment(whole(c, rest).numpy(), maximize=True)[1].tolist() == [1, 0]
+    assert exchange == (not proved)
+    assert (unless_identity(c, rest) is None) == proved
+
+
 def test_margins():
     c = torch.tensor([[3.0, 1.0, 2.0], [0.0, 1.0, 4.0], [0.0, 0.0, 0.0]])
     assert margins(c).tolist() == [-0.5, -3.5, 0.5]

@@ -10,10 +10,12 @@ from torch import Tensor
 from parasym.core import Params
 from parasym.groups import Permutation
 from parasym.orbit import WeightMatching, distance, match
+from parasym.orbit.gauge import balance
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import gap
 from parasym.symmetry import Binding, Element, Move, Symmetry
 from tests.orbit.networks import CASES, Case, attention, gelu_mlp, linear_mlp, relu_mlp, rotary, tanh_mlp, whole
+from tests.orbit.planted import strangers
 
 
 def sampled(case: Case, seed: int) -> Element:
@@ -74,6 +76,30 @@ def test_never_worse_than_the_identity_and_the_function_is_kept(make, seed):
     if make is not rotary:
         scale = case.outputs(b).abs().max()
         assert (case.outputs(moved) - case.outputs(b)).abs().max() < 1e-8 * scale
+
+
+def test_where_the_gauge_misleads_the_distance_still_falls():
+    """In the balanced gauge both sides of a unit count alike; where ``a`` is all in front, only what is in front counts."""
+    case = relu_mlp([2, 2, 2])
+    front = torch.tensor([[1.0, 0.0], [0.9, 0.4]], dtype=torch.float64)
+    behind = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64)
+    bias = torch.zeros(2, dtype=torch.float64)
+    a = {"0.weight": 1e3 * front, "0.bias": bias, "2.weight": 1e-3 * behind, "2.bias": bias}
+    b = a | {"2.weight": a["2.weight"][:, [1, 0]]}  # balanced, the units seem to have changed places
+    assert gap(a, match(case.symmetry, a, b)(b)) <= gap(a, b) < 0.01
+    in_gauge = WeightMatching().align(case.symmetry, *(balance(case.symmetry, x, tolerance=1e-9).params for x in (a, b)))
+    assert in_gauge.moves[0].value.tolist() == [1, 0]
+    assert gap(a, in_gauge(b)) > 100
+
+
+@pytest.mark.parametrize("name", ["shared_layer", "vit", "resnet_eval"])
+def test_the_result_does_not_depend_on_where_b_sits(name):
+    symmetry, a, b = strangers(name, 3)
+    gaps = []
+    for seed in range(3):
+        elsewhere = symmetry.sample(generator=torch.Generator().manual_seed(seed))(b)
+        gaps.append(gap(a, match(symmetry, a, elsewhere)(elsewhere)))
+    assert max(gaps) < min(gaps) * (1 + 1e-6)
 
 
 def brute_force(case: Case, a: Params, b: Params) -> float:

@@ -42,6 +42,17 @@ def test_the_order_of_the_models_does_not_matter():
     assert spread[0] == pytest.approx(spread[1], rel=0.05)
 
 
+def test_two_models_meet_at_the_same_place_in_both_orders():
+    """It is the place of the model of least norm, whichever comes first."""
+    case = relu_mlp()
+    for seed in range(3):
+        a, b = case.params(seed), case.params(10 + seed)
+        first, second = match_many(case.symmetry, [a, b]), match_many(case.symmetry, [b, a])
+        assert gap(first[0](a), second[1](a)) < 1e-9
+        assert gap(first[1](b), second[0](b)) < 1e-9
+        assert gap(first[0](a), a) > 0.1
+
+
 def test_cycles_are_the_identity():
     case = relu_mlp()
     models = [case.params(k) for k in range(3)]
