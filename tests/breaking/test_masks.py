@@ -6,15 +6,22 @@ import sys
 from collections import Counter
 from itertools import combinations
 from math import comb
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from parasym.breaking import FrozenEntries, WAsymmetric, break_, distinct_masks
+from parasym import breaking
+from parasym.breaking import FrozenEntries, WAsymmetric, distinct_masks
 from parasym.breaking.amount import frozen_count, value_for
 from parasym.breaking.site import Block
 from parasym.core import BadInputError
+
+
+def break_(*args: Any, **kwargs: Any) -> Any:
+    """Return what the verb returns, as a module whose attributes are not declared."""
+    return breaking.break_(*args, **kwargs).model
 
 
 def repeated_rows(mask: Tensor) -> int:
@@ -73,8 +80,8 @@ def test_a_fraction_is_raised_until_rows_can_differ():
     assert frozen_count(0.25, Block("fc", 5, 4, 1)) == 2
     assert frozen_count(0.5, Block("fc", 5, 100, 1)) == 50
     assert frozen_count(0.0, Block("fc", 5, 4, 1)) == 0
-    with pytest.raises(BadInputError, match="no number of frozen entries among 4"):
-        frozen_count(0.25, Block("fc", 7, 4, 1))
+    assert frozen_count(0.25, Block("fc", 7, 4, 1)) == 1  # no number would do: whether that matters is decided elsewhere
+    assert frozen_count(0.25, Block("fc", 7, 1, 1)) == 0
 
 
 @pytest.mark.parametrize("amount", [-1, True, 1.0, float("nan"), "8"])
@@ -90,7 +97,7 @@ def test_a_count_above_the_fan_in_is_an_error_and_equal_to_it_a_warning():
     with pytest.warns(UserWarning, match="`0` is frozen as a whole") as caught:
         broken = break_(model, WAsymmetric(frozen={"0": 4}))
     assert caught[0].filename == __file__
-    assert not broken[0].parametrizations.weight[0].mask.any()  # pyright: ignore[reportIndexIssue]
+    assert not broken[0].parametrizations.weight[0].mask.any()
 
 
 def test_the_first_pattern_that_matches_counts():
@@ -121,7 +128,7 @@ _PRINT = """
 import torch
 from torch import nn
 from parasym.breaking import WAsymmetric, break_, trainable_masks
-broken = break_(nn.Sequential(nn.Linear(6, 6), nn.Conv2d(6, 6, 3)), WAsymmetric(frozen=3, seed=5))
+broken = break_(nn.Sequential(nn.Linear(6, 6), nn.Conv2d(6, 6, 3)), WAsymmetric(frozen=3, seed=5)).model
 frozen = [one.weight[0] for one in (broken[0].parametrizations, broken[1].parametrizations)]
 print([(one.mask.int().tolist(), one.frozen.double().sum().item()) for one in frozen])
 """

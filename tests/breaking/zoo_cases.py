@@ -1,4 +1,4 @@
-"""What W-asymmetry leaves of every model of the zoo, and why; what it cannot break at all.
+"""What W-asymmetry leaves of every model of the zoo, and why.
 
 Half of every row is frozen. Factors that are left are those that no weight bears; ``leftover="freeze"`` takes them away, too.
 """
@@ -33,21 +33,26 @@ LEFT: dict[str, tuple[str, ...]] = {
     "cross_attention": ("shift(6)",),
     # Gains of queries and keys, one against the other.
     "attention_qk_norm": ("scale(3)", "signs(3)"),
-    # Parameters that are no layers of torch: one tensor for all experts.
-    "experts_stacked": ("shift(1)", "scale(5)^3", "S(5)^3"),
+    # The common part of the gate's bias, before its softmax.
+    "experts_stacked": ("shift(1)",),
+    # The two biases of every gate.
+    "rnn_tanh": ("shift(4)",),
+    "lstm": ("shift(4)",) * 4,
+    "gru": ("shift(4)",) * 2,
+    "lstm_bidirectional": ("shift(3)",) * 8,
+    "gru_bidirectional": ("shift(3)",) * 4,
+    "lstm_stacked": ("shift(3)",) * 8,
+    "gru_stacked": ("shift(3)",) * 4,
+    # The gains of one layer against those of the next, and singular vectors, which are buffers.
+    "weight_norm_both": ("signs(1)",),
+    "spectral_norm": ("scale(1)", "signs(1)"),
 }
 """Factors left by masks on weights alone, where there are any."""
 
-REFUSED: dict[str, str] = {
-    **dict.fromkeys(
-        ("rnn_tanh", "lstm", "gru", "lstm_bidirectional", "gru_bidirectional", "lstm_stacked", "gru_stacked"), "kernels"
-    ),
-    **dict.fromkeys(("weight_norm", "weight_norm_both", "spectral_norm"), "parametrized already"),
-    **dict.fromkeys(("einsum_blocks", "w_asymmetric_relu", "w_asymmetric_gelu"), "no layer that W-asymmetry knows"),
+SLOW = {
+    *("vit", "gpt", "gpt_tied", "transformer_encoder", "transformer_encoder_norm_first"),
+    *("gru", "lstm_bidirectional", "gru_bidirectional", "lstm_stacked", "gru_stacked"),
 }
-"""Models that cannot be broken, and a word of the reason."""
-
-SLOW = {"vit", "gpt", "gpt_tied", "transformer_encoder", "transformer_encoder_norm_first"}
 """Models whose freezing takes more than two seconds."""
 
 LONG = {"depthwise", "group_norm", "residual_mlp", "embedding_tied", "attention_bias", "cross_attention"}

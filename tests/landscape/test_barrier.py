@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from parasym.breaking import WAsymmetric, break_
+from parasym.breaking import WAsymmetric, break_, trainable_masks
 from parasym.core import BadInputError, model_params
 from parasym.find import find
 from parasym.landscape import Barrier, barrier, path
@@ -74,17 +74,27 @@ def test_other_constants_are_another_architecture():
 
 def test_frozen_entries_are_constants_and_what_is_stored_behind_them_is_not():
     plain = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3))
-    model, other = (break_(plain, WAsymmetric(frozen=2, seed=k)) for k in (0, 1))
+    model, other = (break_(plain, WAsymmetric(frozen=2, seed=k)).model for k in (0, 1))
     a, b = model_params(model), model_params(other)
     x, y = torch.randn(9, 4), torch.randint(0, 3, (9,))
-    with pytest.raises(BadInputError, match="of layer `0` is a constant"):
-        barrier(model, a, b, x, y, points=3)
-    frozen = ~a["0.parametrizations.weight.0.mask"]
-    behind = {**a, "0.parametrizations.weight.original": a["0.parametrizations.weight.original"] + 7.0 * frozen}
+    for verb in (barrier, lambda model, a, b, *data, points: path(model, [a], [b], *data, points=points)):
+        with pytest.raises(BadInputError, match=r"have other constants at other places, as the recipes in `breaking_recipe` say"):
+            verb(model, a, b, x, y, points=3)
+    frozen = ~trainable_masks(model)["0.weight"]
+    behind = {**a, "0.weight": a["0.weight"] + 7.0 * frozen}
     found = barrier(model, a, behind, x, y, points=3)
     assert max(found.loss) - min(found.loss) == 0.0
     (curve,) = path(model, [a], [behind], x, y, points=3)
     assert curve.distance[-1] == 0.0
+
+
+def test_broken_networks_are_matched_only_if_they_were_broken_alike():
+    plain, x = nn.Sequential(nn.Linear(4, 6), nn.Tanh(), nn.Linear(6, 3)), torch.randn(9, 4)
+    a, same, other = (break_(plain, WAsymmetric(frozen=2, seed=k)).model for k in (0, 0, 1))
+    symmetry = find(a, x)
+    assert distance(symmetry, model_params(a), model_params(same)) == 0.0
+    with pytest.raises(BadInputError, match="different architectures"):
+        distance(symmetry, model_params(a), model_params(other))
 
 
 def test_tables_may_differ_in_the_last_place():

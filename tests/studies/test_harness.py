@@ -53,7 +53,7 @@ def test_every_task_has_a_row_with_all_that_matters(tmp_path: Path):
     assert row.counts == {"two": {"n": 1, "diverged": 0}}
     assert row.sums == {"two": {"x": 20.0, "x^2": 400.0}}
     assert len(row.id) == len(row.data) == 64
-    assert {"python", "torch", "parasym"} == set(row.versions)
+    assert {"python", "torch", "parasym", "drawing"} == set(row.versions)
     assert row.seconds >= 0
     assert row.device.startswith("cpu")
     again = run_task(TOY, tasks(ToySettings("net", 2))[1], {})

@@ -82,9 +82,9 @@ def test_the_layer_of_a_network_computes_what_the_network_does(name: str):
     x, labels = torch.randn(40, 12, generator=G), torch.arange(40) % 4
     model: torch.nn.Module = NormedMLP(8, 4, 12)
     if name == "w":
-        model = break_(model, WAsymmetric(frozen=3))
+        model = break_(model, WAsymmetric(frozen=3)).model
     if name == "sigma":
-        model = break_(model, SigmaAsymmetric(), x)
+        model = break_(model, SigmaAsymmetric(), x).model
     found = hidden_layer(model, model_params(model), x, labels)
     z = found.h @ found.weight.T + found.bias
     with torch.no_grad():

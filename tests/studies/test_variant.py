@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from parasym.breaking import trainable_count
+from parasym.breaking import frozen_tensors, trainable_count
 from parasym.core import BadInputError
 from parasym.data import Images, block_model, normalised
 from parasym.find import find
@@ -62,7 +62,7 @@ def test_what_is_fixed_comes_from_the_seed_and_not_from_the_initial_weights():
     def frozen(seed: int, initial: int) -> torch.Tensor:
         torch.manual_seed(initial)
         model = variant_named("w").make(network, data, 1 / 64, seed)
-        return torch.cat([b.flatten() for n, b in model.named_buffers() if b.is_floating_point()])
+        return torch.cat([entries.frozen.flatten() for *_, entries in frozen_tensors(model)])
 
     assert torch.equal(frozen(0, 1), frozen(0, 2))
     assert not torch.equal(frozen(0, 1), frozen(1, 1))

@@ -11,6 +11,7 @@ from torch.overrides import TorchFunctionMode
 
 from parasym.breaking.site import CONVOLUTIONS, TRANSPOSED
 from parasym.core import BadInputError
+from parasym.functional import Call
 
 ACTIVATIONS: tuple[type[nn.Module], ...] = (
     nn.ReLU,
@@ -65,7 +66,7 @@ class ActivationSites:
     functional: list[str] = field(default_factory=list)
 
 
-def activation_sites(model: nn.Module, inputs: tuple[Any, ...], kinds: tuple[type[nn.Module], ...]) -> ActivationSites:
+def activation_sites(model: nn.Module, call: Call, kinds: tuple[type[nn.Module], ...]) -> ActivationSites:
     """Return where a model's activations are, from one run without gradients on copies of its buffers.
 
     Channels are axis 1 where the last convolution before came after the last Linear, and for images that no layer came before;
@@ -73,7 +74,7 @@ def activation_sites(model: nn.Module, inputs: tuple[Any, ...], kinds: tuple[typ
 
     Args:
         model: Any module; running statistics are left as they were.
-        inputs: Example inputs.
+        call: Example inputs.
         kinds: Types of the activation modules.
 
     Raises:
@@ -85,7 +86,7 @@ def activation_sites(model: nn.Module, inputs: tuple[Any, ...], kinds: tuple[typ
     with _hooked(model, watch, kinds), torch.no_grad():
         try:
             with watch:
-                torch.func.functional_call(model, buffers, inputs)
+                torch.func.functional_call(model, buffers, call.args, dict(call.kwargs))
         except Exception as error:
             raise BadInputError(f"Argument `inputs` does not fit: the model raises {type(error).__name__}: {error}") from error
     # A sine next to a cosine is a rotary table, not an activation; a cosine alone is.
@@ -121,17 +122,17 @@ class _Watch(TorchFunctionMode):
     def enter(self, path: str, module: nn.Module, kinds: tuple[type[nn.Module], ...], args: tuple[Any, ...]) -> None:
         """Note that a module is called."""
         self.inside.append(f"`{path}`" if path else "the model")
-        if isinstance(module, ACTIVATIONS):
+        if isinstance(module, (*ACTIVATIONS, *kinds)):
             self.quiet += 1
         if isinstance(module, kinds):
             x = args[0]
             on_axis_one = x.ndim > 2 and (x.ndim >= 4 if self.last is None else self.last)
             self.out.calls.setdefault(path, []).append((x.shape, on_axis_one))
 
-    def leave(self, module: nn.Module) -> None:
+    def leave(self, module: nn.Module, kinds: tuple[type[nn.Module], ...]) -> None:
         """Note that a module returns."""
         self.inside.pop()
-        if isinstance(module, ACTIVATIONS):
+        if isinstance(module, (*ACTIVATIONS, *kinds)):
             self.quiet -= 1
         elif isinstance(module, _CHANNELS):
             self.last = True
@@ -144,7 +145,7 @@ def _hooked(model: nn.Module, watch: _Watch, kinds: tuple[type[nn.Module], ...])
     handles = []
     for path, module in model.named_modules():
         before: Callable[..., None] = lambda m, args, path=path: watch.enter(path, m, kinds, args)  # noqa: E731
-        after: Callable[..., None] = lambda m, args, out: watch.leave(m)  # noqa: E731
+        after: Callable[..., None] = lambda m, args, out: watch.leave(m, kinds)  # noqa: E731
         handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)

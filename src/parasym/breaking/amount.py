@@ -1,11 +1,10 @@
 """How much to freeze, layer by layer."""
 
 import math
-import warnings
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 
-from parasym.breaking.mask import smallest_count
+from parasym.breaking.drawing import smallest_count
 from parasym.breaking.site import Block
 from parasym.core import BadInputError
 
@@ -45,59 +44,46 @@ def check_patterns(amount: object, paths: list[str], argument: str) -> None:
             )
 
 
-def frozen_count(amount: float, block: Block, *, distinct: bool = True) -> int:
+def frozen_count(amount: float, block: Block) -> int:
     """Return the number of places to freeze in every row of a block, 0 to leave it alone.
 
     A whole number is taken as it is. A fraction is rounded to the nearest count and raised, if need be, to the smallest one
-    with which all rows can differ.
+    with which all rows can differ; where none has, it is only rounded. Of a single place no fraction is frozen.
 
     Args:
         amount: An int, or a float between 0 and 1.
         block: The rows.
-        distinct: Whether all rows must be able to differ.
 
     Raises:
-        BadInputError: If the number is negative or above the fan-in, or if no count lets the rows differ.
+        BadInputError: If the number is negative or above the fan-in.
 
     Example:
         >>> frozen_count(0.25, Block("fc", rows=5, units=4, per=1))  # 1 of 4 gives four different rows, 2 of 4 six
         2
+        >>> frozen_count(0.25, Block("fc", rows=7, units=4, per=1))  # no number gives seven
+        1
     """
     if isinstance(amount, bool) or not isinstance(amount, int | float) or not amount >= 0:
         raise BadInputError(
             f"Argument `frozen` must be a count or a fraction of at least 0, but is {amount!r} for `{block.path}`."
         )
     if isinstance(amount, float):
-        return _fraction(amount, block, distinct)
+        return _fraction(amount, block)
     if amount > block.units:
         what = "entries" if block.per == 1 else "input channels"
         raise BadInputError(
             f"Argument `frozen` is {amount} for `{block.path}`, but its rows have only {block.units} {what}. Freeze fewer: at "
             f"most {block.units - 1} leave something to train."
         )
-    if amount == block.units and amount > 0:
-        warnings.warn(
-            f"`{block.path}` is frozen as a whole: all {block.units} places of every row. Give it a smaller count in `frozen`.",
-            stacklevel=6,
-        )
     return amount
 
 
-def _fraction(amount: float, block: Block, distinct: bool) -> int:
+def _fraction(amount: float, block: Block) -> int:
     if amount >= 1:
         raise BadInputError(
             f"Argument `frozen` is the fraction {amount} for `{block.path}`, but must be below 1. An int is a count per row."
         )
-    if amount == 0:
+    if amount == 0 or block.units < 2:
         return 0
     wanted = min(max(math.floor(amount * block.units + 0.5), 1), block.units - 1)
-    count = smallest_count(block.rows, block.units, wanted)
-    if count is None and not distinct:
-        return max(wanted, 1)
-    if count is None:
-        raise BadInputError(
-            f"`{block.path}` is too narrow for distinct rows: no number of frozen entries among {block.units} gives "
-            f"{block.rows} rows that all differ. Leave it out with frozen={{'{block.path}': 0, '*': {amount}}}, or allow "
-            "rows to share places with distinct=False: their constants still differ."
-        )
-    return count
+    return smallest_count(block.rows, block.units, wanted) or wanted

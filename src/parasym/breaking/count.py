@@ -2,9 +2,8 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
-from parasym.breaking.frozen_entries import FrozenEntries
+from parasym.breaking.freeze import frozen_tensors
 from parasym.core import BadInputError
 
 
@@ -19,19 +18,13 @@ def trainable_masks(model: nn.Module) -> dict[str, Tensor]:
 
     Example:
         >>> from parasym.breaking import WAsymmetric, break_
-        >>> broken = break_(nn.Linear(3, 2), WAsymmetric(frozen=1))
+        >>> broken = break_(nn.Linear(3, 2), WAsymmetric(frozen=1)).model
         >>> {name: int(mask.sum()) for name, mask in trainable_masks(broken).items()}
-        {'bias': 2, 'parametrizations.weight.original': 4}
+        {'weight': 4, 'bias': 2}
     """
-    out: dict[str, Tensor] = {}
-    for name, parameter in model.named_parameters():
-        owner = model.get_submodule(name.rpartition(".")[0])
-        frozen = [p for p in owner if isinstance(p, FrozenEntries)] if isinstance(owner, parametrize.ParametrizationList) else []
-        mask = torch.full(parameter.shape, parameter.requires_grad, device=parameter.device)
-        for one in frozen:
-            mask = mask & one.mask
-        out[name] = mask
-    return out
+    masks = {name: entries.mask for name, _, _, entries in frozen_tensors(model)}
+    out = {n: torch.full(p.shape, p.requires_grad, device=p.device) for n, p in model.named_parameters()}
+    return {n: x & masks[n].to(x.device) if n in masks else x for n, x in out.items()}
 
 
 def trainable_count(model: nn.Module) -> int:
@@ -43,10 +36,11 @@ def trainable_count(model: nn.Module) -> int:
     Example:
         >>> from parasym.breaking import WAsymmetric, break_
         >>> model = nn.Linear(3, 2)
-        >>> trainable_count(model), trainable_count(break_(model, WAsymmetric(frozen=1)))
+        >>> trainable_count(model), trainable_count(break_(model, WAsymmetric(frozen=1)).model)
         (8, 6)
     """
-    return sum(int(mask.sum()) for mask in trainable_masks(model).values())
+    frozen = {name: entries.count for name, _, _, entries in frozen_tensors(model)}
+    return sum(p.numel() - frozen.get(name, 0) for name, p in model.named_parameters() if p.requires_grad)
 
 
 def trainable_vector(model: nn.Module) -> Tensor:
@@ -57,7 +51,7 @@ def trainable_vector(model: nn.Module) -> Tensor:
 
     Example:
         >>> from parasym.breaking import WAsymmetric, break_
-        >>> trainable_vector(break_(nn.Linear(3, 2), WAsymmetric(frozen=1))).shape
+        >>> trainable_vector(break_(nn.Linear(3, 2), WAsymmetric(frozen=1)).model).shape
         torch.Size([6])
     """
     masks = trainable_masks(model)

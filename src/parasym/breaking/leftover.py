@@ -9,20 +9,21 @@ import numpy as np
 import torch
 from scipy.linalg import qr
 from torch import Tensor, nn
-from torch.nn.utils import parametrize
 
-from parasym.breaking.frozen_entries import FrozenEntries
-from parasym.core import child_generator
+from parasym.breaking.freeze import frozen_tensors
+from parasym.breaking.graph import Graph
+from parasym.breaking.plan import FrozenPlaces, install_
+from parasym.core import Params, child_generator
 from parasym.find import find
-from parasym.symmetry import Factor, Shift, Symmetry
+from parasym.symmetry import Factor, Shift, Symmetry, tangents
 
 _ROUNDS = 8
 _RANK = 1e-9
 
 
-def freeze_leftover(
-    model: nn.Module, inputs: tuple[Any, ...], before: Symmetry, allowed: Iterable[str], *, seed: int, std: float
-) -> None:
+def freeze_leftover_(
+    model: nn.Module, graph: Graph, allowed: Iterable[str], *, seed: int, std: float
+) -> tuple[list[FrozenPlaces], Symmetry]:
     r"""Freeze entries of ``model``, in place, until ``find`` sees nothing more that they bear.
 
     A freedom of ``k`` dimensions moves a tensor along ``k`` directions, the rows of a matrix ``T``. If ``k`` columns of ``T`` are
@@ -34,23 +35,30 @@ def freeze_leftover(
 
     Args:
         model: A module that nobody else holds, its weights masked.
-        inputs: Example inputs.
-        before: The symmetry of the model before that.
+        graph: What was known of the model before that.
         allowed: Names of the tensors whose entries may be frozen.
         seed: Seed of the constants.
         std: Their standard deviation.
+
+    Returns:
+        What was frozen, and the symmetry that is left.
     """
     names = set(allowed)
-    translations = tuple(f for f in before.factors if isinstance(f.bindings[0], Shift))
-    entries = pivots(before, translations, names, seed)
+    translations = tuple(f for f in graph.symmetry.factors if isinstance(f.bindings[0], Shift))
+    entries, plan, left = pivots(graph.symmetry, translations, names, seed), [], graph.symmetry
     for _ in range(_ROUNDS):
-        for name, index in entries.items():
-            freeze_entries(model, name, index, seed=seed, std=std)
-        left = find(model, inputs)
-        renamed = {stored_name(model, name) for name in names}
-        entries = pivots(left, left.factors, renamed, seed)
+        more = [_planned(name, index, graph.symmetry, std) for name, index in entries.items()]
+        install_(model, more, seed=seed)
+        plan += more
+        for *_, one in frozen_tensors(model):
+            one.kept_in_full = True  # the next round needs them again
+        left = find(model, graph.call)
+        entries = pivots(left, left.factors, names, seed)
         if not entries:
-            return
+            break
+    for *_, one in frozen_tensors(model):
+        one.forget()
+    return plan, left
 
 
 def pivots(symmetry: Symmetry, factors: tuple[Factor, ...], allowed: set[str], seed: int) -> dict[str, Tensor]:
@@ -64,75 +72,49 @@ def pivots(symmetry: Symmetry, factors: tuple[Factor, ...], allowed: set[str], s
         allowed: Names of tensors.
         seed: Seed of the point at which directions are taken.
     """
-    bearer = {k: next((n for n in f.tensors if n in allowed), None) for k, f in enumerate(factors)}
-    params = {name: _generic(name, shape, seed) for name, shape in symmetry.shapes}
+    shapes = dict(symmetry.shapes)
     rows: dict[str, list[Tensor]] = defaultdict(list)
-    for k, factor in enumerate(factors):
-        name = bearer[k]
+    for factor in factors:
+        name = next((n for n in factor.tensors if n in allowed), None)
         if name is None:
             continue
-        if not factor.group.continuous:
-            rows[name].extend(torch.eye(params[name].numel(), dtype=torch.float64) if params[name].ndim <= 1 else ())
-        for _, tangent in symmetry.only(factor.id).generators(params):
-            rows[name].append(tangent[name].flatten())
-    out = {}
+        if factor.group.continuous:
+            rows[name].append(_directions(factor, name, shapes, seed))
+        elif len(shapes[name]) <= 1:
+            rows[name].append(torch.eye(prod(shapes[name]), dtype=torch.float64))
+    out: dict[str, Tensor] = {}
     for name, directions in rows.items():
-        if directions:
-            parts: Any = qr(torch.stack(directions).numpy(), mode="r", pivoting=True)
-            r, order = parts
-            size = np.abs(np.diag(r))
-            out[name] = torch.from_numpy(order[: int((size > _RANK * max(size.max(), 1.0)).sum())].copy()).long()
+        out[name] = _independent_columns(torch.cat(directions))
     return {name: index for name, index in out.items() if len(index)}
 
 
-def freeze_entries(model: nn.Module, name: str, index: Tensor, *, seed: int, std: float) -> None:
-    """Freeze entries of a parameter, in place; more of them where some are frozen already.
-
-    Gains (vectors called ``weight``) get constants around one, all others around zero.
-
-    Args:
-        model: The module.
-        name: The parameter's name, as in ``named_parameters``.
-        index: Flat indices.
-        seed: Seed of the constants.
-        std: Their standard deviation.
-    """
-    path, _, tensor = name.rpartition(".")
-    owner: Any = model.get_submodule(path)
-    stored = isinstance(owner, parametrize.ParametrizationList)
-    if stored:
-        tensor = path.rpartition(".")[2]
-        path = path.rpartition(".parametrizations.")[0] if ".parametrizations." in path else ""
-        owner = model.get_submodule(path)
-    vector = owner.parametrizations[tensor].original if stored else getattr(owner, tensor)
-    plain = f"{path}.{tensor}" if path else tensor
-    noise = torch.randn(vector.shape, generator=child_generator(seed, f"{plain}:frozen"), dtype=torch.float64)
-    around = 1.0 if tensor == "weight" and vector.ndim == 1 else 0.0
-    mask = torch.ones(vector.shape, dtype=torch.bool, device=vector.device)
-    mask.view(-1)[index.to(vector.device)] = False
-    constants = (around + std * noise).to(vector)
-    if not stored:
-        parametrize.register_parametrization(owner, tensor, FrozenEntries(mask, constants))
-        return
-    one = next(p for p in owner.parametrizations[tensor] if isinstance(p, FrozenEntries))
-    with torch.no_grad():
-        one.frozen.copy_(torch.where(one.mask & ~mask, constants, one.frozen))
-        one.mask &= mask
-        vector.mul_(one.mask)
+def _independent_columns(rows: Tensor) -> Tensor:
+    """Return as many columns as the rank, independent of each other; a row of a single entry decides by itself."""
+    filled = rows != 0
+    lone = filled.sum(1) == 1
+    settled = filled[lone].any(0)
+    rest, columns = rows[~lone][:, ~settled], (~settled).nonzero().flatten()
+    found = settled.nonzero().flatten()
+    if 0 in rest.shape:
+        return found
+    parts: Any = qr(rest.numpy(), mode="r", pivoting=True)
+    r, order = parts
+    size = np.abs(np.diag(r))
+    pivots = torch.from_numpy(order[: int((size > _RANK * max(size.max(), 1.0)).sum())].copy()).long()
+    return torch.cat([found, columns[pivots]])
 
 
-def stored_name(model: nn.Module, name: str) -> str:
-    """Return the name under which a parameter is stored: another one once entries of it are frozen.
+def _directions(factor: Factor, name: str, shapes: dict[str, tuple[int, ...]], seed: int) -> Tensor:
+    """Return the directions along which a factor moves one tensor, a row each, at a generic point."""
+    through = [step.weight for b in factor.bindings if isinstance(b, Shift) for step in b.through]
+    params: Params = {n: _generic(n, shapes[n], seed) for n in (name, *through)}
+    return tangents(factor, params, (name,))[name].flatten(1)
 
-    Args:
-        model: Any module.
-        name: The name that the parameter had.
-    """
-    path, _, tensor = name.rpartition(".")
-    owner = model.get_submodule(path)
-    if not parametrize.is_parametrized(owner, tensor):
-        return name
-    return f"{path}.parametrizations.{tensor}.original" if path else f"parametrizations.{tensor}.original"
+
+def _planned(name: str, index: Tensor, symmetry: Symmetry, std: float) -> FrozenPlaces:
+    """Return entries to be frozen: of gains around one, of all other tensors around zero."""
+    gain = name.rpartition(".")[2] == "weight" and len(dict(symmetry.shapes)[name]) == 1
+    return FrozenPlaces(name, tuple(index.tolist()), std, 1.0 if gain else 0.0)
 
 
 def _generic(name: str, shape: tuple[int, ...], seed: int) -> Tensor:

@@ -49,7 +49,7 @@ def preset(name: str, *, seed: int = 0) -> WAsymmetric:
 
     Example:
         >>> preset("graph", seed=3)
-        WAsymmetric(frozen=6, std=0.5, distinct=True, unit='entry', init='keep', leftover='keep', pin=(), pin_std=0.5, seed=3)
+        WAsymmetric(frozen=6, std=0.5, distinct=None, unit='entry', init='keep', leftover='keep', pin=(), pin_std=0.5, seed=3)
 
     References:
         Lim et al. The empirical impact of neural parameter symmetries, or lack thereof. NeurIPS 2024, appendix F.

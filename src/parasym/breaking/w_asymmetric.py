@@ -1,23 +1,28 @@
 """W-asymmetry: some entries of every weight are constants, other ones in every row."""
 
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
-from torch.nn.utils import parametrize
 
 from parasym.breaking.amount import check_patterns, frozen_count, value_for
-from parasym.breaking.frozen_entries import FrozenEntries
-from parasym.breaking.leftover import freeze_entries, freeze_leftover
-from parasym.breaking.mask import distinct_masks
+from parasym.breaking.freeze import frozen_tensors
+from parasym.breaking.graph import Graph, read_graph
+from parasym.breaking.leftover import freeze_leftover_
 from parasym.breaking.method import AbstractBreaking
-from parasym.breaking.site import Block, Site, sites
-from parasym.core import BadInputError, child_generator
+from parasym.breaking.narrow import narrow_blocks, needing, refuse
+from parasym.breaking.plan import FrozenPlaces, Planned, as_data, from_data, install_, planned_rows
+from parasym.breaking.remains import remains
+from parasym.breaking.report import BreakReport, broken_tensors
+from parasym.breaking.site import Site, graph_sites, module_sites
+from parasym.core import BadInputError
 from parasym.find import find
+from parasym.functional import Call
 
 _CHOICES = {"unit": ("entry", "filter"), "init": ("keep", "kaiming"), "leftover": ("keep", "freeze")}
 
@@ -32,7 +37,11 @@ class WAsymmetric(AbstractBreaking):
     because rows differ; so layer by layer from the inputs on, no unit can be exchanged (theorem 1 of the paper, for
     :math:`\kappa = 0`). Constants other than zero also pin scales and signs. A layer between *linear* layers has the symmetry
     ``GL(n)``, each matrix of which has to keep all constants: that takes about ``n`` of them in a row and a
-    column together. ``find`` and ``verify`` say what is left.
+    column together. What is left is in the report.
+
+    With ``inputs`` weights are told by the graph of the model: every parameter that is applied to an activation as a linear map,
+    in whatever way its module is written. Without them they are told by the types of modules, and the report lists
+    every other parameter of two axes. Parameters that are not trained are left alone: they are constants already.
 
     Freedoms that no weight bears are out of its reach: a bias before a normalization, two biases that are added. With
     ``leftover="freeze"`` it asks ``find`` for them and freezes as few entries of biases, gains and other parameters as they
@@ -43,15 +52,17 @@ class WAsymmetric(AbstractBreaking):
             all rows can differ), or either by pattern of the layer's path, the first that matches; 0 leaves a layer
             alone, and so does no match. With ``unit="filter"`` rows of convolutions count input channels.
         std: Standard deviation of the constants, or by pattern. It should be well above that of the trainable entries.
-        distinct: Whether all rows of a weight must differ in their places, an error where there are too few. If not, rows share
-            places where they must, and only their constants tell them apart.
+        distinct: Whether all rows of a weight must differ in their places, an error where there are too few. By default only
+            those that a wire needs: where channels are not told apart by the places of another weight. Without ``inputs`` that
+            is taken to be every row that reads more than one channel. If false, rows share places where
+            they must, and only their constants tell them apart.
         unit: Whether convolutions freeze single entries or the whole kernel from one input channel.
         init: ``"keep"`` keeps the trainable entries as they are in the given model; ``"kaiming"`` draws weights and
             biases anew from :math:`U(\pm 1/\sqrt{d})`, as the paper does.
         leftover: ``"freeze"`` to freeze what else bears a freedom, for which ``break_`` needs ``inputs``; ``"keep"`` not to.
         pin: Patterns of names of vectors (biases, gains) to freeze as a whole.
         pin_std: Standard deviation of the constants in vectors: around one for gains, around zero for all others.
-        seed: Seed of masks and constants. It is part of the architecture.
+        seed: Seed of places and constants. It is part of the architecture.
 
     Raises:
         BadInputError: If an argument is out of its range.
@@ -59,11 +70,11 @@ class WAsymmetric(AbstractBreaking):
     Example:
         >>> from parasym.breaking import break_, trainable_count
         >>> _ = torch.manual_seed(0)
-        >>> broken = break_(nn.Linear(4, 3), WAsymmetric(frozen=1, std=1.0, seed=0))
+        >>> broken = break_(nn.Linear(4, 3), WAsymmetric(frozen=1, std=1.0, seed=0)).model
         >>> broken.parametrizations.weight[0].frozen  # other places in every row
-        tensor([[ 0.0000,  0.0000,  0.0000, -1.4001],
-                [ 0.0000,  0.3851,  0.0000,  0.0000],
-                [ 2.2091,  0.0000,  0.0000,  0.0000]])
+        tensor([[ 0.0000,  0.0000, -0.9336,  0.0000],
+                [ 0.0000,  0.0000,  0.0000, -0.5312],
+                [ 0.0000, -1.2500,  0.0000,  0.0000]])
         >>> trainable_count(broken)  # 3 rows of 3 entries, 3 biases
         12
 
@@ -74,7 +85,7 @@ class WAsymmetric(AbstractBreaking):
 
     frozen: float | Mapping[str, float] = 0.25
     std: float | Mapping[str, float] = 1.0
-    distinct: bool = True
+    distinct: bool | None = None
     unit: Literal["entry", "filter"] = "entry"
     init: Literal["keep", "kaiming"] = "keep"
     leftover: Literal["keep", "freeze"] = "keep"
@@ -92,81 +103,130 @@ class WAsymmetric(AbstractBreaking):
         if isinstance(self.pin, str):
             raise BadInputError(f"Argument `pin` must be a tuple of patterns, but is the string {self.pin!r}.")
 
-    def apply(self, model: nn.Module, inputs: tuple[Any, ...] | None, *, generator: torch.Generator | None) -> None:
+    def apply(
+        self, model: nn.Module, call: Call | None, *, generator: torch.Generator | None
+    ) -> tuple[BreakReport, list[dict[str, Any]]]:
         """Freeze entries of ``model`` in place.
 
         Args:
             model: A module that nobody else holds.
-            inputs: Example inputs, for ``leftover="freeze"``.
+            call: Example inputs, by which weights are told; needed for ``leftover="freeze"``.
             generator: Source of new initial weights with ``init="kaiming"``.
+
+        Returns:
+            What was frozen, and the plan of it.
 
         Raises:
             BadInputError: If nothing can be frozen, or not as asked.
         """
         refuse_unfit(model)
-        every = list(sites(model, unit=self.unit))
-        if self.leftover == "freeze" and inputs is None:
+        graph, unread = read_graph(model, call)
+        if self.leftover == "freeze" and graph is None:
             raise BadInputError(
-                "Argument `inputs` is needed with leftover='freeze': what is left shows when the model is traced."
+                f"Argument `inputs` is needed with leftover='freeze', which asks what the graph leaves: {unread}."
             )
-        before = find(model, inputs) if self.leftover == "freeze" and inputs is not None else None
-        weights = {site.name for site in every}
-        others = [name for name, x in model.named_parameters() if name not in weights and x.requires_grad]
-        paths = [block.path for site in every for block in site.blocks]
+        sites, aside = self._sites(model, graph, unread)
+        counts = self._counts(sites)
+        self._refuse(sites, counts, graph, given=call is not None)
+        rows = [site for site in sites if any(counts[block.path] for block in site.blocks)]
+        plan: list[Planned] = [
+            planned_rows(site, [counts[b.path] for b in site.blocks], [self._std(b.path) for b in site.blocks]) for site in rows
+        ]
+        plan += self._pinned(model)
+        if not plan:
+            aside |= {site.name: _unfrozen(site, self.frozen) for site in sites}
+            raise BadInputError(f"Argument `model` has no weight to freeze: {_nothing(aside, unread)}.")
+        if self.init == "kaiming":
+            _redraw(model, rows, generator)
+        install_(model, plan, seed=self.seed)
+        if graph is not None and self.distinct is None:
+            narrow = needing(model, graph.call, narrow_blocks(sites, counts))
+            refuse(narrow, self.frozen, inputs=True)
+        if graph is not None and self.leftover == "freeze":
+            allowed = [n for n, x in model.named_parameters() if x.requires_grad and n not in {site.name for site in rows}]
+            more, left = freeze_leftover_(model, graph, allowed, seed=self.seed, std=self.pin_std)
+            plan += more
+        else:
+            left = None if graph is None else find(model, graph.call)
+        aside |= {site.name: _unfrozen(site, self.frozen) for site in sites if site not in rows}
+        report = BreakReport(str(self), broken_tensors(model), remains(model, left, aside), left)
+        return report, as_data(plan)
+
+    @classmethod
+    def replay(cls, model: nn.Module, options: dict[str, Any], plan: list[dict[str, Any]]) -> BreakReport:
+        """Freeze in place what was frozen in another model.
+
+        Args:
+            model: A module that nobody else holds.
+            options: The fields of the recipe.
+            plan: What to freeze.
+
+        Returns:
+            What was frozen.
+        """
+        refuse_unfit(model)
+        install_(model, from_data(plan), seed=options["seed"])
+        return BreakReport(cls.__name__, broken_tensors(model), remains(model, None, {}))
+
+    # -- what to freeze ---------------------------------------------------------------------------
+
+    def _sites(self, model: nn.Module, graph: Graph | None, unread: str) -> tuple[list[Site], dict[str, str]]:
+        """Return the weights to freeze, and why other parameters of two axes are none."""
+        every = module_sites(model, unit=self.unit) if graph is None else graph_sites(model, graph.maps, unit=self.unit)
+        sites, aside = [], {}
+        params = dict(model.named_parameters())
+        for site in every:
+            weight = params[site.name]
+            if not weight.requires_grad:
+                aside[site.name] = "it is not trained, and so constant already"
+            elif not weight.is_floating_point():
+                aside[site.name] = f"its numbers are {weight.dtype}"
+            else:
+                sites.append(site)
+        known = {site.name for site in sites} | aside.keys()
+        for name, weight in params.items():
+            if weight.ndim > 1 and name not in known:
+                aside[name] = unread if graph is None else "no operation applies it to an activation as a linear map"
+        return sites, aside
+
+    def _counts(self, sites: list[Site]) -> dict[str, int]:
+        """Return the frozen places per row of every block."""
+        blocks = [block for site in sites for block in site.blocks]
+        paths = [block.path for block in blocks]
         check_patterns(self.frozen, paths, "frozen")
         check_patterns(self.std, paths, "std")
-        shared: dict[int, FrozenEntries] = {}
-        for site in every:
-            self._freeze(model, site, shared, generator)
-        self._pin(model)
-        if before is not None and inputs is not None:
-            freeze_leftover(model, inputs, before, others, seed=self.seed, std=self.pin_std)
-        if not shared and not self.pin:
-            raise BadInputError(
-                "Argument `model` has no weight to freeze: "
-                + (f"`frozen` is 0 for all of {', '.join(paths)}." if paths else "it has no layer that W-asymmetry knows.")
+        counts = {block.path: frozen_count(value_for(self.frozen, block.path, otherwise=0), block) for block in blocks}
+        for block in blocks:
+            if counts[block.path] == block.units:
+                warnings.warn(
+                    f"`{block.path}` is frozen as a whole: all {block.units} places of every row. Give it a smaller count in "
+                    "`frozen`.",
+                    stacklevel=4,
+                )
+                if self._std(block.path) == 0:
+                    raise BadInputError(
+                        f"`{block.path}` would be frozen at zero as a whole. Freeze fewer entries, or give `std` above 0."
+                    )
+        return counts
+
+    def _refuse(self, sites: list[Site], counts: dict[str, int], graph: Graph | None, *, given: bool) -> None:
+        """Raise where rows must differ and cannot, as far as that does not depend on what wires need."""
+        narrow = narrow_blocks(sites, counts)
+        zeros = [one for one in narrow if self._std(one.block.path) == 0 and self.distinct is not None]
+        refuse(zeros, self.frozen, inputs=True, zeros=True)
+        if self.distinct is True or (self.distinct is None and graph is None):
+            refuse(
+                [one for one in narrow if self.distinct or not one.site.lone], self.frozen, inputs=given or bool(self.distinct)
             )
 
-    def _freeze(self, model: nn.Module, site: Site, shared: dict[int, FrozenEntries], generator: torch.Generator | None) -> None:
-        amounts = [value_for(self.frozen, block.path, otherwise=0) for block in site.blocks]
-        counts = [frozen_count(n, block, distinct=self.distinct) for n, block in zip(amounts, site.blocks, strict=True)]
-        if not any(counts):
-            return
-        module = model.get_submodule(site.module)
-        weight = getattr(module, site.tensor)
-        if id(weight) not in shared:
-            rows = [self._rows(block, count) for block, count in zip(site.blocks, counts, strict=True)]
-            mask, constants = (site.to_tensor(torch.cat(parts)) for parts in zip(*rows, strict=True))
-            shared[id(weight)] = FrozenEntries(mask.to(weight.device), constants.to(weight))
-            if self.init == "kaiming":
-                _redraw(weight, getattr(module, "bias", None), site.blocks[0].fan_in, generator)
-        parametrize.register_parametrization(module, site.tensor, shared[id(weight)])
+    def _std(self, path: str) -> float:
+        return float(value_for(self.std, path, otherwise=1.0))
 
-    def _rows(self, block: Block, count: int) -> tuple[Tensor, Tensor]:
-        """Return the mask and the constants of a block, each ``[rows, fan-in]``."""
-        std = float(value_for(self.std, block.path, otherwise=1.0))
-        if count == 0:
-            mask = torch.ones(block.rows, block.units, dtype=torch.bool)
-        else:
-            source = child_generator(self.seed, f"{block.path}:mask")
-            mask = distinct_masks(block.rows, block.units, count, generator=source, where=block.path, repeat=not self.distinct)
-        if std == 0 and not self.distinct and len(torch.unique(mask, dim=0)) < len(mask):
-            raise BadInputError(f"`{block.path}` has rows that share their places, and constants of 0 do not tell them apart.")
-        if count == block.units and std == 0:
-            raise BadInputError(
-                f"`{block.path}` would be frozen at zero as a whole. Freeze fewer entries, or give `std` above 0."
-            )
-        source = child_generator(self.seed, f"{block.path}:frozen")
-        constants = std * torch.randn(block.rows, block.fan_in, generator=source, dtype=torch.float64)
-        return mask.repeat_interleave(block.per, dim=1), constants
-
-    def _pin(self, model: nn.Module) -> None:
-        names = [name for name, x in model.named_parameters() if x.ndim <= 1]
-        check_patterns(dict.fromkeys(self.pin), names, "pin")
-        for name in names:
-            if value_for(dict.fromkeys(self.pin, 1), name, otherwise=0):
-                every = torch.arange(model.get_parameter(name).numel())
-                freeze_entries(model, name, every, seed=self.seed, std=self.pin_std)
+    def _pinned(self, model: nn.Module) -> list[FrozenPlaces]:
+        vectors = [name for name, x in model.named_parameters() if x.ndim <= 1 and x.requires_grad]
+        check_patterns(dict.fromkeys(self.pin), vectors, "pin")
+        pinned = [name for name in vectors if value_for(dict.fromkeys(self.pin, 1), name, otherwise=0)]
+        return [FrozenPlaces(name, (), self.pin_std, 1.0 if name.rpartition(".")[2] == "weight" else 0.0) for name in pinned]
 
 
 def refuse_unfit(model: nn.Module) -> None:
@@ -176,28 +236,44 @@ def refuse_unfit(model: nn.Module) -> None:
         model: Any module.
 
     Raises:
-        BadInputError: If the model has lazy or recurrent layers, or weights that are parametrized already.
+        BadInputError: If the model has lazy layers, or frozen entries already.
     """
     for path, module in model.named_modules():
-        where = f"`{path or type(module).__name__}`"
         if any(isinstance(p, UninitializedParameter) for p in module.parameters(recurse=False)):
-            raise BadInputError(f"{where} has no shape yet. Run the model once on an input before breaking it.")
-        if isinstance(module, nn.RNNBase):
             raise BadInputError(
-                f"{where} is a {type(module).__name__}: its kernels read the weights past any parametrization. Write "
-                "the recurrence with nn.LSTMCell or nn.Linear, or use SigmaAsymmetric where there are activations."
+                f"`{path or type(module).__name__}` has no shape yet. Run the model once on an input before breaking it."
             )
-        if isinstance(module, parametrize.ParametrizationList):
-            raise BadInputError(
-                f"{where} is parametrized already (by {', '.join(type(p).__name__ for p in module)}). "
-                "Break the plain model, once."
-            )
+    broken = [name for name, *_ in frozen_tensors(model)]
+    if broken:
+        raise BadInputError(
+            f"Argument `model` is broken already: `{broken[0]}` has frozen entries. Break the plain model, once; "
+            "parasym.breaking.dense(model) is one."
+        )
 
 
-def _redraw(weight: Tensor, bias: Tensor | None, fan_in: int, generator: torch.Generator | None) -> None:
-    bound = fan_in**-0.5
-    with torch.no_grad():
-        for x in (weight, bias):
-            if isinstance(x, Tensor):
-                fresh = torch.empty(x.shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
-                x.copy_(fresh.to(x))
+def _redraw(model: nn.Module, sites: Iterable[Site], generator: torch.Generator | None) -> None:
+    for site in sites:
+        path, _, tensor = site.name.rpartition(".")
+        module = model.get_submodule(path)
+        bound = site.blocks[0].fan_in ** -0.5
+        with torch.no_grad():
+            for x in (getattr(module, tensor), getattr(module, "bias", None) if tensor == "weight" else None):
+                if isinstance(x, Tensor):
+                    fresh = torch.empty(x.shape, dtype=torch.float64).uniform_(-bound, bound, generator=generator)
+                    x.copy_(fresh.to(x))
+            if site.skip is not None:
+                getattr(module, tensor)[site.skip] = 0
+
+
+def _unfrozen(site: Site, frozen: float | Mapping[str, float]) -> str:
+    amounts = {value_for(frozen, block.path, otherwise=0) for block in site.blocks}
+    if amounts == {0}:
+        return "`frozen` is 0 for it"
+    return "its rows have only one place"
+
+
+def _nothing(aside: Mapping[str, str], unread: str) -> str:
+    if not aside:
+        return "it has no parameter of two axes" + (f"; {unread}" if unread else "")
+    name, reason = next(iter(aside.items()))
+    return f"of `{name}`, {reason}" + (f", and {len(aside) - 1} more are left out" if len(aside) > 1 else "")

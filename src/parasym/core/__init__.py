@@ -11,11 +11,13 @@ from parasym.core.error import (
     SymmetryError,
 )
 from parasym.core.params import Params, first_names, float_buffers, model_params
+from parasym.core.recipe import RECIPE, is_recipe, recipe_digest
 from parasym.core.seed import child_generator, child_seed
 from parasym.core.text import cut, one_line, printable
 from parasym.core.tolerance import Tolerance, tolerance_for
 
 __all__ = [
+    "RECIPE",
     "BadInputError",
     "CaptureError",
     "CheckpointError",
@@ -33,9 +35,11 @@ __all__ = [
     "differing",
     "first_names",
     "float_buffers",
+    "is_recipe",
     "is_state",
     "model_params",
     "one_line",
     "printable",
+    "recipe_digest",
     "tolerance_for",
 ]

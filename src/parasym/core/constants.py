@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from parasym.core.error import BadInputError
 from parasym.core.params import Params
+from parasym.core.recipe import is_recipe, recipe_digest
 
 STATE_PATTERNS = (
     "*running_mean",
@@ -60,7 +61,9 @@ def differing(a: Params, b: Params, names: Iterable[str]) -> list[str]:
         b: Those of another model.
         names: Names of the constants; those that a model lacks are not compared.
     """
-    return [name for name in names if name in a and name in b and not _same(a[name], b[name])]
+    shared = [name for name in names if name in a and name in b]
+    recipes = [name for name in shared if is_recipe(name) and recipe_digest(a[name]) != recipe_digest(b[name])]
+    return recipes + [name for name in shared if not is_recipe(name) and not _same(a[name], b[name])]
 
 
 def check_constants(models: Sequence[Params], names: Sequence[str], labels: Sequence[str]) -> None:
@@ -76,6 +79,11 @@ def check_constants(models: Sequence[Params], names: Sequence[str], labels: Sequ
     """
     for params, label in zip(models[1:], labels[1:], strict=True):
         for name in differing(models[0], params, names):
+            if is_recipe(name):
+                raise BadInputError(
+                    f"{labels[0]} and {label} are of different architectures: their weights have other constants at other "
+                    f"places, as the recipes in `{name}` say. Compare models that were broken alike."
+                )
             layer, leaf = _split(name)
             raise BadInputError(
                 f"{labels[0]} and {label} are of different architectures: `{leaf}` of layer `{layer or 'the model itself'}` is a "

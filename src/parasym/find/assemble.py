@@ -12,7 +12,7 @@ from parasym.find.dependence import Deps, dependences
 from parasym.find.exponent import Exponents, Pattern
 from parasym.find.exponent import Slot as Where
 from parasym.find.ground import Ground
-from parasym.find.level import channelwise_wires
+from parasym.find.level import channelwise_wires, mixable_wires
 from parasym.find.planes import plane_terms
 from parasym.find.redundancy import Span
 from parasym.find.slice import Moved, Sliced, candidate_bases, sliced
@@ -39,8 +39,7 @@ class Assembly:
     def __post_init__(self) -> None:
         types = self.ground.types
         self.channelwise = channelwise_wires(self.ground)
-        self.mixed = {wire for axis in self.ground.axes for term in types.terms(axis) for wire in term.wires}
-        self.mixed -= self.channelwise | types.pinned | types.planes
+        self.mixed = mixable_wires(self.ground, self.channelwise)
         self.cells = cells(types)
         self.exponents = Exponents(self.ground)
         used = {x.index for step in types.program.code for x in operands(step)}

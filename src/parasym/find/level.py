@@ -36,6 +36,18 @@ def channelwise_wires(ground: Ground) -> set[Leaf]:
     return found
 
 
+def mixable_wires(ground: Ground, channelwise: set[Leaf]) -> set[Leaf]:
+    """Return the wires on which all invertible matrices may act, as far as linearity goes.
+
+    Args:
+        ground: Types and places.
+        channelwise: What `channelwise_wires` found.
+    """
+    types = ground.types
+    every = {wire for axis in ground.axes for term in types.terms(axis) for wire in term.wires}
+    return every - channelwise - types.pinned - types.planes
+
+
 def _touched(template: Template) -> list[tuple[int, int]]:
     """Return the axes ``(operand, axis)``, with the output last, whose wires an instruction keeps from being mixed."""
     step = template.step

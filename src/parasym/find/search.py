@@ -12,12 +12,13 @@ from torch.export import ExportedProgram
 
 from parasym.circuits import NoiseModel, find_circuit
 from parasym.circuits.source import as_circuit, is_circuit
-from parasym.core import BadInputError, InternalError, InternalWarning, SymmetryError
+from parasym.core import BadInputError, InternalError, InternalWarning, SymmetryError, is_recipe
 from parasym.core.arguments import a_module
 from parasym.find.assemble import Assembly
 from parasym.find.capture import Named
 from parasym.find.exchange import exchanges
 from parasym.find.exported import exported
+from parasym.find.flat_directions import flat_directions
 from parasym.find.ground import Ground
 from parasym.find.lower import Lowered
 from parasym.find.self_check import self_checked
@@ -180,6 +181,7 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
     moves = _found("translations", lambda: translations(ground, assembly.leaves), bugs)
     swaps = _found("exchanges", lambda: exchanges(ground), bugs)
     factors = (*moves, *continuous, *discrete, *swaps)
+    flat = _found("flat directions", lambda: [flat_directions(lowered.program, factors)], bugs)
     lowered.bugs += bugs
     moved = {name for factor in factors for name in factor.tensors}
     return Symmetry(
@@ -188,8 +190,9 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
         uncovered=(*lowered.uncovered, *bugs),
         pinned=tuple(sorted(named.moving - moved)),
         tied=named.tied,
-        constants=tuple(sorted(named.read)),
         law=tuple(sorted(lowered.drawing)),
+        constants=tuple(sorted(named.read | {name for name in named.shapes if is_recipe(name)})),
+        flat=flat[0] if flat else None,
     )
 
 

@@ -90,7 +90,7 @@ class PlaneRotation(AbstractGroup):
     def act(self, g: Tensor, x: Tensor, axis: int, *, dual: bool = False) -> Tensor:  # noqa: D102
         self.check(x, axis)
         axis = axis % x.ndim
-        z = self.inverse(g).conj() if dual else g
+        z = g / (g.real.square() + g.imag.square()) if dual else g  # the inverse, conjugated
         real, imag = (along(part, g.ndim - 1, x, axis).to(x) for part in (z.real, z.imag))
         a, b = x.split(self.size, dim=axis)
         return torch.cat((real * a - imag * b, imag * a + real * b), dim=axis)

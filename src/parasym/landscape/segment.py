@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from parasym.core import BadInputError, Params, check_constants, constant_names, differing
+from parasym.core import BadInputError, Params, check_constants, constant_names, differing, is_recipe
 from parasym.functional.outputs import leaves, output_error
 from parasym.functional.run import run
 from parasym.landscape.samples import Batches
@@ -40,7 +40,7 @@ def check_segment(model: nn.Module, a: Params, b: Params) -> None:
         for n, x in (*model.named_parameters(remove_duplicate=False), *model.named_buffers(remove_duplicate=False))
     }
     for label, params in (("a", a), ("b", b)):
-        wrong = [n for n, x in params.items() if known.get(n) != tuple(x.shape)]
+        wrong = [n for n, x in params.items() if known.get(n) != tuple(x.shape) and not is_recipe(n)]
         if wrong:
             raise BadInputError(
                 f"Argument `{label}` has `{wrong[0]}` of shape {tuple(params[wrong[0]].shape)}, but the model has "
@@ -69,6 +69,8 @@ def check_architecture(model: nn.Module, a: Params, b: Params, batches: Batches)
         BadInputError: If it is another one; the message names the layer.
     """
     for name in differing(a, b, constant_names(model)):
+        if is_recipe(name):
+            check_constants([a, b], [name], ["Arguments `a`", "`b`"])
         for call, _ in batches:
             one, two = (leaves(run(model, params, call)) for params in (b, {**b, name: a[name]}))
             if output_error(one, two) != 0.0:

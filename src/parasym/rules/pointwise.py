@@ -167,15 +167,17 @@ def _partly_constant(b: Builder, condition: Value, x: Operand, y: Operand) -> Va
         x, y, mask = y, x, ~mask
     if y.kind is not Kind.CONSTANT or y.data is None or condition.kind is not Kind.CONSTANT:
         return None
-    rest = torch.where(mask, torch.zeros_like(y.data), y.data)
-    if not bool(rest.isfinite().all()):
+    hidden = (y.data != 0) & mask
+    rest = torch.where(mask, torch.zeros_like(y.data), y.data) if bool(hidden.any()) else y.data.expand(hidden.shape)
+    extremes = torch.stack(rest.aminmax()) if rest.numel() else rest
+    if not bool(extremes.isfinite().all()):
         return None
     if not bool(mask.any()):
         return b.expand(b.constant(rest, rest.shape), torch.broadcast_shapes(x.shape, rest.shape))
     if mask.shape == rest.shape == torch.Size(x.shape) and mask.ndim == 1 and int(mask.diff().sum()) < _RUNS:
         return _in_runs(b, x, mask, rest)
-    kept = b.mul(x, b.constant(mask.to(rest.dtype), mask.shape))
-    return b.add(kept, b.constant(rest, rest.shape)) if bool(rest.any()) else kept
+    kept = b.mul(x, b.constant(mask, mask.shape))
+    return b.add(kept, b.constant(rest, rest.shape)) if bool(extremes.any()) else kept
 
 
 def _in_runs(b: Builder, x: Value, mask: Tensor, rest: Tensor) -> Value:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from parasym.breaking import DRAWING
 from parasym.core import BadInputError
 from parasym.data import Images, NodeLabels, load
 from parasym.population.cluster import connect
@@ -94,7 +95,12 @@ def run_task(study: Study, task: AbstractTask, paths: Paths, device: str = "cpu"
         task=asdict(task),
         data="" if data is None else data.fingerprint,
         commit=_commit(),
-        versions={"python": platform.python_version(), "torch": torch.__version__, "parasym": __version__},
+        versions={
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "parasym": __version__,
+            "drawing": str(DRAWING),
+        },
         device=torch.cuda.get_device_name(device) if device.startswith("cuda") else f"cpu {platform.machine()}",
         seed=task.seed,
         seconds=time.perf_counter() - start,

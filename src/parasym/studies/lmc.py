@@ -151,7 +151,7 @@ ALL = ("standard", "sigma", "w", "as-many", "half")
 LMC = Study(
     name="lmc",
     title="Linear mode connectivity",
-    version=1,
+    version=2,
     paper="Lim et al. The empirical impact of neural parameter symmetries, or lack thereof. NeurIPS 2024, section 5.1",
     presets={
         "tiny": (

@@ -194,9 +194,5 @@ def hidden_layer(model: nn.Module, params: Params, x: Tensor, labels: Tensor) ->
             y = linear(act(norm(y)))
         return y
 
-    def mask(k: int) -> Tensor:
-        broken = masks.get(f"linears.{k}.parametrizations.weight.original")
-        return masks[f"linears.{k}.weight"] if broken is None else broken
-
-    parts = [(linears[k].weight.detach(), linears[k].bias.detach(), mask(k)) for k in (1, 2)]
+    parts = [(linears[k].weight.detach(), linears[k].bias.detach(), masks[f"linears.{k}.weight"]) for k in (1, 2)]
     return HiddenLayer(h, *parts[0], between, *parts[1], rest, labels)

@@ -248,7 +248,7 @@ VARIANTS = ("standard", "sigma", "w")
 MLI = Study(
     name="mli",
     title="Monotonic linear interpolation",
-    version=1,
+    version=2,
     paper="Lim et al. The empirical impact of neural parameter symmetries, or lack thereof. NeurIPS 2024, section 5.4",
     presets={
         "tiny": (

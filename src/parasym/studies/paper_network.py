@@ -82,8 +82,9 @@ class PaperNetwork:
             seed: Of what is frozen.
         """
         if width in self.exact and self._has_the_papers_inputs(data):
-            return break_(model, preset(self.exact[width], seed=seed))
-        return break_(model, WAsymmetric(frozen=self.fractions, std=self.std, unit=self.unit, seed=seed))  # pyright: ignore[reportArgumentType]
+            return break_(model, preset(self.exact[width], seed=seed)).model
+        method = WAsymmetric(frozen=self.fractions, std=self.std, unit=self.unit, seed=seed)  # pyright: ignore[reportArgumentType]
+        return break_(model, method).model
 
     def sigma_asymmetric(self, model: nn.Module, data: Data, width: float, *, seed: int) -> nn.Module:
         """Return the network with FiGLU in place of its activations.
@@ -95,7 +96,7 @@ class PaperNetwork:
             seed: Of the fixed matrices.
         """
         inputs = (data.x, data.edges) if isinstance(data, NodeLabels) else (data.train_images[:2],)
-        return break_(model, SigmaAsymmetric(std=self.sigma(width), seed=seed), inputs)
+        return break_(model, SigmaAsymmetric(std=self.sigma(width), seed=seed), inputs).model
 
     def on(self, model: nn.Module, data: Data) -> nn.Module:
         """Return the network as a function of examples.

@@ -23,7 +23,7 @@ class Row:
         task: The task's fields.
         data: The SHA-256 of the data.
         commit: Of the code, with ``+`` if it had changes; empty outside a checkout.
-        versions: Of Python, torch and parasym.
+        versions: Of Python, torch, parasym, and the drawing of frozen entries.
         device: Where it ran.
         seed: Of the task.
         seconds: By the clock.

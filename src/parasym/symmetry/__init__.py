@@ -7,7 +7,8 @@ from parasym.symmetry.flat import Flat
 from parasym.symmetry.self_check import Refuted, SelfCheck
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Part, Swap
-from parasym.symmetry.symmetry import Symmetry, Uncovered
+from parasym.symmetry.symmetry import FlatDirections, Symmetry, Uncovered
+from parasym.symmetry.tangents import tangents
 from parasym.symmetry.text import group_name
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Element",
     "Factor",
     "Flat",
+    "FlatDirections",
     "Move",
     "Part",
     "Refuted",
@@ -28,4 +30,5 @@ __all__ = [
     "Uncovered",
     "Wire",
     "group_name",
+    "tangents",
 ]

@@ -15,7 +15,7 @@ from parasym.symmetry.flat import Flat
 from parasym.symmetry.self_check import Refuted, SelfCheck
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Part, Swap
-from parasym.symmetry.symmetry import Symmetry, Uncovered
+from parasym.symmetry.symmetry import FlatDirections, Symmetry, Uncovered
 
 FORMAT = 2
 
@@ -42,6 +42,7 @@ def dumps(symmetry: Symmetry) -> str:
         "law": list(symmetry.law),
         "self_check": None if symmetry.self_check is None else {**asdict(symmetry.self_check), "text": str(symmetry.self_check)},
         "refuted": [asdict(r) for r in symmetry.refuted],
+        "flat": None if symmetry.flat is None else asdict(symmetry.flat),
     }
     return json.dumps(document, indent=2)
 
@@ -77,6 +78,7 @@ def _symmetry(document: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -
         law=tuple(document.get("law", ())),
         self_check=_self_check(document.get("self_check")),
         refuted=tuple(Refuted(**{**r, "tensors": tuple(r["tensors"])}) for r in document.get("refuted", ())),
+        flat=FlatDirections(**document["flat"]) if document.get("flat") else None,
     )
 
 

@@ -50,6 +50,23 @@ class HasElement(Protocol):
 
 
 @dataclass(frozen=True)
+class FlatDirections:
+    """Directions that constants leave of a wire on which all matrices would act: at a point, and so no group.
+
+    Attributes:
+        count: How many, at almost every point.
+        exact: Whether that is the number, rather than a lower bound.
+    """
+
+    count: int
+    exact: bool = True
+
+    def __str__(self) -> str:
+        """Return the number."""
+        return f"{self.count}" if self.exact else f"at least {self.count}"
+
+
+@dataclass(frozen=True)
 class Symmetry:
     r"""A group :math:`G` and its action on named parameters, with :math:`f(x; g\theta) = f(x; \theta)`.
 
@@ -67,6 +84,7 @@ class Symmetry:
         law: Operations of the model that draw random numbers; if there are any, it is the law of the outputs that is kept.
         self_check: What came of trying it on numbers, if that was asked for.
         refuted: Factors that the check found wrong and left out.
+        flat: Flat directions that constants in parameters leave; ``None`` where no parameter has constants.
     """
 
     factors: tuple[Factor, ...]
@@ -78,6 +96,7 @@ class Symmetry:
     law: tuple[str, ...] = ()
     self_check: SelfCheck | None = field(default=None, compare=False)
     refuted: tuple[Refuted, ...] = field(default=(), compare=False)
+    flat: FlatDirections | None = None
 
     @cached_property
     def by_id(self) -> dict[str, Factor]:

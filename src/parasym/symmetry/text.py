@@ -14,7 +14,10 @@ def describe(symmetry: Symmetry) -> str:
     widths = [max(len(row[k]) for row in rows) for k in range(2)]
     lines = [f"Symmetry: order {_power_of_ten(symmetry.order)}, dimension {symmetry.dimension}"]
     lines += ["  ".join((row[0].ljust(widths[0]), row[1].ljust(widths[1]), row[2])).rstrip() for row in rows]
-    if not symmetry.factors:
+    flat = symmetry.flat
+    if flat is not None and (flat.count or not flat.exact):
+        lines.append(f"flat directions left: {flat}")
+    elif not symmetry.factors:
         lines.append("(trivial)")
     for item in symmetry.uncovered:
         lines.append(f"uncovered: {item.operation} in {item.module or 'the model'} ({item.source}): {item.reason}")

@@ -1,0 +1,102 @@
+"""Weights too narrow for rows that all differ: whether a wire needs them to, and what to do."""
+
+from collections.abc import Iterable, Mapping
+from math import comb
+from typing import NamedTuple
+
+import torch
+from torch import nn
+
+from parasym.breaking.drawing import narrowness, smallest_count
+from parasym.breaking.freeze import frozen_tensors
+from parasym.breaking.site import Block, Site
+from parasym.core import BadInputError
+from parasym.find import find
+from parasym.functional import Call
+from parasym.groups import Permutation
+from parasym.symmetry import Binding
+
+
+class Narrow(NamedTuple):
+    """A block with fewer subsets of places than rows.
+
+    Attributes:
+        site: The weight.
+        block: The block.
+        count: Frozen places per row.
+    """
+
+    site: Site
+    block: Block
+    count: int
+
+
+def narrow_blocks(sites: Iterable[Site], counts: Mapping[str, int]) -> list[Narrow]:
+    """Return the blocks of which some rows must share their places.
+
+    Args:
+        sites: The weights.
+        counts: Frozen places per row, by the path of the block.
+    """
+    every = ((site, block, counts[block.path]) for site in sites for block in site.blocks)
+    return [Narrow(*one) for one in every if 0 < one[2] < one[1].units and comb(one[1].units, one[2]) < one[1].rows]
+
+
+def needing(model: nn.Module, call: Call, narrow: list[Narrow]) -> list[Narrow]:
+    """Return the narrow blocks on wires whose channels no places tell apart, neither theirs nor those of another tensor.
+
+    That is what `find` says of the model with zeros for constants: which entries are frozen is then all that it can see. What
+    moves a parameter that is not trained does not count: its numbers are constants, and tell channels apart.
+
+    Args:
+        model: The broken model. Its constants are put back.
+        call: Example inputs.
+        narrow: The narrow blocks.
+    """
+    if not narrow:
+        return []
+    kept = {id(entries): (entries, entries.constants) for _, _, _, entries in frozen_tensors(model)}
+    try:
+        for entries, constants in kept.values():
+            entries.set_constants(torch.zeros_like(constants))
+        factors = find(model, call).only(Permutation).factors
+    finally:
+        for entries, constants in kept.values():
+            entries.set_constants(constants)
+    constant = {name for name, x in model.named_parameters() if not x.requires_grad}
+    left = {
+        (binding.tensor, binding.axis)
+        for factor in factors
+        if not constant & set(factor.tensors)
+        for binding in factor.bindings
+        if isinstance(binding, Binding)
+    }
+    return [one for one in narrow if any((one.site.name, axis) in left for axis in one.site.row_axes)]
+
+
+def refuse(narrow: list[Narrow], frozen: float | Mapping[str, float], *, inputs: bool, zeros: bool = False) -> None:
+    """Raise with all narrow blocks in one message, and with amounts that would do.
+
+    Args:
+        narrow: The blocks; nothing is raised if there are none.
+        frozen: The amounts that were asked for.
+        inputs: Whether the graph was known.
+        zeros: Whether constants are zero, and cannot tell rows apart.
+
+    Raises:
+        BadInputError: If there are narrow blocks.
+    """
+    if not narrow:
+        return
+    repairs = {one.block.path: smallest_count(one.block.rows, one.block.units) or 0 for one in narrow}
+    mapping = repairs | (dict(frozen) if isinstance(frozen, Mapping) else {"*": frozen})
+    shown = [f"`{one.block.path}` ({narrowness(one.block.rows, one.block.units, one.count)})" for one in narrow]
+    head = f"{shown[0].partition(' ')[0]} is" if len(narrow) == 1 else f"{len(narrow)} layers are"
+    what = shown[0].partition(" ")[2][1:-1] if len(narrow) == 1 else ", ".join(shown)
+    share = (
+        ": constants of 0 do not tell them apart"
+        if zeros
+        else ", or allow rows to share places with distinct=False: their constants still differ"
+    )
+    look = "" if inputs else ". With `inputs` only those rows must differ that a wire needs"
+    raise BadInputError(f"{head} too narrow for distinct rows: {what}. Give frozen={mapping!r}{share}{look}.")
