@@ -1,9 +1,12 @@
 """Whatever a model's code remembers, and wherever, its forward is after a pass what it was before, and holds what it held."""
 
+import sys
+import warnings
 from types import ModuleType
 
 import pytest
 import torch
+from torch import nn
 
 from parasym.core import CaptureError
 from parasym.find import find, leaks, search, snapshot
@@ -113,3 +116,32 @@ def test_what_cannot_be_put_back_is_named(imports: int, within_reach: bool, monk
         assert len(found) == 1
         assert "remembers a tensor" in found[0]
         assert "as_far_as_it_gets.latest" in found[0]
+
+
+class ImportsLate(Remembers):
+    """Something that belongs to torch is imported during the pass, and holds a tensor."""
+
+    def recall(self, n, make):
+        late = ModuleType("torch.imported_late")
+        late.__spec__ = None
+        exec("def held():\n    return kept", late.__dict__)
+        late.kept = made = make()  # type: ignore[attr-defined]
+        sys.modules["torch.imported_late"] = late
+        return made
+
+
+def test_what_is_imported_during_a_pass_stays_imported(monkeypatch: pytest.MonkeyPatch, capture: str):
+    monkeypatch.setitem(sys.modules, "torch.imported_late", ModuleType("placeholder"))
+    before = {name: id(module) for name, module in sys.modules.items() if name != "torch.imported_late"}
+    find(ImportsLate("inputs"), (torch.zeros(5, 3),))
+    assert sys.modules["torch.imported_late"].__name__ == "torch.imported_late"
+    assert all(id(sys.modules.get(name)) == i for name, i in before.items())
+
+
+def test_a_scripted_model_is_read_and_left_as_it_was():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        model = torch.jit.script(nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2)))
+    expected = model(X)
+    assert find(model, (torch.zeros(5, 3),)).order == 2**4 * 24
+    assert all(torch.equal(model(X), expected) for _ in range(3))

@@ -68,6 +68,7 @@ class Capture:
         states: Placeholder to the name of a buffer that moves with the parameters.
         constants: Placeholder or attribute to the numbers of a constant, ``None`` where they are not known.
         updates: Names of the outputs that are new values of buffers rather than results.
+        shown: Names of parameters whose memory a constant looks at, by the names of these constants.
     """
 
     graph: fx.Graph
@@ -76,6 +77,7 @@ class Capture:
     states: dict[str, str] = field(default_factory=dict)
     constants: dict[str, Tensor | None] = field(default_factory=dict)
     updates: frozenset[str] = frozenset()
+    shown: dict[str, str] = field(default_factory=dict)
 
 
 def export(
@@ -171,10 +173,11 @@ def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
     shapes = {name: tuple(t.shape) for name, t in every if name not in program.constants or owner}
     updates = frozenset(spec.arg.name for spec in program.graph_signature.output_specs if spec.target is not None)
     out = Capture(program.graph_module.graph, Named(shapes, tied), updates=updates)
+    held: dict[str, Tensor | None] = {}
     used = {node.name for node in program.graph_module.graph.nodes if node.users}
     for node in program.graph_module.graph.nodes:
         if node.op == "get_attr":
-            out.constants[node.name] = getattr(program.graph_module, str(node.target), None)
+            held[node.name] = out.constants[node.name] = getattr(program.graph_module, str(node.target), None)
     for spec in program.graph_signature.input_specs:
         name, target = spec.arg.name, spec.target
         if spec.kind is InputKind.PARAMETER and target is not None:
@@ -182,10 +185,15 @@ def _described(program: ExportedProgram, owner: nn.Module | None) -> Capture:
         elif spec.kind is InputKind.BUFFER and target is not None and is_state(target):
             out.states[name] = first.get(target, target)
         elif spec.kind in (InputKind.BUFFER, InputKind.CONSTANT_TENSOR) and target is not None:
-            out.constants[name] = numbers(tensors.get(target))
+            held[name] = tensors.get(target)
+            out.constants[name] = numbers(held[name])
             if name in used and target in shapes:
                 out.named.read.add(target)
     out.named.moving = set(out.parameters.values()) | set(out.states.values())
+    where = {memory(x): name for name, x in tensors.items() if name in out.named.moving}
+    for name, x in held.items():
+        if x is not None and memory(x) in where and memory(x) is not None:
+            out.constants[name], out.shown[name] = None, where[memory(x)]
     return out
 
 
@@ -229,6 +237,20 @@ def aliases(named: dict[str, Tensor]) -> tuple[dict[str, str], tuple[tuple[str, 
 
 
 def _identity(x: Tensor) -> Any:
-    if x.is_meta or type(x).__name__ == "FakeTensor" or x.numel() == 0:
+    if x.is_meta or type(x).__name__ == "FakeTensor" or x.layout is not torch.strided or x.numel() == 0:
         return id(x)
     return (x.data_ptr(), tuple(x.shape), x.stride(), x.dtype)
+
+
+def memory(x: Tensor) -> int | None:
+    """Return the memory that a tensor looks at, ``None`` if it has none of its own.
+
+    Args:
+        x: Any tensor.
+    """
+    if x.layout is not torch.strided:
+        return None
+    try:
+        return x.untyped_storage()._cdata
+    except (NotImplementedError, RuntimeError):
+        return None

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from parasym.find.capture import numbers
+from parasym.find.capture import memory, numbers
 from parasym.find.lower import Lowering
 from parasym.find.untraceable import Untraceable, WrittenInto
 from parasym.rules.program import Value
@@ -128,17 +128,3 @@ class Constants:
         """Put back what was written into."""
         for storage, before in self._before.values():
             storage.copy_(before)
-
-
-def memory(x: Tensor) -> int | None:
-    """Return the memory that a tensor looks at, ``None`` if it has none of its own.
-
-    Args:
-        x: Any tensor.
-    """
-    if x.layout is not torch.strided:
-        return None
-    try:
-        return x.untyped_storage()._cdata
-    except (NotImplementedError, RuntimeError):
-        return None

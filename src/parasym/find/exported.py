@@ -26,11 +26,15 @@ def exported(
         kwargs: Example keyword inputs.
 
     Raises:
-        CaptureError: If ``torch.export`` cannot trace the model.
+        CaptureError: If ``torch.export`` cannot trace the model, or it draws numbers in Python, or remembers tensors where they
+            cannot be taken back.
     """
     watch, before = Watch(), Snapshot(model, args, kwargs)
     try:
-        return _best(model, args, dict(kwargs or {}))
+        best = _best(model, args, dict(kwargs or {}))
+        if isinstance(model, nn.Module):
+            before.check_draws(model)
+        return best
     finally:
         before.restore()
         watch.take_back(watch.fakes(), {}, model)

@@ -9,17 +9,19 @@ before the pass, and is cut at that place.
 import functools
 import gc
 import logging
+import sys
 import types
 import weakref
 from collections import deque
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensor
 from torch.fx.experimental import proxy_tensor
 
 from parasym.core import CaptureError
+from parasym.find.snapshot import is_system
 
 _LOG = logging.getLogger("parasym.find")
 _LRU_CACHE = type(functools.lru_cache(lambda: None))
@@ -104,7 +106,7 @@ def _cut(level: list[Any], young: set[int], originals: Mapping[int, Tensor]) -> 
         holders = gc.get_referrers(*level) if level else []
         above = []
         for holder in holders:
-            if id(holder) in seen or isinstance(holder, types.FrameType):
+            if id(holder) in seen or not _may_hold(holder):
                 continue
             seen.add(id(holder))
             if id(holder) in young:
@@ -114,6 +116,21 @@ def _cut(level: list[Any], young: set[int], originals: Mapping[int, Tensor]) -> 
                     yield from _take_out(holder, item, originals.get(id(item)))
         level = above
         seen.update((id(holders), id(level)))
+
+
+def _may_hold(holder: Any) -> bool:
+    """Return whether something can have been put there by a model's code, rather than by Python or torch.
+
+    Torch imports parts of itself while it runs: what leads through a module, a function or a class is none of the model's.
+    """
+    if isinstance(holder, dict):
+        name = holder.get("__name__") if "__spec__" in holder else None
+        return holder is not sys.modules and (name is None or not is_system(name))
+    if isinstance(holder, (list, tuple, set, deque, types.CellType, functools.partial, _LRU_CACHE)):
+        return True
+    if isinstance(holder, (type, types.ModuleType, types.FunctionType, types.MethodType, types.FrameType)):
+        return False
+    return not is_system(type(holder).__module__) or isinstance(holder, nn.Module)
 
 
 def _take_out(holder: Any, item: Any, instead: Tensor | None) -> Iterator[_Place]:

@@ -4,11 +4,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx
+from torch.utils import _pytree as pytree
 
 from parasym.find.capture import Capture
 from parasym.find.lower import VIEWS, Call, Lowered, Lowering, facts_of, hint, is_real, may_alias
 from parasym.rules import Value
 from parasym.rules.program import Kind
+from parasym.symmetry import Uncovered
 
 
 def needs_functionalization(graph: fx.Graph) -> bool:
@@ -54,6 +56,7 @@ def read(capture: Capture) -> Lowered:
     run = _Reader(capture)
     for node in capture.graph.nodes:
         run.node(node)
+    run.pin_shown()
     return run.lowering.finish()
 
 
@@ -78,6 +81,14 @@ class _Reader:
             self.env[node] = self._call(node)
             if _in_place(node) and isinstance(node.args[0], fx.Node):
                 self.env[node.args[0]] = self.env[node]
+
+    def pin_shown(self) -> None:
+        """Pin the parameters that a constant shows: moving them would change it too."""
+        for constant, name in self.capture.shown.items():
+            if name in self.by_name:
+                self.lowering.builder.pin(self.by_name[name])
+            reason = f"a constant looks at the memory of {name}, which is pinned: let `forward` use the parameter itself"
+            self.lowering.uncovered.append(Uncovered(constant, reason=reason))
 
     def _output(self, node: fx.Node) -> None:
         if node.name not in self.capture.updates:
@@ -105,10 +116,11 @@ class _Reader:
         example = node.meta.get("val")
         if _name(node) == "getitem":
             return args[0][args[1]] if isinstance(args[0], (tuple, list)) else args[0]
-        if isinstance(node.target, torch._ops.HigherOrderOperator):  # a loop, a branch, a region without gradients
-            return self.lowering.opaque(Call(node.target, args, kwargs, example, node), "no rule covers this operation")
         if not isinstance(node.target, torch._ops.OpOverload):
-            return hint(example)
+            if not any(isinstance(x, Tensor) for x in pytree.tree_leaves(example)):
+                return hint(example)  # arithmetic of shapes
+            # A loop, a branch, a region without gradients, a transformation such as vmap.
+            return self.lowering.opaque(Call(node.target, args, kwargs, example, node), "no rule covers this operation")
         return self.lowering.call(Call(node.target, args, kwargs, example, node))
 
 

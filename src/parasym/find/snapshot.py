@@ -19,6 +19,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from parasym.core import CaptureError
+
 _LONGEST = 4096
 """Longer containers are copied, but not looked into: they hold data, not what a pass has made."""
 _MOST = 20_000
@@ -82,9 +84,20 @@ class Snapshot:
                 put(value)
         torch.set_rng_state(self._random)
 
-    def drew(self) -> bool:
-        """Return whether numbers were drawn since from the generators of Python or numpy, which no pass can follow."""
-        return any([get() != value for get, _, value in self._settings[len(_SETTINGS) :]])
+    def check_draws(self, model: nn.Module) -> None:
+        """Check that no numbers were drawn from the generators of Python or numpy, of which a pass sees one outcome.
+
+        Args:
+            model: Whose code may have drawn.
+
+        Raises:
+            CaptureError: If some were.
+        """
+        if any([get() != value for get, _, value in self._settings[len(_SETTINGS) :]]):
+            raise CaptureError(
+                f"The forward of {type(model).__name__} draws random numbers in Python, by `random` or `numpy.random`, and "
+                "parasym would see one outcome of many. Put the model into eval mode, or draw with torch."
+            )
 
     def _scan(self, values: Iterable[Any]) -> None:
         """Note what among values may hold others."""
@@ -134,7 +147,7 @@ class Snapshot:
     def _object(self, x: Any) -> None:
         """Keep the attributes and slots of a plain object that may hold what others put into it."""
         kind = type(x)
-        if _is_system(kind.__module__) and kind.__module__ not in _HOLDERS:
+        if is_system(kind.__module__) and kind.__module__ not in _HOLDERS:
             return
         if type(getattr(x, "__dict__", None)) is dict:
             self._attributes(x)
@@ -145,7 +158,7 @@ class Snapshot:
     def _class(self, x: type) -> None:
         """Keep the attributes of a class and of those that it is made of, and the names of their files."""
         for base in x.__mro__:
-            if id(base) not in self._seen and not _is_system(base.__module__):
+            if id(base) not in self._seen and not is_system(base.__module__):
                 self._seen.add(id(base))
                 attributes = dict(vars(base))
                 self._keep(base, attributes, _put_back_class, attributes.values())
@@ -173,7 +186,7 @@ class Snapshot:
         Of the files of libraries only tables are looked into; of other files everything, and the files that they import from.
         """
         name = names.get("__name__")
-        if id(names) in self._seen or not isinstance(name, str) or _is_system(name):
+        if id(names) in self._seen or not isinstance(name, str) or is_system(name):
             return
         self._seen.add(id(names))
         self._note_generators(names)
@@ -202,7 +215,12 @@ def _home(x: Any) -> str:
     return name.partition(".")[0]
 
 
-def _is_system(module: str | None) -> bool:
+def is_system(module: str | None) -> bool:
+    """Return whether a module is one of Python, torch, numpy or this package, whose objects are never changed.
+
+    Args:
+        module: Its name, if it has one.
+    """
     return module is None or module.partition(".")[0] in _SYSTEM
 
 

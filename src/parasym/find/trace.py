@@ -11,7 +11,7 @@ from typing import Any, cast
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from parasym.core import BadInputError
+from parasym.core import BadInputError, CaptureError
 from parasym.find.capture import Named, aliases, named_tensors, quiet
 from parasym.find.leaks import Watch
 from parasym.find.lower import Lowered
@@ -36,6 +36,7 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
 
     Raises:
         BadInputError: If a parameter has no shape yet.
+        CaptureError: If it draws numbers in Python, or remembers tensors where they cannot be taken back.
         Untraceable: If the pass fails or does something that only ``torch.export`` can handle.
     """
     tensors = named_tensors(model)
@@ -66,13 +67,15 @@ def _pass(
     first, tied = aliases(tensors)
     named = Named({k: tuple(v.shape) for k, v in tensors.items()}, tied)
     watch, before = Watch(), Snapshot(model, args, kwargs)
+    replaced: list[tuple[Any, str, Tensor]] = []
     try:
         with quiet():
             stand_ins = {name: recorder.tensor(tensors[name], name, named) for name in dict.fromkeys(first.values())}
-            _put(model, {name: stand_ins[one] for name, one in first.items()})
+            replaced = _put(model, {name: stand_ins[one] for name, one in first.items()})
             del stand_ins
             _run(model, args, kwargs, recorder)
-    except WrittenInto:
+        before.check_draws(model)
+    except (WrittenInto, CaptureError):
         raise
     except Exception as error:
         let_go(error)
@@ -82,6 +85,9 @@ def _pass(
     finally:
         recorder.constants.restore()
         before.restore()
+        for table, name, x in replaced:
+            table[name] = x
+        del replaced
         watch.take_back(recorder.survivors(), recorder.originals, model)
     named.read = recorder.read - named.moving
     return named, recorder.lowering.finish()
@@ -96,10 +102,13 @@ def _run(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], record
         recorder.output(x)
 
 
-def _put(model: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Put what stands for them in the place of the parameters and buffers of a model."""
+def _put(model: nn.Module, tensors: dict[str, Tensor]) -> list[tuple[Any, str, Tensor]]:
+    """Put what stands for them in the place of the parameters and buffers of a model; return what was where."""
+    replaced = []
     for path, module in model.named_modules(remove_duplicate=False):
         for table in (module._parameters, module._buffers):
             for name, x in table.items():
                 if x is not None:
+                    replaced.append((table, name, x))
                     cast(dict[str, Any], table)[name] = tensors[f"{path}.{name}" if path else name]
+    return replaced

@@ -97,7 +97,7 @@ def _source(step: Instruction | None, axis: int) -> tuple[Value, int] | None:
     if isinstance(step, Permute):
         return step.x, step.order[axis]
     if isinstance(step, Fixed):
-        return step.x, next(x for x, out in step.kept if out == axis)
+        return next(((step.x, x) for x, out in step.kept if out == axis), None)
     if isinstance(step, Reduce):
         return step.x, [k for k in range(len(step.x.shape)) if k not in step.dims][axis]
     if isinstance(step, Expand):
