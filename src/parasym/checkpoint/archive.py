@@ -1,9 +1,11 @@
 """A zip archive as torch writes it: members by name, each checked by its checksum."""
 
+import io
 import struct
 import zipfile
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from parasym.core import CheckpointError
 
@@ -16,7 +18,7 @@ class Archive:
     """The members of a zip archive, below the folder that torch puts them in.
 
     Args:
-        path: The file.
+        source: The file, or its bytes.
 
     Attributes:
         members: Entries by name without the folder.
@@ -26,10 +28,10 @@ class Archive:
         CheckpointError: If it is no zip archive, a name is there twice or leads out of it, or a member is encrypted.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, source: Path | bytes) -> None:
+        self._source = source
         try:
-            with zipfile.ZipFile(path) as file:
+            with self._open() as raw, zipfile.ZipFile(raw) as file:
                 found = file.infolist()
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, struct.error) as error:
             raise CheckpointError(f"it is no whole zip archive ({error})") from error
@@ -73,7 +75,8 @@ class Archive:
         return data
 
     def _stored(self, entry: zipfile.ZipInfo) -> bytearray:
-        with self.path.open("rb") as file:
+        with self._open() as file:
+            size = min(entry.file_size, file.seek(0, 2))  # a damaged header may ask for anything
             file.seek(entry.header_offset)
             header = file.read(LOCAL.size)
             if len(header) < LOCAL.size or header[:4] != MAGIC:
@@ -82,10 +85,12 @@ class Archive:
             if file.read(name) != entry.orig_filename.encode("utf-8" if entry.flag_bits & 0x800 else "cp437"):
                 raise ValueError("its header names another member")
             file.seek(extra, 1)
-            size = min(entry.file_size, self.path.stat().st_size)  # a damaged header may ask for anything
             data = bytearray(size)
-            return data[: file.readinto(data)]
+            return data[: file.readinto(data)]  # pyright: ignore[reportAttributeAccessIssue]
 
     def _packed(self, entry: zipfile.ZipInfo) -> bytearray:
-        with zipfile.ZipFile(self.path) as file:
+        with self._open() as raw, zipfile.ZipFile(raw) as file:
             return bytearray(file.read(entry))
+
+    def _open(self) -> BinaryIO:
+        return io.BytesIO(self._source) if isinstance(self._source, bytes) else self._source.open("rb")

@@ -21,16 +21,16 @@ SERVICE = frozenset(
 """Members that belong to the format and hold nothing of the user's."""
 
 
-def read_torch_zip(path: Path) -> Found:
+def read_torch_zip(source: Path | bytes) -> Found:
     """Return what a file of ``torch.save`` holds.
 
     Args:
-        path: The file.
+        source: The file, or its bytes.
 
     Raises:
         CheckpointError: If it is damaged, or is a TorchScript archive.
     """
-    archive = Archive(path)
+    archive = Archive(source)
     if PICKLE not in archive.members:
         raise CheckpointError(f"it is a zip archive without `{PICKLE}`, so torch.save did not write it")
     if any(name.startswith("code/") for name in archive.members):

@@ -9,7 +9,7 @@ import typer
 from parasym.checkpoint import atomic_write, ensure_writable
 from parasym.circuits.source import is_circuit
 from parasym.cli.circuit import NoiseOption, circuit_subject, find_in_circuit, parse_noise
-from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelArgument, SeedOption, TrainOption
+from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelArgument, SeedOption, TrainOption, TrustOption
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.screen import tell
 from parasym.cli.subject import find_symmetry, load, load_subject
@@ -30,20 +30,29 @@ def find(
     noise: NoiseOption = None,
     check: CheckOption = True,
     train: TrainOption = False,
+    trust: TrustOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Find the parameter symmetry of a model: which transformations leave its function unchanged."""
-    execute(lambda: _find(model, inputs or [], output, noise or [], check, train, seed, force), as_json=as_json)
+    execute(lambda: _find(model, inputs or [], output, noise or [], check, train, trust, seed, force), as_json=as_json)
 
 
 def _find(
-    spec: str, inputs: list[str], output: Path | None, noise: list[str], check: bool, train: bool, seed: int, force: bool
+    spec: str,
+    inputs: list[str],
+    output: Path | None,
+    noise: list[str],
+    check: bool,
+    train: bool,
+    trust: bool,
+    seed: int,
+    force: bool,
 ) -> Outcome:
     if output is not None:
         ensure_writable(output, force=force)
-    loaded = load(spec)
+    loaded = load(spec, trust=trust, inputs=bool(inputs))
     if is_circuit(loaded.model):
         symmetry = find_in_circuit(circuit_subject(loaded, spec, inputs, noise, seed=seed), check=check)
     else:

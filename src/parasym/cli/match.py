@@ -17,6 +17,7 @@ from parasym.cli.options import (
     SeedOption,
     SymmetryOption,
     TrainOption,
+    TrustOption,
     UntieOption,
 )
 from parasym.cli.outcome import Outcome, execute
@@ -44,6 +45,7 @@ def match(
     symmetry: SymmetryOption = None,
     untie: UntieOption = False,
     train: TrainOption = False,
+    trust: TrustOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -51,7 +53,7 @@ def match(
     """Move checkpoint B along its symmetry to where it is closest to A; its function does not change."""
 
     def job() -> Outcome:
-        return _match(a, b, model, inputs or [], output, method, data, symmetry, untie, train, seed, force)
+        return _match(a, b, model, inputs or [], output, method, data, symmetry, untie, train, trust, seed, force)
 
     execute(job, as_json=as_json)
 
@@ -67,12 +69,13 @@ def _match(
     symmetry_path: Path | None,
     untie: bool,
     train: bool,
+    trust: bool,
     seed: int,
     force: bool,
 ) -> Outcome:
     if output is not None:
         ensure_writable(ensure_safetensors(output), force=force)
-    subject = load_subject(spec, inputs, seed=seed, train=train)
+    subject = load_subject(spec, inputs, seed=seed, train=train, trust=trust)
     ensure_values(subject)
     tell(subject.notes)
     a, b = in_one_precision(read_fitted((path_a, path_b), subject.model, untie=untie))

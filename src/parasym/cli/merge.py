@@ -18,6 +18,7 @@ from parasym.cli.options import (
     SeedOption,
     SymmetryOption,
     TrainOption,
+    TrustOption,
     UntieOption,
 )
 from parasym.cli.outcome import Outcome, execute
@@ -42,6 +43,7 @@ def merge(
     symmetry: SymmetryOption = None,
     untie: UntieOption = False,
     train: TrainOption = False,
+    trust: TrustOption = False,
     seed: SeedOption = 0,
     force: ForceOption = False,
     as_json: JsonOption = False,
@@ -49,7 +51,7 @@ def merge(
     """Match checkpoints of one architecture, average them, and write the result."""
 
     def job() -> Outcome:
-        return _merge(checkpoints, model, output, inputs or [], method, data, symmetry, untie, train, seed, force)
+        return _merge(checkpoints, model, output, inputs or [], method, data, symmetry, untie, train, trust, seed, force)
 
     execute(job, as_json=as_json)
 
@@ -64,13 +66,14 @@ def _merge(
     symmetry_path: Path | None,
     untie: bool,
     train: bool,
+    trust: bool,
     seed: int,
     force: bool,
 ) -> Outcome:
     if len(paths) < 2:
         raise BadInputError(f"Merging needs two checkpoints or more, but got {len(paths)}.")
     ensure_writable(ensure_safetensors(output), force=force)
-    subject = load_subject(spec, inputs, seed=seed, train=train)
+    subject = load_subject(spec, inputs, seed=seed, train=train, trust=trust)
     ensure_values(subject)
     tell(subject.notes)
     fitted = in_one_precision(read_fitted(paths, subject.model, untie=untie))

@@ -5,8 +5,10 @@ from typing import Annotated
 
 import typer
 
-ModelArgument = Annotated[str, typer.Argument(help="package.module:factory, file.py:factory or file.pt2")]
-ModelOption = Annotated[str, typer.Option("--model", "-m", help="package.module:factory, file.py:factory or file.pt2")]
+_MODEL_HELP = "package.module:factory or file.py:factory (Python, which is run), or file.pt2 (read as data)."
+ModelArgument = Annotated[str, typer.Argument(help=_MODEL_HELP)]
+ModelOption = Annotated[str, typer.Option("--model", "-m", help=_MODEL_HELP)]
+TrustOption = Annotated[bool, typer.Option("--trust", help="Let torch.export load a .pt2, which runs code that the file holds.")]
 InputOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -46,17 +46,21 @@ class Subject:
         return _device(self.model)
 
 
-def load(spec: str) -> Loaded:
+def load(spec: str, *, trust: bool = False, inputs: bool = False) -> Loaded:
     """Return what ``spec`` names, a network or a circuit.
 
     Args:
         spec: See :func:`parasym.cli.model.load_model`.
+        trust: See there.
+        inputs: See there.
     """
     with working("Loading the model"):
-        return load_model(spec)
+        return load_model(spec, trust=trust, inputs=inputs)
 
 
-def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = False, loaded: Loaded | None = None) -> Subject:
+def load_subject(
+    spec: str, inputs: list[str], *, seed: int = 0, train: bool = False, trust: bool = False, loaded: Loaded | None = None
+) -> Subject:
     """Return the model that ``spec`` names, with inputs.
 
     It is put into evaluation mode unless ``train``; a model in half precision is turned to float32;
@@ -67,16 +71,19 @@ def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = F
         inputs: See :func:`parasym.cli.inputs.parse_inputs`; if empty, the model's ``example_inputs`` are used.
         seed: Seed of random inputs.
         train: Whether to keep batch statistics and the like.
+        trust: Whether code in a ``.pt2`` may be run.
         loaded: What the name stands for, if it was loaded already.
 
     Raises:
         BadInputError: If the model or its inputs cannot be had.
     """
-    loaded = loaded or load(spec)
+    loaded = loaded or load(spec, trust=trust, inputs=bool(inputs))
     if is_circuit(loaded.model):
         raise BadInputError(f"Model `{spec}` is a circuit, but this command is for networks. `find` and `verify` take circuits.")
-    model, notes = loaded.model, []
-    if loaded.program is None:
+    model, notes = loaded.model, [f"{spec}: {note}" for note in loaded.notes]
+    if spec.endswith(".pt2"):
+        notes += ["an exported program is in the mode it was exported in: --train-mode changes nothing"] if train else []
+    else:
         model.train(train)
         if any(p.dtype in HALF for p in model.parameters()):
             model = model.float()
@@ -93,7 +100,9 @@ def load_subject(spec: str, inputs: list[str], *, seed: int = 0, train: bool = F
         )
     device = _device(model)
     call = call.map(lambda x: x.to(device, dtype) if x.dtype in HALF else x.to(device))
-    return Subject(spec, model, loaded.program, call, tuple(notes))
+    if loaded.program is None:
+        loaded = loaded.made_for(spec, call)
+    return Subject(spec, loaded.model if loaded.program else model, loaded.program, call, tuple(notes))
 
 
 def find_symmetry(subject: Subject, *, check: bool = False) -> Symmetry:

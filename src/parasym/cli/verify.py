@@ -16,6 +16,7 @@ from parasym.cli.options import (
     SeedOption,
     SymmetryOption,
     TrainOption,
+    TrustOption,
     UntieOption,
 )
 from parasym.cli.outcome import Outcome, execute
@@ -42,13 +43,14 @@ def verify(
     complete: Annotated[bool, typer.Option("--complete/--no-complete", help="Count the continuous directions too.")] = True,
     untie: UntieOption = False,
     train: TrainOption = False,
+    trust: TrustOption = False,
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
     """Verify a symmetry: sample elements, act, compare outputs, and count what is left unexplained."""
 
     def job() -> Outcome:
-        loaded = load(model)
+        loaded = load(model, trust=trust, inputs=bool(inputs))
         if is_circuit(loaded.model):
             circuit = circuit_subject(loaded, model, inputs or [], noise or [], seed=seed)
             claim = find_in_circuit(circuit) if symmetry is None else read_symmetry(symmetry)

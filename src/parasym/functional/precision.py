@@ -17,8 +17,10 @@ _LOW = {
     torch.complex64: torch.complex128,
 }
 _CASTS = (Tensor.float, Tensor.half, Tensor.bfloat16)
+_BATCH_NORM = ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled")
 _ORDER = {
-    torch.batch_norm: ("input", "weight", "bias", "running_mean", "running_var", "training", "momentum", "eps", "cudnn_enabled"),
+    torch.batch_norm: _BATCH_NORM,
+    torch.ops.aten.batch_norm.default: _BATCH_NORM,  # of an exported program
     functional.batch_norm: ("input", "running_mean", "running_var", "weight", "bias", "training", "momentum", "eps"),
 }
 
