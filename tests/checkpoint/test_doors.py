@@ -68,7 +68,7 @@ def reads(path: Path) -> None:
     doors: tuple[Callable[[Path], Any], ...] = (read_checkpoint, read_exported)
     for door in doors if path.suffix == ".pt2" else doors[:1]:
         try:
-            found = door(path)
+            found: Any = door(path)
             if door is read_exported and found.examples is not None:
                 with torch.no_grad():
                     found.module(*found.examples[0], **found.examples[1])

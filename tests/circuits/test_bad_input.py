@@ -46,7 +46,7 @@ HALF = matrix_of(np.diag([1.0, 0.5]))
         (lambda: amplitude_damping(math.nan, 0), "between 0 and 1"),
         (lambda: parasym.find(GOOD, noise=amplitude_damping(0.1, 0)), "must be a NoiseModel.* but is a Channel"),  # pyright: ignore
         (lambda: parasym.verify(GOOD, parasym.find(GOOD), noise="damping"), "must be a NoiseModel"),  # pyright: ignore
-        (lambda: parasym.verify(GOOD, parasym.find(GOOD), params=torch.zeros(2)), "tensors by name"),  # pyright: ignore
+        (lambda: parasym.verify(GOOD, parasym.find(GOOD), params=torch.zeros(2)), "its parameters by name, but is a tensor"),  # pyright: ignore
         (lambda: transfer(GOOD).cost(torch.zeros(3)), "must have 2 angles"),
         (lambda: transfer(GOOD).cost(np.zeros(2)), "must be a torch tensor, but is a ndarray"),  # pyright: ignore
         (lambda: transfer(GOOD).cost_and_gradient(torch.zeros(3)), "must have 2 angles"),
