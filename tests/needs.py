@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -20,5 +21,7 @@ def needs(name: str) -> Any:
     package = name.partition(".")[0]
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed", allow_module_level=True)
-    module: ModuleType = importlib.import_module(name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what a package warns of while it is imported is its own affair
+        module: ModuleType = importlib.import_module(name)
     return module

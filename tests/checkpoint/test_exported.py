@@ -12,6 +12,9 @@ from parasym.checkpoint import read_checkpoint
 from parasym.checkpoint.exported import read_exported
 from parasym.core import CheckpointError
 
+# What torch says of its own export while the files are made and read by torch.
+pytestmark = pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning", "ignore:.isinstance.treespec:FutureWarning")
+
 
 class Tied(nn.Module):
     """A recurrence, a head tied to its embedding, a mask by name, and results of every kind."""
