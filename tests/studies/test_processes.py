@@ -70,6 +70,7 @@ def lives(pid: int) -> bool:
     return state != "Z"
 
 
+@pytest.mark.slow  # waits for processes that share the processor with other tests
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes through /proc")
 def test_two_at_once_one_killed_and_one_that_goes_on(tmp_path: Path, start: Start) -> None:
     log, folder = tmp_path / "log", tmp_path / "a"
