@@ -78,7 +78,6 @@ def verify(
     Example:
         >>> from torch import nn
         >>> from parasym.symmetry import Symmetry
-    from parasym.symmetry.arguments import as_symmetry
         >>> _ = torch.manual_seed(0)
         >>> model = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
         >>> report = verify(model, Symmetry(factors=(), shapes=()), (torch.randn(2, 4),))
