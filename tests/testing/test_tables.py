@@ -24,4 +24,4 @@ def test_every_table_is_rectangular():
     for line in render().splitlines():
         if line.startswith("| "):
             widths.setdefault(line.replace("\\|", "").count("|"), []).append(line)
-    assert set(widths) == {3, 4, 5, 6}
+    assert set(widths) == {4, 5, 6}
