@@ -40,7 +40,7 @@ for seed in range(10):
     found = match(symmetry, a, b)
     assert all(torch.equal(symmetry.act(found, b)[n], a[n]) for n in a), "the planted shift"
     assert float(distance(symmetry, a, b)) == 0
-    one, two = canonicalize(symmetry, a), canonicalize(symmetry, b)
+    one, two = canonicalize(symmetry, a).params, canonicalize(symmetry, b).params
     assert all(torch.equal(one[n], two[n]) for n in a)
 CyclicShift.align = CyclicShift.__mro__[1].align  # as if nobody had written it
 for verb in (match, distance, lambda s, a, b: merge(s, [a, b])):

@@ -4,7 +4,7 @@ import parasym
 
 VERBS = {"find", "verify", "match", "match_many", "merge", "distance", "canonicalize", "hop", "barrier", "break_"}
 METHODS = {"WeightMatching", "ActivationMatching", "WAsymmetric", "SigmaAsymmetric"}
-VALUES = {"Symmetry", "Element", "Match", "Merge", "Report", "Barrier"}
+VALUES = {"Symmetry", "Element", "Match", "Merge", "Canonical", "Report", "Barrier"}
 REST = {"SymmetryError", "model_params", "__version__"}
 
 

@@ -7,6 +7,7 @@ from parasym.hopping import hop
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import (
     ActivationMatching,
+    Canonical,
     Match,
     Merge,
     WeightMatching,
@@ -44,6 +45,7 @@ __all__ = [
     "Element",
     "Match",
     "Merge",
+    "Canonical",
     "Report",
     "Barrier",
     "SymmetryError",

@@ -18,7 +18,7 @@ from parasym.find import find
 from parasym.functional import reestimate
 from parasym.groups import Permutation
 from parasym.hopping import hop, noisy_orbit
-from parasym.orbit import METHODS, match, merge
+from parasym.orbit import METHODS, canonicalize, distance, match, merge
 from parasym.verify import verify
 from tests.cli import circuits, nets
 from tests.cli.circuits import circuit
@@ -104,6 +104,35 @@ def test_match_and_merge(run: Run, folder: Path, name: str, dtype: str, copies: 
     assert said["notes"] == list(merged.notes)
     # Sums over data depend on where it lies in memory.
     assert equal(load_file(folder / "merged.safetensors"), merged.params, rtol=1e-6 if with_data else 0.0)
+
+
+PAIRS = [
+    ("build", "float32", True),
+    ("build", "bfloat16", False),
+    ("normalized", "float64", False),
+    ("normalized", "float32", True),
+]
+
+
+@pytest.mark.parametrize(("name", "dtype", "copies"), PAIRS)
+def test_distance_and_canonicalize(run: Run, folder: Path, name: str, dtype: str, copies: bool):
+    model, a, b = checkpoints(name, DTYPES[dtype], copies=copies)
+    saved(folder, one=a, two=b)
+    symmetry, (a, b) = find(model, nets.example_inputs), (read(folder / f"{k}.safetensors", model) for k in ("one", "two"))
+    flags = ("-m", f"nets.py:{name}", "--json")
+    said = answered(run("distance", "one.safetensors", "two.safetensors", *flags))
+    apart = distance(symmetry, a, b, generator=seeded())
+    assert (said["distance"], said["relative"], said["status"]) == (apart, apart.relative, apart.status)
+    assert (said["gauge"], said["notes"]) == (list(apart.gauge), list(apart.notes))
+    assert (apart.relative < 1e-5) == copies
+    for file, params in (("one", a), ("two", b)):
+        said = answered(run("canonicalize", f"{file}.safetensors", *flags, "-o", f"{file}-canonical.safetensors"))
+        found = canonicalize(symmetry, params)
+        assert (said["norm_before"], said["norm_after"]) == (found.before, found.after)
+        assert (said["converged"], said["notes"]) == (found.converged, list(found.notes))
+        assert equal(load_file(folder / f"{file}-canonical.safetensors"), found.params)
+    one, two = (load_file(folder / f"{k}-canonical.safetensors") for k in ("one", "two"))
+    assert copies == all(torch.allclose(one[n].double(), two[n].double(), atol=1e-4) for n in one)
 
 
 @pytest.mark.parametrize("data", [False, True])

@@ -92,7 +92,7 @@ def test_with_three_lines_it_is_aligned():
     assert gap(a, b) > 1
     assert gap(a, symmetry.act(match(symmetry, a, b), b)) < 1e-12
     assert float(distance(symmetry, a, b)) < 1e-12
-    one, two = canonicalize(symmetry, a), canonicalize(symmetry, b)
+    one, two = canonicalize(symmetry, a).params, canonicalize(symmetry, b).params
     assert gap(one, two) < 1e-12
     everything = torch.stack([symmetry.only().act(symmetry.only().identity(), a)["up"].roll(k, 0) for k in range(5)])
     assert bool((everything - one["up"]).flatten(1).norm(dim=1).min() < 1e-12)  # a rotation, not any permutation

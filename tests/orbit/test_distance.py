@@ -141,7 +141,9 @@ def test_a_wire_wider_than_what_passes_through_it():
 def test_the_same_for_what_is_canonical_already():
     symmetry, a, b = strangers("cnn_batchnorm_eval", 0)
     expected = distance(symmetry, a, b)
-    assert distance(symmetry, canonicalize(symmetry, a), canonicalize(symmetry, b)) == pytest.approx(expected, rel=FLOOR)
+    assert distance(symmetry, canonicalize(symmetry, a).params, canonicalize(symmetry, b).params) == pytest.approx(
+        expected, rel=FLOOR
+    )
 
 
 def test_it_says_what_was_done_with_each_freedom():

@@ -19,7 +19,7 @@ def test_exchanged_experts_are_matched():
     for _ in range(5):
         b = symmetry.act(symmetry.sample(generator=generator), a)
         assert distance(symmetry, a, b) < 1e-8
-        moved, again = canonicalize(symmetry, a), canonicalize(symmetry, b)
+        moved, again = canonicalize(symmetry, a).params, canonicalize(symmetry, b).params
         assert all(torch.allclose(moved[n], again[n], atol=1e-8) for n in a)
     swapped = Element(symmetry, (Move(exchange, torch.tensor([1, 2, 0])),))(a)
     assert any(not torch.equal(swapped[n], a[n]) for n in a)

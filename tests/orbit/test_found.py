@@ -40,7 +40,7 @@ def test_planted(name):
         assert distance(symmetry, a, b) < (1e-2 if name == "batchnorm" else 1e-6) * gap(a, b)
         moved = symmetry.act(match(symmetry, a, b, method=ActivationMatching(model, [x])), b)
         assert (torch.func.functional_call(model, moved, (x,)) - model(x)).abs().max() < 1e-6
-        u, v = canonicalize(symmetry, a), canonicalize(symmetry, b)
+        u, v = canonicalize(symmetry, a).params, canonicalize(symmetry, b).params
         assert gap(u, v, ignore=()) < 1e-7
         merged = merge(symmetry, [a, b]).params
         assert (torch.func.functional_call(model, merged, (x,)) - model(x)).abs().max() < 1e-5

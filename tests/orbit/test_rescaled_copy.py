@@ -42,7 +42,7 @@ def test_recognized(dtype: torch.dtype):
     moved = symmetry.act(match(symmetry, a, b, generator=torch.Generator().manual_seed(0)), b)
     assert gap(a, b) > 10
     assert gap(a, moved) < 1e-3
-    assert gap(*(canonicalize(symmetry, x) for x in (a, b)), ignore=()) < (1e-2 if dtype == torch.float32 else 1e-6)
+    assert gap(*(canonicalize(symmetry, x).params for x in (a, b)), ignore=()) < (1e-2 if dtype == torch.float32 else 1e-6)
 
 
 def test_stored_variances_fix_the_scales_they_absorb():

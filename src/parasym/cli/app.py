@@ -8,7 +8,9 @@ from typing import Any
 import typer
 from typer.core import TyperGroup
 
+from parasym.cli.canonicalize import canonicalize
 from parasym.cli.demo import demo
+from parasym.cli.distance import distance
 from parasym.cli.find import find
 from parasym.cli.hop import hop
 from parasym.cli.match import match
@@ -18,7 +20,7 @@ from parasym.cli.screen import complain
 from parasym.cli.study import study
 from parasym.cli.verify import verify
 
-VERBS: tuple[Callable[..., None], ...] = (find, verify, match, merge, hop, demo, study, report)
+VERBS: tuple[Callable[..., None], ...] = (find, verify, match, merge, distance, canonicalize, hop, demo, study, report)
 
 
 class _Verbs(TyperGroup):

@@ -8,13 +8,14 @@ from parasym.orbit.many import match_many
 from parasym.orbit.match import match
 from parasym.orbit.merge import merge
 from parasym.orbit.method import AbstractMethod
-from parasym.orbit.result import Match, Matches, Merge
+from parasym.orbit.result import Canonical, Match, Matches, Merge
 from parasym.orbit.weight import WeightMatching
 
 __all__ = [
     "METHODS",
     "AbstractMethod",
     "ActivationMatching",
+    "Canonical",
     "Distance",
     "Match",
     "Matches",

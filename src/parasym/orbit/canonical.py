@@ -9,17 +9,25 @@ from parasym.core import BadInputError, Params, child_generator
 from parasym.core.arguments import Model
 from parasym.orbit.capable import ensure_canonical
 from parasym.orbit.exchange import sorting_moves
-from parasym.orbit.gauge import balance, undetermined
+from parasym.orbit.gauge import balance, undetermined, unsettled
 from parasym.orbit.inputs import given_models
 from parasym.orbit.meeting import meet
-from parasym.orbit.objective import STATISTICS, counted
-from parasym.orbit.translation import settle
+from parasym.orbit.objective import STATISTICS, counted, norm
+from parasym.orbit.result import Canonical
+from parasym.orbit.translation import settling_moves
 from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
 
 CANONICAL_TOLERANCE = 1e-13
+"""Largest logarithm of a move at which balancing stops."""
+
+REACHED = 1e-9
+"""The same, up to which the gauge counts as reached."""
+
+STEPS = 5000
+"""Bound on the passes over all scales and matrices."""
 
 
-def canonicalize(symmetry: Symmetry, params: Model) -> Params:
+def canonicalize(symmetry: Symmetry, params: Model) -> Canonical:
     r"""Return one representative of the orbit of ``params``: equal inputs up to symmetry give equal outputs.
 
     In this order: translations are spent on the first tensor they move; scalings, moduli and ``GL(n)`` go to the
@@ -36,7 +44,8 @@ def canonicalize(symmetry: Symmetry, params: Model) -> Params:
         params: Parameters and buffers by name, or the module that has them; not modified.
 
     Returns:
-        A new dictionary of the same dtypes.
+        The element, the representative in the dtypes of ``params``, and the norms before and after.
+        ``symmetry.act(canonical, params)`` acts with the element.
 
     Raises:
         SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
@@ -51,9 +60,12 @@ def canonicalize(symmetry: Symmetry, params: Model) -> Params:
         >>> net = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3)).double()
         >>> symmetry, a = find(net, (torch.zeros(1, 4).double(),)), model_params(net)
         >>> b = symmetry.act(symmetry.sample(generator=generator), a)  # the same function elsewhere
-        >>> there = [canonicalize(symmetry, p)["0.bias"] for p in (a, b)]
-        >>> print(f"{(a['0.bias'] - b['0.bias']).norm():.2f} {(there[0] - there[1]).norm():.2f}")
+        >>> there = [canonicalize(symmetry, p) for p in (a, b)]
+        >>> one, two = (c.params["0.bias"] for c in there)
+        >>> print(f"{(a['0.bias'] - b['0.bias']).norm():.2f} {(one - two).norm():.2f}")
         1.09 0.00
+        >>> " ".join(f"{x:.3f}" for c in there for x in (c.before, c.after))
+        '1.745 1.655 2.324 1.655'
 
     References:
         Kempf, Ness. The length of vectors in representation spaces. 1979.
@@ -61,14 +73,14 @@ def canonicalize(symmetry: Symmetry, params: Model) -> Params:
     (given,) = given_models(symmetry, (params,), ("params",), "canonicalize(symmetry, params)")
     ensure_canonical(symmetry, "canonicalize")
     x = {n: v.detach().double() if v.is_floating_point() else v for n, v in given.items()}
-    x = balance(symmetry, settle(symmetry, x), tolerance=CANONICAL_TOLERANCE, max_steps=5000).params
-    _check_regular(symmetry, x)
-    x = standard_element(symmetry, x)(x)
-    out = {n: v.to(given[n].dtype) for n, v in x.items()}
-    for name, first in symmetry.tied:
-        if name in out and first in out:
-            out[name] = out[first]
-    return out
+    settling = Element(symmetry, settling_moves(symmetry, x))
+    balanced = balance(symmetry, settling(x), tolerance=CANONICAL_TOLERANCE, max_steps=STEPS)
+    _check_regular(symmetry, balanced.params)
+    standard = standard_element(symmetry, balanced.params)
+    element = Element(symmetry, (*settling.moves, *balanced.moves, *standard.moves))
+    out = element.exactly(given)
+    notes = unsettled({"the model": balanced.residual}, REACHED)
+    return Canonical(element, out, norm(given), norm(out), not notes, notes)
 
 
 def standard_element(symmetry: Symmetry, params: Params) -> Element:

@@ -53,13 +53,14 @@ def in_gauge(symmetry: Symmetry, params: Params) -> Balanced:
     return balance(symmetry, settle(symmetry, params), tolerance=tolerance, max_steps=steps)
 
 
-def unsettled(residuals: Mapping[str, float]) -> tuple[str, ...]:
+def unsettled(residuals: Mapping[str, float], reached: float = COARSE[0]) -> tuple[str, ...]:
     """Return a sentence for every model that balancing did not bring to its gauge.
 
     Args:
         residuals: Sizes of the last moves, by what the model is called.
+        reached: Up to which size the gauge counts as reached.
     """
-    far = {name: x for name, x in residuals.items() if x > COARSE[0]}
+    far = {name: x for name, x in residuals.items() if x > reached}
     return tuple(f"the balanced gauge of {name} was reached only up to factors of 1 ± {x:.0e}" for name, x in far.items())
 
 

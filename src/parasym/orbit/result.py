@@ -35,6 +35,32 @@ class Match:
 
 
 @dataclass(frozen=True, eq=False)
+class Canonical:
+    """The representative of an orbit. ``symmetry.act(canonical, params)`` acts with the element that leads to it.
+
+    Attributes:
+        element: What moves the model to its representative.
+        params: The representative: computed in double precision, given in the model's own.
+        before: Norm of all weights of the model as it was.
+        after: Norm of all weights of the representative.
+        converged: Whether balancing came to its end; if not, a note says how far from the gauge the result may be.
+        notes: What else one should know.
+    """
+
+    element: Element
+    params: Params = field(repr=False)
+    before: float
+    after: float
+    converged: bool = True
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Return the norms, what moved, and the notes."""
+        head = f"Canonical: norm {self.before:.4g} before, {self.after:.4g} after, {_end(self.converged)}"
+        return "\n".join((head, *_moves(self.element), *_noted(self.notes)))
+
+
+@dataclass(frozen=True, eq=False)
 class Matches(Sequence[Element]):
     """Several models brought to one place: a sequence of elements, one per model.
 
@@ -125,7 +151,7 @@ def _end(converged: bool) -> str:
 
 
 def _moves(element: Element) -> list[str]:
-    factors = [element.symmetry.factor(move.factor) for move in element.moves]
+    factors = [element.symmetry.factor(k) for k in dict.fromkeys(move.factor for move in element.moves)]
     return [f"  {factor.label} on {factor.wire.name}" for factor in factors] or ["  nothing moves"]
 
 

@@ -50,7 +50,7 @@ def _check_text(case: GroupCase, symmetry: Symmetry) -> None:
 
 def _what_is_left(symmetry: Symmetry, a: Params, b: Params) -> dict[str, Callable[[], float]]:
     def canonical() -> float:
-        one, two = canonicalize(symmetry, a), canonicalize(symmetry, b)
+        one, two = canonicalize(symmetry, a).params, canonicalize(symmetry, b).params
         return _gap(one, two)
 
     return {

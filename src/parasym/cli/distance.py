@@ -1,0 +1,91 @@
+"""`parasym distance`: how far two checkpoints are apart when symmetry does not count."""
+
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import typer
+
+from parasym.cli.matching import DataOption, MethodOption, named_method, read_data
+from parasym.cli.options import (
+    InputOption,
+    JsonOption,
+    ModelOption,
+    SeedOption,
+    SymmetryOption,
+    TrainOption,
+    TrustOption,
+    UntieOption,
+)
+from parasym.cli.outcome import Outcome, execute
+from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
+from parasym.cli.progress import working
+from parasym.cli.screen import tell
+from parasym.cli.subject import ensure_values, find_symmetry, load_subject
+from parasym.orbit import distance as find_distance
+from parasym.report import Table, rich_table, sig
+
+
+def distance(
+    a: Annotated[Path, typer.Argument(help="A checkpoint.")],
+    b: Annotated[Path, typer.Argument(help="Another one.")],
+    model: ModelOption,
+    inputs: InputOption = None,
+    method: MethodOption = "weight",
+    data: DataOption = None,
+    symmetry: SymmetryOption = None,
+    untie: UntieOption = False,
+    train: TrainOption = False,
+    trust: TrustOption = False,
+    seed: SeedOption = 0,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure how far the orbits of two checkpoints are apart: the same wherever along their orbits they are."""
+
+    def job() -> Outcome:
+        return _distance(a, b, model, inputs or [], method, data, symmetry, untie, train, trust, seed)
+
+    execute(job, as_json=as_json)
+
+
+def _distance(
+    path_a: Path,
+    path_b: Path,
+    spec: str,
+    inputs: list[str],
+    method: str,
+    data: Path | None,
+    symmetry_path: Path | None,
+    untie: bool,
+    train: bool,
+    trust: bool,
+    seed: int,
+) -> Outcome:
+    subject = load_subject(spec, inputs, seed=seed, train=train, trust=trust)
+    ensure_values(subject)
+    tell(subject.notes)
+    a, b = in_one_precision(read_fitted((path_a, path_b), subject.model, untie=untie))
+    symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
+    batches = None if data is None else read_data(data, subject)
+    with working("Measuring"):
+        found = find_distance(
+            symmetry,
+            a.params,
+            b.params,
+            method=named_method(method, subject, batches),
+            generator=torch.Generator().manual_seed(seed),
+        )
+    tell(found.notes)
+    rows = ((sig(float(found), 6), sig(found.relative, 4), found.status),)
+    note = "Measured in one gauge. " + "; ".join(found.gauge) + "." if found.gauge else "No freedom changes norms."
+    columns = (("distance", "right"), ("in norms of A", "right"), ("proved", "left"))
+    answer = {
+        "distance": float(found),
+        "relative": found.relative,
+        "status": found.status,
+        "size": found.size,
+        "gauge": list(found.gauge),
+        "notes": list(found.notes),
+        "method": method,
+    }
+    return Outcome("yes", answer, (rich_table(Table("Distance between the orbits", columns, rows, note)),))
