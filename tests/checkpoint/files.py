@@ -10,6 +10,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
@@ -69,12 +70,26 @@ def sharded(path: Path, params: Mapping[str, Tensor], *, ending: str = "safetens
     return index
 
 
+def arrays(path: Path, params: Mapping[str, Tensor]) -> None:
+    np.savez(path, **{name: value.numpy() for name, value in params.items()})  # pyright: ignore[reportArgumentType]
+
+
+def array(path: Path, params: Mapping[str, Tensor]) -> None:
+    """One array, which has no name."""
+    np.save(path, next(iter(params.values())).numpy())
+
+
 FILES: dict[str, Callable[[Path, Mapping[str, Tensor]], None]] = {
     "a.pt": zipped,
     "legacy.pt": legacy,
     "old.tar": tarred,
     "a.safetensors": safe,
+    "a.npz": arrays,
 }
+"""Those that hold tensors by name."""
+
+ARCHIVES = frozenset({"a.pt", "a.npz"})
+"""Those of them with checksums."""
 
 
 def zip_members(path: Path) -> dict[str, bytes]:

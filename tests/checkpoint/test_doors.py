@@ -16,7 +16,7 @@ from parasym.checkpoint._table import KINDS
 from parasym.checkpoint.exported import read_exported
 from parasym.core import CheckpointError
 from parasym.symmetry import Symmetry
-from tests.checkpoint.files import FILES, put_tar, put_zip, sharded, tar_members, zip_members
+from tests.checkpoint.files import ARCHIVES, FILES, array, put_tar, put_zip, sharded, tar_members, zip_members
 
 WEIGHTS = {"fc.weight": torch.ones(2, 3), "fc.bias": torch.ones(2)}
 MARKER = "made-by-the-file"
@@ -76,12 +76,15 @@ def reads(path: Path) -> None:
             continue
 
 
-@pytest.mark.parametrize("name", [*FILES, "net.pt2"])
+MAKE = {**FILES, "a.npy": array, "net.pt2": lambda path, _: program(path)}
+
+
+@pytest.mark.parametrize("name", MAKE)
 def test_every_member_of_every_container(name: str) -> None:
     path = Path(name)
-    (program if name == "net.pt2" else lambda path: FILES[name](path, WEIGHTS))(path)
+    MAKE[name](path, WEIGHTS)
     get, put = (tar_members, put_tar) if name.endswith(".tar") else (zip_members, put_zip)
-    archive = name in {"a.pt", "old.tar", "net.pt2"}
+    archive = name in {*ARCHIVES, "old.tar", "net.pt2"}
     members = get(path) if archive else {"": path.read_bytes()}
     for member, payload in ((member, payload) for member in members for payload in payloads().values()):
         for data in (payload, payload + members[member], members[member] + payload):
@@ -94,8 +97,8 @@ def test_every_member_of_every_container(name: str) -> None:
 
 
 def test_every_container_of_the_table_is_walked() -> None:
-    assert {ending for kind in KINDS for ending in kind.endings} >= {Path(name).suffix for name in (*FILES, "net.pt2")}
-    assert len(KINDS) == len(FILES) + 1  # each kind has its file above; a folder of parts is read through them
+    assert {ending for kind in KINDS for ending in kind.endings} >= {Path(name).suffix for name in MAKE}
+    assert len(KINDS) == len(MAKE)  # each kind has its file above; a folder of parts is read through them
     assert all(kind.code.startswith("none") for kind in KINDS)
 
 

@@ -249,6 +249,7 @@ def test_an_index_and_its_parts_must_fit_and_leftovers_are_named(tmp_path: Path)
 def test_a_kind_that_is_not_read_is_told_which_are(tmp_path: Path) -> None:
     (tmp_path / "a.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(99))
     with pytest.raises(
-        CheckpointError, match=r"none of the kinds that are read: torch.export.save \(.pt2\), torch.save \(zip\) \(.pt"
+        CheckpointError,
+        match=r"none of the kinds that are read: torch.export.save \(.pt2\), numpy.savez \(.npz\), torch.save \(zip\)",
     ):
         read_checkpoint(tmp_path / "a.h5")

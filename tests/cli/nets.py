@@ -92,3 +92,34 @@ class Tied(nn.Module):
 
     def forward(self, i):
         return self.head(torch.relu(self.up(self.embed(i))))
+
+
+class Two(nn.Module):
+    """Two inputs of different width, with running statistics and an argument that may be left out."""
+
+    def __init__(self):
+        super().__init__()
+        self.left, self.right, self.norm, self.head = nn.Linear(6, 8), nn.Linear(4, 8), nn.BatchNorm1d(8), nn.Linear(8, 3)
+
+    def forward(self, a, b, gain=None):
+        hidden = self.norm(self.left(a) + self.right(b)).relu()
+        return self.head(hidden if gain is None else hidden * gain)
+
+
+def bert():
+    from transformers import BertConfig, BertModel
+
+    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 12, "vocab_size": 30}
+    return BertModel(BertConfig(**small, max_position_embeddings=16))
+
+
+class Graph(nn.Module):
+    """Nodes and edges, which differ in number."""
+
+    def __init__(self):
+        super().__init__()
+        self.up, self.norm, self.down = nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Linear(7, 2)
+
+    def forward(self, x, edge_index):
+        hidden = self.norm(self.up(x)).relu()
+        return self.down(hidden.index_add(0, edge_index[1], hidden[edge_index[0]]))

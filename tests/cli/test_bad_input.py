@@ -102,7 +102,7 @@ COMMANDS = [
     (["merge", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-o", "a.safetensors"], "`a.safetensors` exists already"),
     (
         ["merge", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "-o", "out.safetensors", "--data", "none.safetensors"],
-        "`none.safetensors` cannot be read",
+        "Data `none.safetensors` must be a file, but does not exist",
     ),
 ]
 

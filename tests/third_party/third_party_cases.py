@@ -11,8 +11,6 @@ from torch import Tensor, nn
 
 from tests.needs import needs
 
-_KEPT: list[torch.library.Library] = []
-
 
 @dataclass(frozen=True)
 class Built:
@@ -42,18 +40,7 @@ class Case:
     dtype: torch.dtype = torch.float64
 
 
-def _declare_operators() -> None:
-    # The registry's torchvision is a GPU build: on a CPU build of torch it imports, and so does what imports it, only
-    # after these two operators are declared.
-    if torch.version.cuda is None and not _KEPT:
-        library = torch.library.Library("torchvision", "DEF")
-        for name in ("nms", "qnms"):
-            library.define(name + "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _KEPT.append(library)
-
-
 def _torchvision() -> Any:
-    _declare_operators()
     return needs("torchvision").models
 
 
@@ -78,7 +65,6 @@ def _vision(name: str, side: int, **options: Any) -> Callable[[], Built]:
 
 def _transformer(kind: str, config: str, inputs: Callable[[], dict[str, Tensor]], **options: Any) -> Callable[[], Built]:
     def build() -> Built:
-        _declare_operators()
         package = needs("transformers")
         made = getattr(package, config)(**options, attn_implementation="sdpa")
         return Built(Logits(getattr(package, kind)(made)), kwargs=inputs())

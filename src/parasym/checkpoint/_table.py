@@ -4,10 +4,11 @@ A file is of the first kind whose first bytes it has, else of the one of its end
 """
 
 from parasym.checkpoint.kind import Kind
+from parasym.checkpoint.numpy_file import NPY, NPZ
 from parasym.checkpoint.safe import SAFETENSORS
 from parasym.checkpoint.torch_exported import TORCH_EXPORTED
 from parasym.checkpoint.torch_legacy import TORCH_LEGACY
 from parasym.checkpoint.torch_tar import TORCH_TAR
 from parasym.checkpoint.torch_zip import TORCH_ZIP
 
-KINDS: tuple[Kind, ...] = (TORCH_EXPORTED, TORCH_ZIP, TORCH_TAR, SAFETENSORS, TORCH_LEGACY)
+KINDS: tuple[Kind, ...] = (TORCH_EXPORTED, NPZ, TORCH_ZIP, TORCH_TAR, SAFETENSORS, NPY, TORCH_LEGACY)

@@ -22,6 +22,7 @@ class Archive:
 
     Attributes:
         members: Entries by name without the folder.
+        folder: That folder with its slash; empty if the members have none in common.
         checked: Whether it has checksums; ``torch.serialization.set_crc32_options(False)`` leaves them out.
 
     Raises:
@@ -39,7 +40,7 @@ class Archive:
             raise CheckpointError("it has a member without a name")
         names = [entry.filename for entry in found]
         folder = names[0].split("/")[0] + "/" if names and all("/" in name for name in names) else ""
-        folder = folder if all(name.startswith(folder) for name in names) else ""
+        self.folder = folder = folder if all(name.startswith(folder) for name in names) else ""
         self.members = {entry.filename.removeprefix(folder): entry for entry in found if not entry.is_dir()}
         if len(self.members) < len([entry for entry in found if not entry.is_dir()]):
             raise CheckpointError("it has two members of one name, and which one counts cannot be told")

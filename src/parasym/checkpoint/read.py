@@ -65,7 +65,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         >>> folder.cleanup()
     """
     path = Path(path)
-    found = _read(_index_of(path) if path.is_dir() else path)
+    found = read_file(_index_of(path) if path.is_dir() else path)
     content, notes = _unwrap(found.content)
     if not has_tensors(content):
         raise CheckpointError(
@@ -91,44 +91,53 @@ def _index_of(folder: Path) -> Path:
     return found[0]
 
 
-def _read(path: Path) -> Found:
+def read_file(path: Path, what: str = "Checkpoint") -> Found:
+    """Return what a file of any kind of the table holds, as it stands: tensors by name, one tensor, or a tree of lists.
+
+    Args:
+        path: The file, or the index of several.
+        what: What it is to the user, for messages.
+
+    Raises:
+        CheckpointError: If it is missing, damaged, of no known kind, or was made to run code.
+    """
     if not path.is_file():
-        raise CheckpointError(f"Checkpoint `{path}` must be a file, but does not exist.")
+        raise CheckpointError(f"{what} `{path}` must be a file, but does not exist.")
     if path.name.endswith(INDEX):
         try:
-            return read_sharded(path, _read)
+            return read_sharded(path, read_file)
         except Inconsistent as error:
-            raise CheckpointError(f"Checkpoint `{path}` cannot be read: {error}. Copy the folder again.") from error
-    kind = _kind(path)
+            raise CheckpointError(f"{what} `{path}` cannot be read: {error}. Copy the folder again.") from error
+    kind = _kind(path, what)
     try:
         return kind.read(path)
     except PickledCode as error:
         raise CheckpointError(
-            f"Checkpoint `{path}` holds pickled code ({error}), which a careless reader would run, so it is "
+            f"{what} `{path}` holds pickled code ({error}), which a careless reader would run, so it is "
             "refused: only data is read, as with weights_only=True. If you trust it, load it yourself and save its "
-            "state_dict() again, best as safetensors."
+            "state_dict() or its tensors again, best as safetensors."
         ) from error
-    except MemoryError:
-        raise
     except Exception as error:  # on damaged bytes a reader fails in any way
+        if isinstance(error, MemoryError):
+            raise
         said = str(error).rstrip(".") if isinstance(error, (CheckpointError, OSError)) else f"{type(error).__name__}: {error}"
         raise CheckpointError(
-            f"Checkpoint `{path}` must be a {kind.name} file, but cannot be read as one: {said}. It is corrupt, cut off, or of "
-            "another kind: copy it again, or save the model's state_dict() as safetensors."
+            f"{what} `{path}` must be a {kind.name} file, but cannot be read as one: {said}. It is corrupt, cut off, or of "
+            "another kind: copy it again, or save its tensors (of a model, the state_dict()) as safetensors."
         ) from error
 
 
-def _kind(path: Path) -> Kind:
+def _kind(path: Path, what: str) -> Kind:
     try:
         with path.open("rb") as file:
             first = file.read(512)
     except OSError as error:
-        raise CheckpointError(f"Checkpoint `{path}` cannot be read: {error.strerror}.") from error
+        raise CheckpointError(f"{what} `{path}` cannot be read: {error.strerror}.") from error
     known = next((kind for kind in KINDS if kind.begins(path, first)), None)
     known = known or next((kind for kind in KINDS if path.suffix in kind.endings), None)
     if known is None:
         names = ", ".join(f"{kind.name} ({', '.join(kind.endings)})" for kind in KINDS)
-        raise CheckpointError(f"Checkpoint `{path}` is none of the kinds that are read: {names}; or it is corrupt.")
+        raise CheckpointError(f"{what} `{path}` is none of the kinds that are read: {names}; or it is corrupt.")
     return known
 
 

@@ -1,6 +1,7 @@
 """Quantum circuits on the command line: what `find` and `verify` do when the name is that of a circuit."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import torch
@@ -45,7 +46,9 @@ class CircuitSubject:
     noise: NoiseModel | None
 
 
-def circuit_subject(loaded: Loaded, spec: str, inputs: list[str], noise: list[str], *, seed: int = 0) -> CircuitSubject:
+def circuit_subject(
+    loaded: Loaded, spec: str, inputs: list[str], noise: list[str], *, data: Path | None = None, seed: int = 0
+) -> CircuitSubject:
     """Return the circuit that a name stands for, with arguments.
 
     Args:
@@ -53,11 +56,14 @@ def circuit_subject(loaded: Loaded, spec: str, inputs: list[str], noise: list[st
         spec: How the user named it.
         inputs: Shapes of a QNode's arguments; if empty, ``example_inputs`` are used.
         noise: As in ``amplitude_damping:0.02``.
+        data: A file with inputs of a network.
         seed: Seed of random arguments.
 
     Raises:
-        BadInputError: If a QNode has no arguments, or the noise cannot be read.
+        BadInputError: If a QNode has no arguments, data is given, or the noise cannot be read.
     """
+    if data is not None:
+        raise BadInputError(f"Option --data is for networks, but `{spec}` is a circuit: give --input.")
     call = Call()
     if inputs:
         call = parse_inputs(inputs, dtype=torch.float64, generator=child_generator(seed, "input"))

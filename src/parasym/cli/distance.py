@@ -6,7 +6,8 @@ from typing import Annotated
 import torch
 import typer
 
-from parasym.cli.matching import DataOption, MethodOption, named_method, read_data
+from parasym.cli.data import DataOption
+from parasym.cli.matching import MethodOption, named_method
 from parasym.cli.options import (
     InputOption,
     JsonOption,
@@ -61,18 +62,17 @@ def _distance(
     trust: bool,
     seed: int,
 ) -> Outcome:
-    subject = load_subject(spec, inputs, seed=seed, train=train, trust=trust)
+    subject = load_subject(spec, inputs, data=data, seed=seed, train=train, trust=trust)
     ensure_values(subject)
     tell(subject.notes)
     a, b = in_one_precision(read_fitted((path_a, path_b), subject.model, untie=untie))
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
-    batches = None if data is None else read_data(data, subject)
     with working("Measuring"):
         found = find_distance(
             symmetry,
             a.params,
             b.params,
-            method=named_method(method, subject, batches),
+            method=named_method(method, subject),
             generator=torch.Generator().manual_seed(seed),
         )
     tell(found.notes)

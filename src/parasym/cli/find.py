@@ -9,6 +9,7 @@ import typer
 from parasym.checkpoint import atomic_write, ensure_writable
 from parasym.circuits.source import is_circuit
 from parasym.cli.circuit import NoiseOption, circuit_subject, find_in_circuit, parse_noise
+from parasym.cli.data import DataOption, ensure_one
 from parasym.cli.options import ForceOption, InputOption, JsonOption, ModelArgument, SeedOption, TrainOption, TrustOption
 from parasym.cli.outcome import Outcome, execute
 from parasym.cli.screen import tell
@@ -26,6 +27,7 @@ CheckOption = Annotated[
 def find(
     model: ModelArgument,
     inputs: InputOption = None,
+    data: DataOption = None,
     output: OutputOption = None,
     noise: NoiseOption = None,
     check: CheckOption = True,
@@ -36,12 +38,13 @@ def find(
     as_json: JsonOption = False,
 ) -> None:
     """Find the parameter symmetry of a model: which transformations leave its function unchanged."""
-    execute(lambda: _find(model, inputs or [], output, noise or [], check, train, trust, seed, force), as_json=as_json)
+    execute(lambda: _find(model, inputs or [], data, output, noise or [], check, train, trust, seed, force), as_json=as_json)
 
 
 def _find(
     spec: str,
     inputs: list[str],
+    data: Path | None,
     output: Path | None,
     noise: list[str],
     check: bool,
@@ -52,13 +55,14 @@ def _find(
 ) -> Outcome:
     if output is not None:
         ensure_writable(output, force=force)
-    loaded = load(spec, trust=trust, inputs=bool(inputs))
+    ensure_one(inputs, data)
+    loaded = load(spec, trust=trust, inputs=bool(inputs or data))
     if is_circuit(loaded.model):
-        symmetry = find_in_circuit(circuit_subject(loaded, spec, inputs, noise, seed=seed), check=check)
+        symmetry = find_in_circuit(circuit_subject(loaded, spec, inputs, noise, data=data, seed=seed), check=check)
     else:
         if parse_noise(noise) is not None:
             raise BadInputError(f"Option --noise is for circuits, but `{spec}` is a {type(loaded.model).__name__}.")
-        subject = load_subject(spec, inputs, seed=seed, train=train, loaded=loaded)
+        subject = load_subject(spec, inputs, data=data, seed=seed, train=train, loaded=loaded)
         tell(subject.notes)
         symmetry = find_symmetry(subject, check=check)
     text = symmetry.to_json()

@@ -8,7 +8,8 @@ import typer
 
 from parasym.checkpoint import ensure_writable, write_checkpoint
 from parasym.checkpoint.write import ensure_safetensors
-from parasym.cli.matching import DataOption, MethodOption, named_method, read_data
+from parasym.cli.data import DataOption
+from parasym.cli.matching import MethodOption, named_method
 from parasym.cli.options import (
     ForceOption,
     InputOption,
@@ -75,18 +76,17 @@ def _match(
 ) -> Outcome:
     if output is not None:
         ensure_writable(ensure_safetensors(output), force=force)
-    subject = load_subject(spec, inputs, seed=seed, train=train, trust=trust)
+    subject = load_subject(spec, inputs, data=data, seed=seed, train=train, trust=trust)
     ensure_values(subject)
     tell(subject.notes)
     a, b = in_one_precision(read_fitted((path_a, path_b), subject.model, untie=untie))
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
-    batches = None if data is None else read_data(data, subject)
     with working("Matching"):
         found = find_match(
             symmetry,
             a.params,
             b.params,
-            method=named_method(method, subject, batches),
+            method=named_method(method, subject),
             generator=torch.Generator().manual_seed(seed),
         )
     tell(found.notes)

@@ -8,8 +8,9 @@ import typer
 
 from parasym.checkpoint import ensure_writable, write_checkpoint
 from parasym.checkpoint.write import ensure_safetensors
+from parasym.cli.data import DataOption
 from parasym.cli.match import unchanged, written
-from parasym.cli.matching import DataOption, MethodOption, named_method, read_data
+from parasym.cli.matching import MethodOption, named_method
 from parasym.cli.options import (
     ForceOption,
     InputOption,
@@ -62,7 +63,7 @@ def _merge(
     output: Path,
     inputs: list[str],
     method: str,
-    data_path: Path | None,
+    data: Path | None,
     symmetry_path: Path | None,
     untie: bool,
     train: bool,
@@ -73,20 +74,19 @@ def _merge(
     if len(paths) < 2:
         raise BadInputError(f"Merging needs two checkpoints or more, but got {len(paths)}.")
     ensure_writable(ensure_safetensors(output), force=force)
-    subject = load_subject(spec, inputs, seed=seed, train=train, trust=trust)
+    subject = load_subject(spec, inputs, data=data, seed=seed, train=train, trust=trust)
     ensure_values(subject)
     tell(subject.notes)
     fitted = in_one_precision(read_fitted(paths, subject.model, untie=untie))
-    data = None if data_path is None else read_data(data_path, subject)
     symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
     models = [each.params for each in fitted]
     with working("Matching"):
         merged = merge_models(
             symmetry,
             models,
-            method=named_method(method, subject, data),
-            model=None if data is None else subject.model,
-            data=data,
+            method=named_method(method, subject),
+            model=None if subject.data is None else subject.model,
+            data=subject.data,
             generator=torch.Generator().manual_seed(seed),
         )
     tell(merged.notes)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from parasym.circuits.source import is_circuit
+from parasym.cli.data import BATCH, read_data
 from parasym.cli.inputs import parse_inputs
 from parasym.cli.model import Loaded, load_model
 from parasym.cli.progress import quiet_errors, working
@@ -32,6 +34,7 @@ class Subject:
         program: The exported program, if it is one.
         call: Its inputs, on its device.
         notes: Sentences for the user.
+        data: Batches from a file, if one was given.
     """
 
     spec: str
@@ -39,6 +42,7 @@ class Subject:
     program: ExportedProgram | None
     call: Call
     notes: tuple[str, ...] = ()
+    data: list[Call] | None = None
 
     @property
     def device(self) -> torch.device:
@@ -59,7 +63,14 @@ def load(spec: str, *, trust: bool = False, inputs: bool = False) -> Loaded:
 
 
 def load_subject(
-    spec: str, inputs: list[str], *, seed: int = 0, train: bool = False, trust: bool = False, loaded: Loaded | None = None
+    spec: str,
+    inputs: list[str],
+    *,
+    data: Path | None = None,
+    seed: int = 0,
+    train: bool = False,
+    trust: bool = False,
+    loaded: Loaded | None = None,
 ) -> Subject:
     """Return the model that ``spec`` names, with inputs.
 
@@ -68,7 +79,9 @@ def load_subject(
 
     Args:
         spec: See :func:`parasym.cli.model.load_model`.
-        inputs: See :func:`parasym.cli.inputs.parse_inputs`; if empty, the model's ``example_inputs`` are used.
+        inputs: See :func:`parasym.cli.inputs.parse_inputs`; if empty, the first batch of the data, else the model's
+            ``example_inputs``.
+        data: A file with inputs; see :func:`parasym.cli.data.read_data`.
         seed: Seed of random inputs.
         train: Whether to keep batch statistics and the like.
         trust: Whether code in a ``.pt2`` may be run.
@@ -77,7 +90,7 @@ def load_subject(
     Raises:
         BadInputError: If the model or its inputs cannot be had.
     """
-    loaded = loaded or load(spec, trust=trust, inputs=bool(inputs))
+    loaded = loaded or load(spec, trust=trust, inputs=bool(inputs or data))
     if is_circuit(loaded.model):
         raise BadInputError(f"Model `{spec}` is a circuit, but this command is for networks. `find` and `verify` take circuits.")
     model, notes = loaded.model, [f"{spec}: {note}" for note in loaded.notes]
@@ -89,20 +102,33 @@ def load_subject(
             model = model.float()
             notes.append("the model is in half precision: computed in float32")
     dtype = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), torch.float32)
+    found = None if data is None else read_data(data, model, size=_samples(loaded) or BATCH)
+    notes += () if found is None else found.notes
     if inputs:
         call = parse_inputs(inputs, dtype=dtype, generator=child_generator(seed, "input"))
+    elif found is not None:
+        call = found.batches[0]
+        notes += [f"inputs are the first of {len(found.batches)} batches of {data}"] if len(found.batches) > 1 else []
     elif loaded.examples is not None:
         call = example_call(loaded.examples, model=model)
     else:
         raise BadInputError(
             f"Model `{spec}` needs inputs: give --input with a shape such as `--input 1x3x224x224` (once per argument), "
-            "or set `example_inputs` in its file."
+            "--data with a file, or set `example_inputs` in its file."
         )
     device = _device(model)
     call = call.map(lambda x: x.to(device, dtype) if x.dtype in HALF else x.to(device))
     if loaded.program is None:
         loaded = loaded.made_for(spec, call)
-    return Subject(spec, loaded.model if loaded.program else model, loaded.program, call, tuple(notes))
+    batches = None if found is None else found.batches
+    return Subject(spec, loaded.model if loaded.program else model, loaded.program, call, tuple(notes), batches)
+
+
+def _samples(loaded: Loaded) -> int | None:
+    """Return how many samples a program was exported for: it may take no other number."""
+    if loaded.examples is None or (loaded.exported is None and loaded.program is None):
+        return None
+    return example_call(loaded.examples, model=loaded.model).samples
 
 
 def find_symmetry(subject: Subject, *, check: bool = False) -> Symmetry:
@@ -150,7 +176,7 @@ def run_model(subject: Subject) -> Any:
         BadInputError: If it fails; the message has the shapes and the model's own words.
     """
     remedy = (
-        "Give the shapes, and dtypes such as `1x16:int64<1000` for tokens, that its forward expects with --input."
+        "Give the shapes, and dtypes such as `1x16:int64<1000` for tokens, that its forward expects with --input or --data."
         if subject.program is None
         else "Leave --input out (the file has inputs of its own), or export it for these shapes."
     )

@@ -8,6 +8,7 @@ import typer
 
 from parasym.circuits.source import is_circuit
 from parasym.cli.circuit import CircuitSubject, NoiseOption, circuit_subject, find_in_circuit, parse_noise
+from parasym.cli.data import DataOption, ensure_one
 from parasym.cli.options import (
     InputOption,
     JsonOption,
@@ -35,6 +36,7 @@ Dtype = Literal["float64", "float32"]
 def verify(
     model: ModelArgument,
     inputs: InputOption = None,
+    data: DataOption = None,
     symmetry: SymmetryOption = None,
     params: ParamsOption = None,
     noise: NoiseOption = None,
@@ -50,16 +52,17 @@ def verify(
     """Verify a symmetry: sample elements, act, compare outputs, and count what is left unexplained."""
 
     def job() -> Outcome:
-        loaded = load(model, trust=trust, inputs=bool(inputs))
+        ensure_one(inputs or [], data)
+        loaded = load(model, trust=trust, inputs=bool(inputs or data))
         if is_circuit(loaded.model):
-            circuit = circuit_subject(loaded, model, inputs or [], noise or [], seed=seed)
+            circuit = circuit_subject(loaded, model, inputs or [], noise or [], data=data, seed=seed)
             claim = find_in_circuit(circuit) if symmetry is None else read_symmetry(symmetry)
             if dtype != "float64":
                 raise BadInputError(f"Circuits are verified in float64 only, but --dtype is {dtype}.")
             return _verify_circuit(circuit, claim, None if params is None else read_told(params).params, samples, complete, seed)
         if parse_noise(noise or []) is not None:
             raise BadInputError(f"Option --noise is for circuits, but `{model}` is a {type(loaded.model).__name__}.")
-        subject = load_subject(model, inputs or [], seed=seed, train=train, loaded=loaded)
+        subject = load_subject(model, inputs or [], data=data, seed=seed, train=train, loaded=loaded)
         tell(subject.notes)
         ensure_values(subject)
         given = None if params is None else read_fitted([params], subject.model, untie=untie)[0].params
