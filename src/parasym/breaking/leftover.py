@@ -11,10 +11,9 @@ from scipy.linalg import qr
 from torch import Tensor, nn
 
 from parasym.breaking.freeze import frozen_tensors
-from parasym.breaking.graph import Graph
+from parasym.breaking.graph import Graph, symmetry_of
 from parasym.breaking.plan import FrozenPlaces, install_
 from parasym.core import Params, child_generator
-from parasym.find import find
 from parasym.symmetry import Factor, Shift, Symmetry, tangents
 
 _ROUNDS = 8
@@ -52,7 +51,7 @@ def freeze_leftover_(
         plan += more
         for *_, one in frozen_tensors(model):
             one.kept_in_full = True  # the next round needs them again
-        left = find(model, graph.call)
+        left = symmetry_of(model, graph.call)
         entries = pivots(left, left.factors, names, seed)
         if not entries:
             break

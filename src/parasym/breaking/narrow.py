@@ -9,9 +9,9 @@ from torch import nn
 
 from parasym.breaking.drawing import narrowness, smallest_count
 from parasym.breaking.freeze import frozen_tensors
+from parasym.breaking.graph import symmetry_of
 from parasym.breaking.site import Block, Site
 from parasym.core import BadInputError
-from parasym.find import find
 from parasym.functional import Call
 from parasym.groups import Permutation
 from parasym.symmetry import Binding
@@ -45,8 +45,7 @@ def narrow_blocks(sites: Iterable[Site], counts: Mapping[str, int]) -> list[Narr
 def needing(model: nn.Module, call: Call, narrow: list[Narrow]) -> list[Narrow]:
     """Return the narrow blocks on wires whose channels no places tell apart, neither theirs nor those of another tensor.
 
-    That is what `find` says of the model with zeros for constants: which entries are frozen is then all that it can see. What
-    moves a parameter that is not trained does not count: its numbers are constants, and tell channels apart.
+    That is what `find` says of the model with zeros for constants: which entries are frozen is then all that it can see.
 
     Args:
         model: The broken model. Its constants are put back.
@@ -59,18 +58,12 @@ def needing(model: nn.Module, call: Call, narrow: list[Narrow]) -> list[Narrow]:
     try:
         for entries, constants in kept.values():
             entries.set_constants(torch.zeros_like(constants))
-        factors = find(model, call).only(Permutation).factors
+        factors = symmetry_of(model, call).only(Permutation).factors
     finally:
         for entries, constants in kept.values():
             entries.set_constants(constants)
-    constant = {name for name, x in model.named_parameters() if not x.requires_grad}
-    left = {
-        (binding.tensor, binding.axis)
-        for factor in factors
-        if not constant & set(factor.tensors)
-        for binding in factor.bindings
-        if isinstance(binding, Binding)
-    }
+    bindings = (binding for factor in factors for binding in factor.bindings if isinstance(binding, Binding))
+    left = {(binding.tensor, binding.axis) for binding in bindings}
     return [one for one in narrow if any((one.site.name, axis) in left for axis in one.site.row_axes)]
 
 
@@ -89,7 +82,8 @@ def refuse(narrow: list[Narrow], frozen: float | Mapping[str, float], *, inputs:
     if not narrow:
         return
     repairs = {one.block.path: smallest_count(one.block.rows, one.block.units) or 0 for one in narrow}
-    mapping = repairs | (dict(frozen) if isinstance(frozen, Mapping) else {"*": frozen})
+    asked = frozen if isinstance(frozen, Mapping) else {"*": frozen}
+    mapping = repairs | {path: amount for path, amount in asked.items() if path not in repairs}
     shown = [f"`{one.block.path}` ({narrowness(one.block.rows, one.block.units, one.count)})" for one in narrow]
     head = f"{shown[0].partition(' ')[0]} is" if len(narrow) == 1 else f"{len(narrow)} layers are"
     what = shown[0].partition(" ")[2][1:-1] if len(narrow) == 1 else ", ".join(shown)

@@ -23,8 +23,8 @@ def remains(model: nn.Module, symmetry: Symmetry | None, aside: Mapping[str, str
     if vectors:
         left.append(Left(tuple(vectors), "vectors, which have no rows"))
     if symmetry is not None:
-        constant = {name for name, x in model.named_parameters() if not x.requires_grad}
-        left += dict.fromkeys(Left(factor.tensors, _why(factor, frozen, constant)) for factor in symmetry.factors)
+        trained = {name for name, x in model.named_parameters() if x.requires_grad}
+        left += dict.fromkeys(Left(factor.tensors, _why(factor, frozen, trained)) for factor in symmetry.factors)
         left += [Left((f"{u.operation} in {u.module or 'the model'}",), u.reason) for u in symmetry.uncovered]
     return tuple(left)
 
@@ -36,11 +36,10 @@ def _by_reason(aside: Iterable[tuple[str, str]]) -> Iterable[Left]:
     return (Left(tuple(names), reason) for reason, names in reasons.items())
 
 
-def _why(factor: Factor, frozen: set[str], constant: set[str]) -> str:
+def _why(factor: Factor, frozen: set[str], trained: set[str]) -> str:
     head = f"{group_name(factor)} still acts on them"
-    still = [name for name in factor.tensors if name in constant]
-    if still:
-        return f"{head}, but not on what is trained alone: `{still[0]}` is constant"
+    if not trained & set(factor.tensors):
+        return f"{head}: none is trained"
     if not frozen & set(factor.tensors):
         return f"{head}: none has frozen entries; leftover='freeze' stops it"
     return f"{head}: it keeps the constants, as signs and scales keep those of zero"

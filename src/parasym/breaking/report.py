@@ -49,7 +49,8 @@ class BreakReport:
         method: The method, in words.
         broken: What it changed.
         left: What it left as it was, and why.
-        symmetry: What `find` sees in the result; ``None`` where there were no inputs to look with.
+        symmetry: What `find` sees in the result, with all that is not trained for constants; ``None`` where there were no
+            inputs to look with.
         parameters: Entries of all parameters of the model.
         trained: Those that are still trained.
         memory: Bytes that places and constants take.

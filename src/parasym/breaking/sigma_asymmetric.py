@@ -10,11 +10,11 @@ from torch import nn
 from parasym.breaking.activation_site import ACTIVATIONS, ActivationSites, activation_sites
 from parasym.breaking.amount import check_patterns, value_for
 from parasym.breaking.figlu import FiGLU
+from parasym.breaking.graph import symmetry_of
 from parasym.breaking.method import AbstractBreaking
 from parasym.breaking.remains import remains
 from parasym.breaking.report import BreakReport, Broken, Left
 from parasym.core import BadInputError, CaptureError, child_generator
-from parasym.find import find
 from parasym.functional import Call
 
 _BY_NAME = {kind.__name__: kind for kind in ACTIVATIONS}
@@ -102,7 +102,7 @@ class SigmaAsymmetric(AbstractBreaking):
         report = self.replay(model, {"seed": self.seed}, plan)
         left = tuple(Left((entry,), "an activation that is called as a function") for entry in sites.functional)
         try:
-            symmetry = find(model, call)
+            symmetry = symmetry_of(model, call)
         except CaptureError as error:
             symmetry, why = None, f"not known: {str(error).partition('. ')[0]}"
             left = (*left, Left(("what is left of the symmetry",), why))

@@ -12,7 +12,7 @@ from torch.nn.parameter import UninitializedParameter
 
 from parasym.breaking.amount import check_patterns, frozen_count, value_for
 from parasym.breaking.freeze import frozen_tensors
-from parasym.breaking.graph import Graph, read_graph
+from parasym.breaking.graph import Graph, read_graph, symmetry_of
 from parasym.breaking.leftover import freeze_leftover_
 from parasym.breaking.method import AbstractBreaking
 from parasym.breaking.narrow import narrow_blocks, needing, refuse
@@ -21,7 +21,6 @@ from parasym.breaking.remains import remains
 from parasym.breaking.report import BreakReport, broken_tensors
 from parasym.breaking.site import Site, graph_sites, module_sites
 from parasym.core import BadInputError
-from parasym.find import find
 from parasym.functional import Call
 
 _CHOICES = {"unit": ("entry", "filter"), "init": ("keep", "kaiming"), "leftover": ("keep", "freeze")}
@@ -147,7 +146,7 @@ class WAsymmetric(AbstractBreaking):
             more, left = freeze_leftover_(model, graph, allowed, seed=self.seed, std=self.pin_std)
             plan += more
         else:
-            left = None if graph is None else find(model, graph.call)
+            left = None if graph is None else symmetry_of(model, graph.call)
         aside |= {site.name: _unfrozen(site, self.frozen) for site in sites if site not in rows}
         report = BreakReport(str(self), broken_tensors(model), remains(model, left, aside), left)
         return report, as_data(plan)
@@ -173,15 +172,14 @@ class WAsymmetric(AbstractBreaking):
     def _sites(self, model: nn.Module, graph: Graph | None, unread: str) -> tuple[list[Site], dict[str, str]]:
         """Return the weights to freeze, and why other parameters of two axes are none."""
         every = module_sites(model, unit=self.unit) if graph is None else graph_sites(model, graph.maps, unit=self.unit)
-        sites, aside = [], {}
         params = dict(model.named_parameters())
+        aside = {name: "it is not trained, and so constant already" for name, x in params.items() if not x.requires_grad}
+        sites = []
         for site in every:
             weight = params[site.name]
-            if not weight.requires_grad:
-                aside[site.name] = "it is not trained, and so constant already"
-            elif not weight.is_floating_point():
+            if not weight.is_floating_point():
                 aside[site.name] = f"its numbers are {weight.dtype}"
-            else:
+            elif site.name not in aside:
                 sites.append(site)
         known = {site.name for site in sites} | aside.keys()
         for name, weight in params.items():

@@ -157,12 +157,13 @@ def lowered_model(
         CaptureError: If the model cannot be exported.
     """
     bugs: tuple[Uncovered, ...] = ()
-    if isinstance(model, nn.Module):
-        try:
-            return trace(model, args, kwargs)
-        except Untraceable as error:
-            bugs = error.bugs
-    named, lowered = exported(model, args, kwargs)
+    with _no_collection(), _named_bugs(model, Call(args, dict(kwargs or {}))):
+        if isinstance(model, nn.Module):
+            try:
+                return trace(model, args, kwargs)
+            except Untraceable as error:
+                bugs = error.bugs
+        named, lowered = exported(model, args, kwargs)
     lowered.bugs += [bug for bug in bugs if bug not in lowered.bugs]
     return named, lowered
 
