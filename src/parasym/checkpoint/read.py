@@ -65,7 +65,11 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
         >>> folder.cleanup()
     """
     path = Path(path)
-    found = read_file(_index_of(path) if path.is_dir() else path)
+    try:
+        place = _index_of(path) if path.is_dir() else path
+    except OSError as error:
+        raise CheckpointError(f"Checkpoint `{path}` cannot be read: {error.strerror}.") from error
+    found = read_file(place)
     content, notes = _unwrap(found.content)
     if not has_tensors(content):
         raise CheckpointError(
@@ -101,7 +105,11 @@ def read_file(path: Path, what: str = "Checkpoint") -> Found:
     Raises:
         CheckpointError: If it is missing, damaged, of no known kind, or was made to run code.
     """
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise CheckpointError(f"{what} `{path}` cannot be read: {error.strerror}.") from error
+    if not there:
         raise CheckpointError(f"{what} `{path}` must be a file, but does not exist.")
     if path.name.endswith(INDEX):
         try:

@@ -28,6 +28,10 @@ def ensure_writable(path: str | Path, *, force: bool = False) -> Path:
         parasym.core.error.BadInputError: Output `no-such-folder/a.json` cannot be written: ...
     """
     path = Path(path)
+    try:
+        path.exists()
+    except OSError as error:
+        raise BadInputError(f"Output `{path}` cannot be written: {error.strerror}.") from error
     if path.is_dir():
         raise BadInputError(f"Output `{path}` must be a file, but is a folder.")
     if path.exists() and not force:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load, load_file
 
 from parasym.checkpoint.kind import Found, Kind
 from parasym.checkpoint.names import some_names
@@ -28,12 +28,21 @@ def read_safetensors(path: Path) -> Found:
     """
     metadata = _metadata(path)
     try:
-        content = load_file(path, device="cpu")
+        content = load_file(path, device="cpu") if _is_text(path) else load(path.read_bytes())
     except (SafetensorError, OSError, ValueError, KeyError, RuntimeError, AttributeError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise CheckpointError(f"it is no whole safetensors file ({lines[0].rstrip('.')})") from error
     left = [key for key in metadata if key not in USUAL]
     return Found(content, (f"metadata left unread: {some_names(left)}",) if left else ())
+
+
+def _is_text(path: Path) -> bool:
+    """Return whether a path is text: the library opens no other, though a system may have them."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _metadata(path: Path) -> dict[str, Any]:

@@ -88,6 +88,9 @@ def _message(error: BaseException, kept: Callable[[], str] | None) -> str:
     if isinstance(error, (KeyboardInterrupt, Terminated)):
         how = "stopped by SIGTERM" if isinstance(error, Terminated) else "interrupted"
         return f"{how}. {kept() if kept else 'Outputs are written whole or not at all: none is half-written.'}"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"`{error.filename}` cannot be used" if error.filename else "the system refuses"
+        return f"{where}: {error.strerror}."
     if isinstance(error, MemoryError):
         return "out of memory. Try smaller inputs or fewer samples."
     return (
