@@ -9,7 +9,7 @@ from rich.console import Console
 from parasym.core import BadInputError
 from parasym.find import find
 from parasym.report import Table, factor_table, report_tables, rich_table, symmetry_tables
-from parasym.symmetry import Symmetry, Uncovered
+from parasym.symmetry import Coarse, Symmetry, Uncovered
 from parasym.verify import verify
 
 
@@ -45,10 +45,26 @@ def test_a_symmetry_has_one_row_per_factor() -> None:
 
 def test_what_is_not_known_is_shown() -> None:
     symmetry = Symmetry(
-        (), (), uncovered=(Uncovered("aten.fft", "layer", "nets.py:7", "its wires"),), pinned=("w",), tied=(("a", "b"),)
+        (),
+        (),
+        uncovered=(Uncovered("aten.fft", "layer", "nets.py:7", "its wires"),),
+        coarse=(Coarse("aten.gather", "heads", "nets.py:9", "by number", ("v", "w"), 35),),
+        pinned=("w",),
+        tied=(("a", "b"),),
     )
     text = shown(*symmetry_tables(symmetry))
-    for words in ("trivial", "aten.fft", "nets.py:7", "Pinned parameters (1): w", "a = b"):
+    for words in (
+        "trivial",
+        "aten.fft",
+        "nets.py:7",
+        "aten.gather",
+        "nets.py:9",
+        "by number",
+        "35",
+        "v, w",
+        "Pinned parameters (1): w",
+        "a = b",
+    ):
         assert words in text
 
 

@@ -102,7 +102,19 @@ _REDUCTION = (
     _over("argmax", lambda x: x.tanh().sum(1) * x.argmax(1), PERMUTED, rest=None),
     _over("argmin", lambda x: x.tanh().sum(1) * x.argmin(1), PERMUTED, rest=None),
     _over(
-        "linalg_matrix_norm", lambda x: torch.linalg.matrix_norm(x)[:, None] * x.new_ones(12, 5), ("S(5)",), rest=None, wire=()
+        "linalg_matrix_norm",
+        lambda x: torch.linalg.matrix_norm(x)[:, None] * x.new_ones(12, 5),
+        ("O(5)", "scale(1)", "S(5)"),
+        rest=None,
+        wire=(),
+    ),
+    _over(
+        "linalg_matrix_norm",
+        lambda x: torch.linalg.matrix_norm(x, 1)[:, None] * x.new_ones(12, 5),
+        ("S(5)",),
+        rest=None,
+        wire=(),
+        label="not Frobenius",
     ),
     _over("cumsum", lambda x: x.cumsum(1).tanh().sum(1), SIGNED),
     op_case("cumsum", lambda x: x.tanh().cumsum(1), ("signs(1)",), label="over the wire", rest=None),

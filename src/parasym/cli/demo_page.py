@@ -17,12 +17,14 @@ from parasym.report import (
     Page,
     Section,
     big_integer,
+    coarse_table,
     completeness_table,
     correlation_figure,
     factor_table,
     fields_figure,
     interpolation_figure,
     soundness_table,
+    uncovered_table,
 )
 from parasym.studies import Merging
 
@@ -106,14 +108,16 @@ def _network(found: Merging) -> Section:
     symmetry, architecture = found.symmetry, found.task.architecture
     text = (
         f"The group has a discrete part of order {big_integer(symmetry.order)} and a continuous part of "
-        f"dimension {symmetry.dimension}.",
+        f"dimension {symmetry.dimension}. Operations without a rule: {len(symmetry.uncovered)}; pins that a finer rule might do "
+        f"without: {len(symmetry.coarse)}.",
         "Soundness was tested at a trained network. Completeness counts directions in a Jacobian, so it was tested on a "
         f"copy with {architecture.narrow} units in place of {found.task.width or architecture.width}.",
     )
     proofs = [soundness_table(found.report)]
     if found.narrow_report.completeness is not None:
         proofs.append(completeness_table(found.narrow_report.completeness))
-    items = (_curves(found), pair_table(found), network_table(found), factor_table(symmetry), *proofs)
+    pins = [table for table in (uncovered_table(symmetry), coarse_table(symmetry)) if table.rows]
+    items = (_curves(found), pair_table(found), network_table(found), factor_table(symmetry), *pins, *proofs)
     return Section(architecture.title, architecture.name, text, items)
 
 

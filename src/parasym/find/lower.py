@@ -15,7 +15,7 @@ from parasym.find.numberless import Numberless
 from parasym.find.tidy import tidied
 from parasym.find.where import bug
 from parasym.rules import BY_NAME, Builder, Program, Unsupported, Value
-from parasym.rules.program import Fn, Kind
+from parasym.rules.program import Fn, Kind, Origin
 from parasym.rules.rotary import ComplexValue
 from parasym.symmetry import Uncovered
 
@@ -146,6 +146,7 @@ class Lowering:
             return folded
         if call.example is None:
             return None
+        self.builder.at(self._origin(call))
         if _is_empty(call.example):
             return self._nothing(call.example)
         rule = BY_NAME.get(name) or BY_NAME.get(name.rstrip("_"))
@@ -231,6 +232,8 @@ class Lowering:
     def opaque(self, call: Call, reason: str) -> Any:
         """Return new values for what an operation returns, and pin all that it touches."""
         b = self.builder
+        if not isinstance(call.target, torch._ops.OpOverload):
+            b.at(self._origin(call))
         if torch.Tag.nondeterministic_seeded in getattr(call.target, "tags", ()):
             b.drawing.add(facts_of(call.target).name)
         inputs = _values((call.args, call.kwargs))
@@ -238,7 +241,7 @@ class Lowering:
         if touched:
             self.uncovered.append(self._uncovered(call, reason))
         if inputs:
-            b.pin(*inputs)
+            b.pin(*inputs, reason=reason, uncovered=True)
         example = call.example
 
         def fresh(x: Any) -> Any:
@@ -247,14 +250,19 @@ class Lowering:
             # What is made of data alone, such as random numbers, is one more input.
             value = b.value(_shape(x), Kind.ACTIVATION if touched else Kind.INPUT, real=is_real(x))
             if touched:
-                b.pin(value)
+                b.pin(value, reason=reason, uncovered=True)
             return value
 
         return tuple(fresh(x) for x in example) if isinstance(example, (tuple, list)) else fresh(example)
 
     def _uncovered(self, call: Call, reason: str) -> Uncovered:
+        _, module, source = self._origin(call)
+        return Uncovered(str(call.target), module, source, reason)
+
+    def _origin(self, call: Call) -> Origin:
+        """Return where an operation is called."""
         if call.node is None:
-            return Uncovered(str(call.target), *self._place(), reason)
+            return Origin(call.target, *self._place())
         stack = call.node.meta.get("nn_module_stack") or {}
         module = next(reversed([path for path, _ in stack.values()]), "") if stack else ""
         trace = (call.node.meta.get("stack_trace") or "").strip().split("\n")
@@ -264,7 +272,7 @@ class Lowering:
             parts = places[-1].split('"')
             line = parts[2].split("line ")[-1].split(",")[0] if len(parts) > 2 else ""
             source = f"{parts[1]}:{line}"
-        return Uncovered(str(call.target), module, source, reason)
+        return Origin(call.target, module, source)
 
 
 def _arguments(call: Call, lower: Callable[..., Any]) -> tuple[Sequence[Any], dict[str, Any]]:

@@ -46,7 +46,7 @@ def unmasked(program: Program) -> tuple[Program, dict[str, Masked]]:
             stands_for[step.out.index] = x  # pyright: ignore[reportAttributeAccessIssue]
         else:
             code.append(_instead(step, stands_for))
-    return Program(program.values, code, program.outputs, program.loops, program.tags), masked
+    return replace(program, code=code), masked
 
 
 def _product(step: Instruction) -> tuple[Value, Tensor] | None:

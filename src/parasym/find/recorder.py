@@ -21,7 +21,7 @@ from parasym.find.constants import Constants
 from parasym.find.lower import Call, Lowering, facts_of, may_alias, writes
 from parasym.find.numberless import Numberless, results, size_of_results, without_numbers
 from parasym.find.untraceable import Untraceable
-from parasym.find.where import place_here
+from parasym.find.where import Running
 from parasym.rules.program import Kind, Value
 
 _LARGEST = 1 << 24
@@ -40,7 +40,7 @@ class Recorder(TorchDispatchMode):
 
     def __init__(self, model: nn.Module, unknown: frozenset[int | str] = frozenset()) -> None:
         super().__init__()
-        self.lowering = Lowering(lambda: place_here(model))
+        self.lowering = Lowering(Running(model))
         self.constants = Constants(self.lowering)
         self._unknown = unknown
         self._operations = 0

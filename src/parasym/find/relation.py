@@ -38,6 +38,7 @@ class Relations:
         zeros: Exponents that vanish.
         same: Pairs that are equal.
         products: Exponents that, times their degrees, add up to another one.
+        lost: Whether the instruction cannot be followed, so that all of them vanish.
 
     Args:
         template: The form.
@@ -48,6 +49,7 @@ class Relations:
         self.zeros: list[Ref] = []
         self.same: list[tuple[Ref, Ref]] = []
         self.products: list[tuple[tuple[tuple[Ref, int | Fraction], ...], Ref | None]] = []
+        self.lost = False
         self._template = template
         self._sign = sign
         try:
@@ -58,7 +60,7 @@ class Relations:
             else:
                 raise TooManyCells
         except TooManyCells:  # nothing may act on what cannot be followed
-            self.same, self.products = [], []
+            self.same, self.products, self.lost = [], [], True
             self.zeros = [(k, n) for k, structure in enumerate(template.structures) for n in range(structure.size)]
 
     def equals(self, a: Ref, b: Ref) -> bool:

@@ -16,6 +16,7 @@ from parasym.core import BadInputError, InternalError, InternalWarning, Symmetry
 from parasym.core.arguments import a_module
 from parasym.find.assemble import Assembly
 from parasym.find.capture import Named
+from parasym.find.coarse import coarse_pins
 from parasym.find.exchange import exchanges
 from parasym.find.exported import exported
 from parasym.find.flat_directions import flat_directions
@@ -71,7 +72,7 @@ def find(
         continuous: For circuits: whether to report straight directions without effect too.
 
     Returns:
-        The symmetry: factors, uncovered operations, pinned parameters.
+        The symmetry: factors, uncovered operations, coarse pins, pinned parameters.
 
     Raises:
         CaptureError: If the forward of the model fails on the inputs, needs the values of tensors, or cannot be exported.
@@ -194,6 +195,7 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
         law=tuple(sorted(lowered.drawing)),
         constants=tuple(sorted(named.read | {name for name in named.shapes if is_recipe(name)})),
         flat=flat[0] if flat else None,
+        coarse=coarse_pins(ground, assembly.leaves, [wire for wire, classes in assembly.cells.items() if classes is None]),
     )
 
 

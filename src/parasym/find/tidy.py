@@ -1,5 +1,7 @@
 """Makes a program ready for inference: nothing dead, one leaf per tensor, constants that nothing shares."""
 
+from dataclasses import replace
+
 import torch
 
 from parasym.rules.program import Cat, Contract, Fn, Kind, Pin, Pointwise, Program, Value, operands, result
@@ -37,7 +39,7 @@ def _without_dead_code(program: Program) -> Program:
                     changed = changed or bool(program.loops)
     written = {id(step) for step in kept}
     code = [s for s in program.code if id(s) in written or isinstance(s, Pin)]
-    return Program(program.values, code, program.outputs, program.loops, program.tags)
+    return replace(program, code=code)
 
 
 def _own_constants(program: Program) -> None:
@@ -90,4 +92,4 @@ def _one_leaf_per_tensor(program: Program) -> Program:
                     program.values.append(number)
                     value.kind = Kind.ACTIVATION
                     sums.append(Pointwise(Fn.ADD, (base, number), value, signs=(1, 1)))
-    return Program(program.values, [*sums, *program.code], program.outputs, program.loops, program.tags)
+    return replace(program, code=[*sums, *program.code])

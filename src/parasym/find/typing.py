@@ -1,6 +1,7 @@
 """Gives every axis of every value its type, by unification over the program."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from parasym.find.axis import (
     UNIT,
@@ -41,6 +42,22 @@ from parasym.rules.program import (
 )
 
 
+class PinnedAxis(NamedTuple):
+    """An axis on which nothing may act.
+
+    Attributes:
+        axis: Its type.
+        value: The value that it is an axis of.
+        dim: Which of its axes.
+        step: The instruction that pins it, ``None`` for an input or an output of the model.
+    """
+
+    axis: Axis
+    value: Value
+    dim: int
+    step: Instruction | None
+
+
 @dataclass
 class Types:
     """The types of a program, and what the unification found out on the way.
@@ -51,6 +68,7 @@ class Types:
         pinned: Wires on which nothing may act.
         planes: Wires of planes that rotary embeddings turn.
         turning: Those of them that may be turned and scaled, with the marks of their real and imaginary parts.
+        pins: What pins them.
     """
 
     program: Program
@@ -58,6 +76,7 @@ class Types:
     pinned: set[Leaf] = field(default_factory=set)
     planes: set[Leaf] = field(default_factory=set)
     turning: dict[Leaf, Marks] = field(default_factory=dict)
+    pins: list[PinnedAxis] = field(default_factory=list)
     _terms: dict[Axis, tuple[Term, ...]] = field(default_factory=dict)
     _wires: dict[Axis, frozenset[Leaf]] = field(default_factory=dict)
 
@@ -96,26 +115,34 @@ def infer_types(program: Program) -> Types:
     for value in program.outputs:
         run.pin(value)
     axes = [[resolve(axis) for axis in run.of(v)] for v in program.values]
-    pinned = {leaf for axis in run.pins for leaf in leaves(axis)}
+    pins = [pin._replace(axis=resolve(pin.axis)) for pin in run.pins]
+    pinned = {leaf for pin in pins for leaf in leaves(pin.axis)}
     planes = {leaf for *_, axis in run.planes for leaf in leaves(axis)}
-    types = Types(Program(program.values, code, program.outputs, program.loops, program.tags), axes, pinned, planes)
+    types = Types(replace(program, code=code), axes, pinned, planes, pins=pins)
     if planes:
         rows = ((v, tuple(types.terms(axis) for axis in mine)) for v, mine in zip(program.values, axes, strict=True))
         types.turning = turning(run.planes, rows)
     return types
 
 
+_CONFLICTS: dict[type, str] = {
+    Slice: "a slice cuts through a product of channels",
+    Reshape: "a reshape cuts through channels",
+}
+"""Why an instruction that cannot be typed pins what it touches."""
+
+
 class _Typing:
     def __init__(self, program: Program) -> None:
         self.axes: dict[int, list[Axis]] = {}
-        self.pins: list[Axis] = []
+        self.pins: list[PinnedAxis] = []
         self.planes: list[Plane] = []
         for value in program.values:
             if value.kind is not Kind.ACTIVATION:
                 self.axes[value.index] = [fresh(n) for n in value.shape]
 
-    def pin(self, value: Value) -> None:
-        self.pins.extend(self.of(value))
+    def pin(self, value: Value, step: Instruction | None = None) -> None:
+        self.pins += [PinnedAxis(axis, value, k, step) for k, axis in enumerate(self.of(value))]
 
     def of(self, value: Value) -> list[Axis]:
         if value.index not in self.axes:
@@ -127,9 +154,10 @@ class _Typing:
         touched = operands(step) if out is None else (*operands(step), out)
         if out is not None:
             self.axes[out.index] = [fresh(n) for n in out.shape]
-        for value in touched:
-            self.pin(value)
-        return Pin(touched)
+        reason = _CONFLICTS.get(type(step), "axes meet that are cut in ways that do not fit together")
+        pin = Pin(touched, reason=reason, call=step.call)
+        self._pin(pin)
+        return pin
 
     def step(self, step: Instruction) -> None:
         handler = getattr(self, "_" + type(step).__name__.lower())
@@ -177,8 +205,8 @@ class _Typing:
         kept = {out: x for x, out in step.kept}
         axes = self.of(step.x)
         out = [axes[kept[k]] if k in kept else fresh(n) for k, n in enumerate(step.out.shape)]
-        self.pins += [axis for k, axis in enumerate(out) if k not in kept]
-        self.pins += [axis for k, axis in enumerate(axes) if k not in kept.values()]
+        self.pins += [PinnedAxis(axis, step.out, k, step) for k, axis in enumerate(out) if k not in kept]
+        self.pins += [PinnedAxis(axis, step.x, k, step) for k, axis in enumerate(axes) if k not in kept.values()]
         return out
 
     def _permute(self, step: Permute) -> list[Axis]:
@@ -220,7 +248,7 @@ class _Typing:
 
     def _pin(self, step: Pin) -> None:
         for value in step.xs:
-            self.pin(value)
+            self.pin(value, step)
 
     def _reshape(self, step: Reshape) -> list[Axis]:
         if 0 in step.x.shape:

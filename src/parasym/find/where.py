@@ -75,13 +75,45 @@ def place_of(error: BaseException, model: Any) -> str:
     return ", ".join([*([f"in `{module}`"] if module else []), *([f"at {line}"] if line else [])])
 
 
-def place_here(model: nn.Module) -> tuple[str, str]:
-    """Return the path of the module that is running, and the line of the model's code.
+class Running:
+    """Says which module of a model is running, and at which line of the model's code.
+
+    It is asked for every operation of a pass, so that it looks at as few frames as it can.
 
     Args:
         model: The model.
     """
-    return _innermost(traceback.walk_stack(sys._getframe()), model)
+
+    def __init__(self, model: nn.Module) -> None:
+        self._model = model
+        self._paths = {id(module): path for path, module in model.named_modules()}
+        self._foreign: dict[str, bool] = {}
+        """Whether a file holds code of the model, by its name."""
+
+    def __call__(self) -> tuple[str, str]:
+        """Return the path of the module, and the line as ``file:line``; empty where there is none."""
+        module: str | None = None
+        line = ""
+        frame: FrameType | None = sys._getframe(1)
+        while frame is not None and (module is None or not line):
+            code = frame.f_code
+            foreign = self._foreign.get(code.co_filename)
+            if foreign is None:
+                foreign = self._foreign[code.co_filename] = _is_foreign(code.co_filename)
+            if foreign and not line:
+                line = f"{code.co_filename}:{frame.f_lineno}"
+            if code.co_varnames[:1] == ("self",) and code.co_argcount:
+                owner = frame.f_locals.get("self")
+                module = self._paths.get(id(owner)) if module is None else module
+                if owner is self._model:
+                    break
+            frame = frame.f_back
+        return module or "", line
+
+
+def _is_foreign(file: str) -> bool:
+    """Whether a file holds neither our code nor torch's nor Python's own."""
+    return not file.startswith(_OURS) and (not file.startswith(_PYTHON) or "-packages" in file)
 
 
 def _innermost(frames: Iterable[tuple[FrameType, int]], model: Any) -> tuple[str, str]:
@@ -91,7 +123,7 @@ def _innermost(frames: Iterable[tuple[FrameType, int]], model: Any) -> tuple[str
     for frame, number in frames:
         owner, file = frame.f_locals.get("self"), frame.f_code.co_filename
         module = module or paths.get(id(owner), "")
-        if not line and not file.startswith(_OURS) and (not file.startswith(_PYTHON) or "-packages" in file):
+        if not line and _is_foreign(file):
             line = f"{file}:{number}"
         if owner is model:
             break

@@ -5,7 +5,7 @@ from parasym.report.hop import HopResult, hop_page, hop_table, orbit_figure, run
 from parasym.report.number import big_integer, mean_spread, percent, sig
 from parasym.report.page import Card, Page, Section, render_page
 from parasym.report.study import claim_table, result_table, study_figure, study_markdown, study_page, write_results
-from parasym.report.symmetry import factor_table, shortened, symmetry_tables, uncovered_table
+from parasym.report.symmetry import coarse_table, factor_table, shortened, symmetry_tables, uncovered_table
 from parasym.report.table import Columns, Table, rich_table
 from parasym.report.verification import completeness_table, report_tables, soundness_table
 
@@ -26,6 +26,7 @@ __all__ = [
     "interpolation_figure",
     # tables and text
     "big_integer",
+    "coarse_table",
     "completeness_table",
     "factor_table",
     "mean_spread",

@@ -40,14 +40,37 @@ def uncovered_table(symmetry: Symmetry) -> Table:
     return Table("Uncovered operations (their wires are pinned)", columns, rows)
 
 
+def coarse_table(symmetry: Symmetry) -> Table:
+    """Return one row per pin that a finer rule might do without.
+
+    Args:
+        symmetry: Any symmetry.
+    """
+    rows = tuple(
+        (c.operation, c.module or "the model", c.source, c.reason, str(len(c.tensors)), str(c.entries), shortened(c.tensors))
+        for c in symmetry.coarse
+    )
+    columns: Columns = (
+        ("operation", "left"),
+        ("module", "left"),
+        ("source", "left"),
+        ("why it is pinned", "left"),
+        ("tensors", "right"),
+        ("numbers", "right"),
+        ("may cost", "left"),
+    )
+    return Table("Coarse pins (a finer rule might find more)", columns, rows)
+
+
 def symmetry_tables(symmetry: Symmetry) -> tuple[RenderableType, ...]:
-    """Return what a terminal shows of a symmetry: factors, uncovered operations, pinned parameters, what came of trying it.
+    """Return what a terminal shows of a symmetry: factors, what is uncovered, coarse or pinned, what came of trying it.
 
     Args:
         symmetry: Any symmetry.
     """
     shown: list[RenderableType] = [rich_table(factor_table(symmetry))]
     shown.append(rich_table(uncovered_table(symmetry)) if symmetry.uncovered else "Uncovered operations: none")
+    shown.append(rich_table(coarse_table(symmetry)) if symmetry.coarse else "Coarse pins: none")
     if symmetry.pinned:
         shown.append(f"Pinned parameters ({len(symmetry.pinned)}): {shortened(symmetry.pinned, 12)}")
     else:

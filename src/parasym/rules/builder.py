@@ -16,7 +16,9 @@ from parasym.rules.program import (
     Fn,
     Instruction,
     Kind,
+    Linked,
     Normalize,
+    Origin,
     Permute,
     Pin,
     Pointwise,
@@ -60,6 +62,10 @@ class Builder:
         self.drawing: set[str] = set()
         """Names of the operations that draw random numbers."""
 
+    def at(self, origin: Origin) -> None:
+        """Say where the operation was called that the instructions to come belong to."""
+        self.program.origins.append(origin)
+
     def begin(self, *tag: Any) -> None:
         """Say which operation the instructions to come belong to: its name and its arguments."""
         self._tag, self._position = tag, 0
@@ -82,6 +88,7 @@ class Builder:
 
     def emit(self, step: Instruction) -> None:
         """Append an instruction."""
+        step.call = len(self.program.origins) - 1
         self.program.code.append(step)
         out = result(step)
         if out is not None:
@@ -261,10 +268,14 @@ class Builder:
         fn: str = "linear",
         real: bool | None = None,
         reason: str = "",
+        coarse: Sequence[Linked] = (),
     ) -> Value:
-        """Return a fixed map of ``x`` on all axes but the kept ones; a reason says why it is not known any better."""
+        """Return a fixed map of ``x`` on all axes but the kept ones.
+
+        A reason says why some of the axes, in groups of ``x`` and of the result, are not known any better.
+        """
         out = self.value(shape, real=x.real if real is None else real)
-        self.emit(Fixed(x, out, tuple(kept), averaging, fn, reason))
+        self.emit(Fixed(x, out, tuple(kept), averaging, fn, reason, tuple(coarse)))
         return out
 
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:
@@ -374,12 +385,12 @@ class Builder:
     def flow(self, x: Value, into: Value) -> None:
         """Say that ``into`` also takes the value ``x``: the state of a recurrence, or an updated buffer."""
         self.program.loops.add(into.index)
-        self.program.code.append(Pointwise(Fn.LINEAR, (x,), into, signs=(1,)))
+        self.program.code.append(Pointwise(Fn.LINEAR, (x,), into, signs=(1,), call=len(self.program.origins) - 1))
         self.data_only.discard(into.index)
 
-    def pin(self, *xs: Value, reason: str = "") -> None:
+    def pin(self, *xs: Value, reason: str = "", uncovered: bool = False) -> None:
         """Let nothing act on these values; a reason says why it is not known any better."""
-        self.emit(Pin(tuple(xs), reason))
+        self.emit(Pin(tuple(xs), reason, uncovered))
 
 
 def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

@@ -43,13 +43,16 @@ def _convolution(
             else [_out_size(s, k, st, 0, d) for s, k, st, d in zip(space, kernel, strides, dilations, strict=True)]
         )
         exact = padding == "valid"
+        pads = [0 if exact or k == 1 else 1 for k in kernel]
     else:
         pads = _each(padding, n)
         sizes = [_out_size(*a) for a in zip(space, kernel, strides, pads, dilations, strict=True)]
         exact = not any(pads)
     grouped = b.reshape(x, [batch, groups, inputs, *space]) if groups > 1 else x
     head = 3 if groups > 1 else 2
-    patches = b.fixed(grouped, [*grouped.shape[:head], *sizes, *kernel], [(k, k) for k in range(head)], averaging=exact)
+    kept = [k for k in range(n) if kernel[k] == 1 and strides[k] == 1 and pads[k] == 0]  # along these it looks at one place
+    pairs = [(k, k) for k in (*range(head), *(head + k for k in kept))]
+    patches = b.fixed(grouped, [*grouped.shape[:head], *sizes, *kernel], pairs, averaging=exact)
     filters = b.reshape(weight, [groups, out_channels // groups, inputs, *kernel]) if groups > 1 else weight
     g, p, k = ("g" if groups > 1 else ""), _SPACE[:n], _SPACE[n : 2 * n]
     out = b.contract(patches, filters, f"b{g}i{p}{k},{g}oi{k}->b{g}o{p}")

@@ -20,6 +20,8 @@ from parasym.rules.program import (
     Rotary,
     Slice,
     Value,
+    operands,
+    segments,
 )
 
 _DEPTH = 200
@@ -86,6 +88,34 @@ def stays(b: Builder, x: Value, axis: int) -> bool:
     return False
 
 
+def depends_on(b: Builder, x: Value) -> str:
+    """Return what the numbers of a value depend on: ``model`` if on a parameter, else ``input`` if on one, else ``constants``.
+
+    Args:
+        b: Tells how the value was made.
+        x: A value.
+
+    Example:
+        >>> from parasym.rules.program import Kind
+        >>> b = Builder()
+        >>> x, w, k = b.value((3,), Kind.INPUT), b.value((3,), Kind.PARAMETER), b.filled((3,), 2.0)
+        >>> depends_on(b, b.mul(x, k)), depends_on(b, b.mul(x, w)), depends_on(b, b.expand(k, (4, 3)))
+        ('input', 'model', 'constants')
+    """
+    if x.index not in b.data_only:
+        return "model"
+    seen, todo = {x.index}, [x]
+    while todo:
+        value = todo.pop()
+        if value.kind is Kind.INPUT:
+            return "input"
+        step = b.producers.get(value.index)
+        new = [] if step is None else [v for v in operands(step) if v.index not in seen]
+        seen.update(v.index for v in new)
+        todo += new
+    return "constants"
+
+
 def _source(step: Instruction | None, axis: int) -> tuple[Value, int] | None:
     """Return an operand and its axis that an axis of the result is, whole and in order."""
     if isinstance(step, Pointwise):
@@ -104,9 +134,10 @@ def _source(step: Instruction | None, axis: int) -> tuple[Value, int] | None:
         k = axis - (len(step.out.shape) - len(step.x.shape))
         return (step.x, k) if k >= 0 and step.x.shape[k] == step.out.shape[axis] else None
     if isinstance(step, Reshape):
-        wide = [[k for k, n in enumerate(shape) if n > 1] for shape in (step.x.shape, step.out.shape)]
-        same = axis in wide[1] and [step.x.shape[k] for k in wide[0]] == [step.out.shape[k] for k in wide[1]]
-        return (step.x, wide[0][wide[1].index(axis)]) if same else None
+        ins, outs = next(run for run in segments(step.x.shape, step.out.shape) if axis in run[1])
+        wide = [k for k in ins if step.x.shape[k] > 1]
+        alone = len(wide) == 1 and [k for k in outs if step.out.shape[k] > 1] == [axis]
+        return (step.x, wide[0]) if alone else None
     if isinstance(step, (Slice, Cat)):
         return (step.x if isinstance(step, Slice) else step.xs[0], axis) if axis != step.dim else None
     return (step.x, axis) if isinstance(step, (Normalize, Rotary)) else None

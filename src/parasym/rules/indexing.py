@@ -6,20 +6,42 @@ import torch
 from torch import Tensor
 
 from parasym.rules.builder import Builder
-from parasym.rules.fixed_axes import runs_of, same_along, stays
-from parasym.rules.program import Value
+from parasym.rules.fixed_axes import depends_on, runs_of, same_along, stays
+from parasym.rules.program import Linked, Value
 from parasym.rules.rule import Rule, Unsupported
 from parasym.rules.shape import joined
 
-BY_NUMBER = "entries are looked up by number along this axis"
+BY_NUMBER = "entries are looked up by fixed numbers, which are not followed"
+BY_ENTRY = "every entry is looked up by a number of its own along this axis, as far as is known"
+BY_COMPUTED = "entries are looked up by numbers that the model computes, which are not followed"
 
 
 def _embedding(b: Builder, weight: Value, index: Value, *_: object, **__: object) -> Value:
     """Row ``index`` of a table: the tokens are pinned, the features pass."""
-    b.pin(index)
-    b.by(index)
+    rows = weight.shape[0]
+    if rows > 1 and runs_of(index, rows) == [(0, rows)]:
+        return weight
+    reason = numbered(b, index)
     n = len(index.shape)
-    return b.fixed(weight, [*index.shape, weight.shape[1]], [(1, n)], averaging=True, reason=BY_NUMBER)
+    coarse = links(reason, (0,), tuple(range(n)))
+    return b.fixed(weight, [*index.shape, weight.shape[1]], [(1, n)], averaging=True, reason=reason, coarse=coarse)
+
+
+def numbered(b: Builder, *indices: Value) -> str:
+    """Pin the numbers by which an operation looks up entries, or writes them.
+
+    Args:
+        b: Where to write it.
+        indices: The numbers.
+
+    Returns:
+        Why that is coarse; empty if they are an input, which tells entries apart whatever the rule.
+    """
+    sources = {depends_on(b, index) for index in indices}
+    reason = BY_COMPUTED if "model" in sources else BY_NUMBER if sources == {"constants"} else ""
+    b.pin(*indices, reason=reason)
+    b.by(*indices)
+    return reason
 
 
 def _index_select(b: Builder, x: Value, dim: int, index: Value) -> Value:
@@ -37,10 +59,39 @@ def _index(b: Builder, x: Value, indices: Sequence[Value | None]) -> Value:
         cut = _cut(b, x, next(k for k, i in enumerate(indices) if i is not None), used[0])
         if cut is not None:
             return cut
-    b.pin(*used)
-    b.by(*used)
+    reason = numbered(b, *used)
     shape, pairs = looked_up(x, indices)
-    return b.fixed(x, shape, pairs, averaging=True, reason=BY_NUMBER)
+    return b.fixed(x, shape, pairs, averaging=True, reason=reason, coarse=unpaired(reason, x.shape, shape, pairs))
+
+
+def links(reason: str, x: Sequence[int], out: Sequence[int]) -> list[Linked]:
+    """Return the axes that a finer rule would link.
+
+    Where numbers are fixed, those of the result that is looked up are held as soon as those that are looked up are. Where they
+    are computed, they may move along with what is looked up: the axes have nothing to do with each other.
+
+    Args:
+        reason: What :func:`numbered` returned.
+        x: Axes that are looked up.
+        out: Axes of the result.
+    """
+    if not reason:
+        return []
+    return [*(((k,), ()) for k in x), *(((), (k,)) for k in out)] if reason == BY_COMPUTED else [(tuple(x), tuple(out))]
+
+
+def unpaired(reason: str, before: Sequence[int], after: Sequence[int], pairs: Sequence[tuple[int, int]]) -> list[Linked]:
+    """Return the axes that a finer rule would link: those of both shapes that are not among the pairs.
+
+    Args:
+        reason: What :func:`numbered` returned.
+        before: The shape of what is looked up.
+        after: The shape of the result.
+        pairs: Axes of both that are the same.
+    """
+    kept = [{pair[side] for pair in pairs} for side in (0, 1)]
+    x, out = (tuple(k for k in range(len(shape)) if k not in kept[side]) for side, shape in enumerate((before, after)))
+    return links(reason, x, out)
 
 
 def _cut(b: Builder, x: Value, dim: int, index: Value) -> Value | None:
@@ -71,9 +122,9 @@ def looked_up(x: Value, indices: Sequence[Value | None]) -> tuple[list[int], lis
 
 def _gather(b: Builder, x: Value, dim: int, index: Value, **_: object) -> Value:
     """An axis along which all look up the same entries is a batch."""
-    b.pin(index)
-    b.by(index)
-    return b.fixed(x, index.shape, batch_axes(b, dim, index, x), averaging=True, reason=BY_NUMBER)
+    reason = numbered(b, index)
+    kept, coarse = batch_axes(b, dim, index, x), coarse_axes(b, dim, index, reason, x)
+    return b.fixed(x, index.shape, kept, averaging=True, reason=reason or BY_ENTRY, coarse=coarse)
 
 
 def batch_axes(b: Builder, dim: int, index: Value, *xs: Value) -> list[tuple[int, int]]:
@@ -90,10 +141,26 @@ def batch_axes(b: Builder, dim: int, index: Value, *xs: Value) -> list[tuple[int
     return [(k, k) for k in axes if same_along(b, index, k)]
 
 
+def coarse_axes(b: Builder, dim: int, index: Value, reason: str, *xs: Value) -> list[Linked]:
+    """Return the axes that a look-up pins for want of knowledge; where the index is an input along an axis, it must.
+
+    Args:
+        b: Tells how the index was made.
+        dim: The axis that is indexed.
+        index: The index, with as many axes as the tensors.
+        reason: Why the numbers are not followed, empty if they are an input.
+        xs: The tensors.
+    """
+    dim = dim % max(len(index.shape), 1)
+    kept = {k for k, _ in batch_axes(b, dim, index, *xs)}
+    others = [k for k in range(len(index.shape)) if k != dim and k not in kept and not stays(b, index, k)]
+    return [*links(reason, (dim,), (dim,)), *(((k,), (k,)) for k in others)]
+
+
 def _one_hot(b: Builder, index: Value, classes: int = -1) -> Value:
-    b.pin(index)
+    reason = numbered(b, index)
     out = b.value([*index.shape, classes], real=False)
-    b.pin(out)
+    b.pin(out, reason=reason)
     return out
 
 

@@ -71,7 +71,7 @@ def _batch_norm(
             b.flow(b.square_sum(x, dims), var)
         out = b.normalize(x, dims, eps=eps)
         if not dims or all(x.shape[k] == 1 for k in dims):
-            b.pin(x)
+            b.pin(x, reason="statistics are taken over a single entry")
     else:
         scale = [(_plus(b, var, eps), _ROOT)] if weight is None else [(_plus(b, var, eps), _ROOT), (weight, 1)]
         out, weight = b.mul_along(b.add_along(x, mean, 1, sign=-1), *scale, axis=1), None

@@ -55,11 +55,15 @@ def _max_pool(n: int) -> Callable[..., Any]:
 def _max_pool_with_index(n: int) -> Callable[..., Any]:
     def lower(b: Builder, x: Value, *args: object) -> tuple[Value, Value]:
         out = _max_pool(n)(b, x, *args)
-        index = b.value(out.shape, real=False)
-        b.pin(index)
-        return out, index
+        return out, _where(b, x, out, n)
 
     return lower
+
+
+def _where(b: Builder, x: Value, out: Value, n: int) -> Value:
+    """Where the largest entries are: channels come along, in the same order."""
+    kept = [(k, k) for k in range(len(x.shape) - n)]
+    return b.fixed(x, out.shape, kept, fn="max", real=False)
 
 
 def _avg_pool(n: int) -> Callable[..., Any]:
@@ -90,9 +94,7 @@ def _adaptive(n: int, fn: str) -> Callable[..., Any]:
 def _adaptive_max(n: int) -> Callable[..., Any]:
     def lower(b: Builder, x: Value, size: Numbers) -> tuple[Value, Value]:
         out = _spatial(b, x, _each(size, n), fn="max")
-        index = b.value(out.shape, real=False)
-        b.pin(index)
-        return out, index
+        return out, _where(b, x, out, n)
 
     return lower
 
@@ -125,7 +127,9 @@ def _pad(b: Builder, x: Value, padding: Sequence[int], *args: object) -> Value:
 def _spread(b: Builder, x: Value, shifts: Numbers, dims: Numbers = ()) -> Value:
     """A roll or a flip moves the axis by a fixed map; the axis is pinned."""
     moved = {d % len(x.shape) for d in _each(dims, 1)} or set(range(len(x.shape)))
-    return b.fixed(x, x.shape, [(k, k) for k in range(len(x.shape)) if k not in moved], averaging=True)
+    kept = [(k, k) for k in range(len(x.shape)) if k not in moved]
+    reason = "which entry goes where is not followed along this axis"
+    return b.fixed(x, x.shape, kept, averaging=True, reason=reason, coarse=[((k,), (k,)) for k in sorted(moved)])
 
 
 def _flip(b: Builder, x: Value, dims: Numbers) -> Value:

@@ -11,13 +11,15 @@ from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 NOTE = {"note": True}
 """Metadata of a field that people read: instructions that differ in nothing else do the same."""
+
+Linked = tuple[tuple[int, ...], tuple[int, ...]]
 
 
 class Kind(Enum):
@@ -83,8 +85,33 @@ class Fn(Enum):
     __hash__ = object.__hash__  # the members are one each, and they are looked up for every instruction
 
 
+class Origin(NamedTuple):
+    """Where an operation of a model was called.
+
+    Attributes:
+        target: The operation.
+        module: Path of the module that called it.
+        source: Source line that called it, as ``file:line``.
+    """
+
+    target: Any
+    module: str
+    source: str
+
+
 @dataclass(eq=False, slots=True)
-class Pointwise:
+class AbstractInstruction:
+    """One instruction.
+
+    Attributes:
+        call: Number of the operation that it belongs to, in ``program.origins``; -1 if it belongs to none.
+    """
+
+    call: int = field(default=-1, kw_only=True, metadata=NOTE)
+
+
+@dataclass(eq=False, slots=True)
+class Pointwise(AbstractInstruction):
     """``out = fn(*xs)`` element by element.
 
     Attributes:
@@ -119,7 +146,7 @@ def _from_the_right(shape: tuple[int, ...], out: tuple[int, ...]) -> tuple[int |
 
 
 @dataclass(eq=False, slots=True)
-class Contract:
+class Contract(AbstractInstruction):
     """``out[o] = sum x[l] * y[m]`` over the letters that ``out`` lacks. Letters are unique in each operand."""
 
     x: Value
@@ -131,7 +158,7 @@ class Contract:
 
 
 @dataclass(eq=False, slots=True)
-class Reduce:
+class Reduce(AbstractInstruction):
     """``out`` is ``x`` summed (or averaged, or maximized) over ``dims``, which it lacks."""
 
     fn: str
@@ -141,7 +168,7 @@ class Reduce:
 
 
 @dataclass(eq=False, slots=True)
-class Normalize:
+class Normalize(AbstractInstruction):
     """``out`` is ``x`` normalized jointly over ``dims``.
 
     Attributes:
@@ -162,7 +189,7 @@ class Normalize:
 
 
 @dataclass(eq=False, slots=True)
-class Fixed:
+class Fixed(AbstractInstruction):
     """A fixed map on some axes that treats the ``kept`` axes as a batch.
 
     Attributes:
@@ -171,7 +198,8 @@ class Fixed:
         kept: Pairs of axes ``(of x, of out)`` that pass through; all others are pinned.
         averaging: Whether what is constant over the other axes stays the same constant.
         fn: ``linear``, or ``max`` for a maximum.
-        reason: Why the other axes are pinned, where not the map itself but what is known of it forces that.
+        reason: Why some axes are pinned although the map itself may not force that.
+        coarse: Those axes, in groups that a finer rule would link: axes of ``x`` and axes of ``out``.
     """
 
     x: Value
@@ -180,10 +208,11 @@ class Fixed:
     averaging: bool = False
     fn: str = "linear"
     reason: str = field(default="", metadata=NOTE)
+    coarse: tuple[Linked, ...] = field(default=(), metadata=NOTE)
 
 
 @dataclass(eq=False, slots=True)
-class Reshape:
+class Reshape(AbstractInstruction):
     """``out`` holds the elements of ``x`` in the same order."""
 
     x: Value
@@ -191,7 +220,7 @@ class Reshape:
 
 
 @dataclass(eq=False, slots=True)
-class Permute:
+class Permute(AbstractInstruction):
     """Axis ``k`` of ``out`` is axis ``order[k]`` of ``x``."""
 
     x: Value
@@ -200,7 +229,7 @@ class Permute:
 
 
 @dataclass(eq=False, slots=True)
-class Expand:
+class Expand(AbstractInstruction):
     """``x`` repeated along axes of length one or new leading axes."""
 
     x: Value
@@ -208,7 +237,7 @@ class Expand:
 
 
 @dataclass(eq=False, slots=True)
-class Slice:
+class Slice(AbstractInstruction):
     """``out`` is ``x[start : start + length]`` along ``dim``."""
 
     x: Value
@@ -218,7 +247,7 @@ class Slice:
 
 
 @dataclass(eq=False, slots=True)
-class Cat:
+class Cat(AbstractInstruction):
     """``out`` is the concatenation of ``xs`` along ``dim``."""
 
     xs: tuple[Value, ...]
@@ -227,7 +256,7 @@ class Cat:
 
 
 @dataclass(eq=False, slots=True)
-class Rotary:
+class Rotary(AbstractInstruction):
     """``out`` rotates planes of the last axis of ``x`` by angles that differ from position to position.
 
     Attributes:
@@ -243,16 +272,18 @@ class Rotary:
 
 
 @dataclass(eq=False, slots=True)
-class Pin:
+class Pin(AbstractInstruction):
     """Nothing may act on these values: inputs, outputs, operations without a rule.
 
     Attributes:
         xs: The values.
         reason: Why, where not the operation itself but what is known of it forces that.
+        uncovered: Whether the operation has no rule, or its rule does not cover it, which is listed elsewhere.
     """
 
     xs: tuple[Value, ...]
     reason: str = field(default="", metadata=NOTE)
+    uncovered: bool = field(default=False, metadata=NOTE)
 
 
 Instruction = Pointwise | Contract | Reduce | Normalize | Fixed | Reshape | Permute | Expand | Slice | Cat | Rotary | Pin
@@ -268,6 +299,7 @@ class Program:
         outputs: The values that the model returns.
         loops: Indices of values that are written more than once.
         tags: For every written value the operation that wrote it, with its arguments, and which of its instructions it was.
+        origins: Where every operation was called, by its number.
     """
 
     values: list[Value] = field(default_factory=list)
@@ -275,6 +307,15 @@ class Program:
     outputs: list[Value] = field(default_factory=list)
     loops: set[int] = field(default_factory=set)
     tags: dict[int, tuple[tuple[Any, ...], int]] = field(default_factory=dict)
+    origins: list[Origin] = field(default_factory=list)
+
+    def origin(self, step: "Instruction") -> Origin:
+        """Return where the operation was called that an instruction belongs to.
+
+        Args:
+            step: An instruction of the program.
+        """
+        return self.origins[step.call] if 0 <= step.call < len(self.origins) else Origin("", "", "")
 
     def tag(self, value: Value) -> tuple[str, int]:
         """Return the operation that wrote a value, with the numbers it was called with.

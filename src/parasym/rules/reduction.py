@@ -10,6 +10,9 @@ from parasym.rules.rule import Rule
 
 Dims = int | Sequence[int] | None
 
+_POSITION = "positions of the largest entries are not followed to where they are used"
+_RANKED = "which entries are the largest is not followed"
+
 
 def _dims(x: Value, dim: Dims) -> list[int]:
     if dim is None or (not isinstance(dim, int) and not dim):
@@ -54,7 +57,8 @@ def _index(b: Builder, x: Value, dims: list[int], keepdim: bool) -> Value:
     """A position along a wire is not invariant: the axes searched are pinned, once somebody reads the position."""
     where = [k for k in range(len(x.shape)) if keepdim or k not in dims]
     kept = [(k, j) for j, k in enumerate(where) if k not in dims]
-    return b.fixed(x, [1 if k in dims else x.shape[k] for k in where], kept, fn="max", real=False)
+    shape = [1 if k in dims else x.shape[k] for k in where]
+    return b.fixed(x, shape, kept, fn="max", real=False, reason=_POSITION, coarse=[((d,), ()) for d in dims])
 
 
 def _arg(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:
@@ -70,7 +74,9 @@ def _norm(b: Builder, x: Value, order: float = 2, dim: Dims = None, keepdim: boo
 
 
 def _matrix_norm(b: Builder, x: Value, order: object = "fro", dim: Dims = (-2, -1), keepdim: bool = False, **_: object) -> Value:
-    b.pin(x)
+    if order == "fro":
+        return b.power(b.square_sum(x, _dims(x, dim), keepdim=keepdim), Fraction(1, 2))
+    b.pin(x, reason="what leaves a norm of matrices as it is is not known")
     return b.reduce("generic", x, _dims(x, dim), keepdim=keepdim)
 
 
@@ -110,7 +116,8 @@ def _top(b: Builder, x: Value, k: int, dim: int = -1, *_: object, **__: object) 
     d = dim % len(x.shape)
     kept = [(a, a) for a in range(len(x.shape)) if a != d]
     shape = [k if a == d else n for a, n in enumerate(x.shape)]
-    return b.fixed(x, shape, kept, fn="max"), b.fixed(x, shape, kept, fn="max", real=False)
+    largest = b.fixed(x, shape, kept, fn="max", reason=_RANKED, coarse=[((d,), ())])
+    return largest, b.fixed(x, shape, kept, fn="max", real=False, reason=_POSITION, coarse=[((d,), ())])
 
 
 RULES = (

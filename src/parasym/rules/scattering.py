@@ -1,34 +1,46 @@
 """Writes by number or by mask: fixed maps along the written axis of what was there and of what is written."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from parasym.rules.builder import Builder, Operand
 from parasym.rules.fixed_axes import mask_of, runs_of, same_along, stays
-from parasym.rules.indexing import batch_axes, looked_up
+from parasym.rules.indexing import BY_ENTRY, batch_axes, coarse_axes, looked_up, numbered, unpaired
 from parasym.rules.pointwise import where
-from parasym.rules.program import Fn, Value
+from parasym.rules.program import Fn, Linked, Value
 from parasym.rules.rule import Rule, Unsupported
 from parasym.rules.shape import slice_scatter
 
-_WRITTEN = "entries are written by number along this axis"
 Pairs = list[tuple[int, int]]
 
 
-def _keeping(b: Builder, x: Value, kept: Pairs, fn: str = "linear") -> Value:
-    return b.fixed(x, x.shape, kept, fn=fn, reason=_WRITTEN)
+class _Why(NamedTuple):
+    """Why axes are pinned, and which of them no shape forces: axes of what is written, and of what it is written into."""
+
+    reason: str
+    coarse: list[Linked]
+
+    def keeping(self) -> list[Linked]:
+        """Return the axes of what was there before."""
+        return [((k,), (k,)) for _, axes in self.coarse for k in axes]
 
 
-def _written(b: Builder, x: Value, values: Value, kept: Pairs, *, added: bool, fn: str = "linear") -> Value:
+def _keeping(b: Builder, x: Value, kept: Pairs, why: _Why, fn: str = "linear") -> Value:
+    return b.fixed(x, x.shape, kept, fn=fn, reason=why.reason, coarse=why.keeping())
+
+
+def _written(b: Builder, x: Value, values: Value, kept: Pairs, why: _Why, *, added: bool, fn: str = "linear") -> Value:
     """Return ``x`` with values written into some of its entries, or added to them; pairs are axes of ``x`` and of the values."""
     own = [(k, k) for k, _ in kept]
-    spread = b.fixed(values, x.shape, [(j, k) for k, j in kept], fn=fn, reason=_WRITTEN)
-    old = x if added else _keeping(b, x, own, fn)
+    pairs = [(j, k) for k, j in kept]
+    spread = b.fixed(values, x.shape, pairs, fn=fn, reason=why.reason, coarse=why.coarse)
+    old = x if added else _keeping(b, x, own, why, fn)
     return b.add(old, spread) if fn == "linear" else b.pointwise(Fn.HOMOGENEOUS, old, spread)
 
 
-def _numbers(b: Builder, x: Value, number: float, kept: Pairs) -> Value:
+def _numbers(b: Builder, x: Value, number: float, kept: Pairs, why: _Why) -> Value:
     """Return ``x`` with a number written into some of its entries: a constant that is the same along the kept axes."""
-    old = _keeping(b, x, kept)
+    old = _keeping(b, x, kept, why)
     axes = {k for k, _ in kept}
     return old if number == 0 else b.add(old, b.constant(None, [1 if k in axes else n for k, n in enumerate(x.shape)]))
 
@@ -37,15 +49,16 @@ def _scatter(b: Builder, x: Value, dim: int, index: Value, source: Operand, *, r
     """An axis along which all are written to the same places is a batch."""
     if 0 in index.shape:
         return x
-    b.pin(index)
-    b.by(index)
+    reason = numbered(b, index)
     if reduce not in (None, "add"):
         raise Unsupported(f"a scatter that reduces by {reduce}")
     if not isinstance(source, Value):
         source = b.expand(b.number(source), index.shape) if reduce else source
     if not isinstance(source, Value):
-        return _numbers(b, x, float(source.real), batch_axes(b, dim, index, x))
-    return _written(b, x, source, batch_axes(b, dim, index, x, source), added=reduce == "add")
+        why = _Why(reason or BY_ENTRY, coarse_axes(b, dim, index, reason, x))
+        return _numbers(b, x, float(source.real), batch_axes(b, dim, index, x), why)
+    why = _Why(reason or BY_ENTRY, coarse_axes(b, dim, index, reason, x, source))
+    return _written(b, x, source, batch_axes(b, dim, index, x, source), why, added=reduce == "add")
 
 
 def _scatter_add(b: Builder, x: Value, dim: int, index: Value, source: Value) -> Value:
@@ -55,13 +68,13 @@ def _scatter_add(b: Builder, x: Value, dim: int, index: Value, source: Value) ->
 def _scatter_reduce(
     b: Builder, x: Value, dim: int, index: Value, source: Value, reduce: str, *, include_self: bool = True
 ) -> Value:
-    b.pin(index)
-    b.by(index)
+    reason = numbered(b, index)
     if reduce == "prod":
         raise Unsupported("a scatter that multiplies")
     fn = "linear" if reduce in ("sum", "mean") else "max"
     kept = batch_axes(b, dim, index, x, source)
-    return _written(b, x, source, kept, added=reduce == "sum" and include_self, fn=fn)
+    why = _Why(reason or BY_ENTRY, coarse_axes(b, dim, index, reason, x, source))
+    return _written(b, x, source, kept, why, added=reduce == "sum" and include_self, fn=fn)
 
 
 def _index_add(b: Builder, x: Value, dim: int, index: Value, source: Value, *, alpha: float = 1) -> Value:
@@ -93,9 +106,9 @@ def _index_put(
         cut = _cut(b, x, where_[0], used[0], values, shape, accumulate)
         if cut is not None:
             return cut
-    b.pin(*used)
-    b.by(*used)
-    return _written(b, x, b.expand(values, shape), pairs, added=accumulate)
+    reason = numbered(b, *used)
+    why = _Why(reason, unpaired(reason, shape, x.shape, [(j, k) for k, j in pairs]))
+    return _written(b, x, b.expand(values, shape), pairs, why, added=accumulate)
 
 
 def _masked(b: Builder, x: Value, at: list[int], used: list[Value], values: Value, accumulate: bool) -> Value:
@@ -143,8 +156,11 @@ def _masked_scatter(b: Builder, x: Value, mask: Value, source: Value) -> Value:
     if not n or not source.shape or source.shape[-1] != x.shape[-1] or not same_along(b, mask, n - 1):
         raise Unsupported("a mask that does not choose whole rows")
     kept = [(k, k) for k in range(n) if same_along(b, mask, k)]
-    spread = b.fixed(source, x.shape, [(len(source.shape) - 1, n - 1)], reason=_WRITTEN)
-    return b.add(_keeping(b, x, kept), spread)
+    coarse = [k for k in range(n) if not same_along(b, mask, k) and not stays(b, mask, k)]
+    why = _Why("entries are chosen by a mask, which is not followed", [((), (k,)) for k in coarse])
+    last = len(source.shape) - 1
+    spread = b.fixed(source, x.shape, [(last, n - 1)], reason=why.reason, coarse=[((k,), ()) for k in range(last)])
+    return b.add(_keeping(b, x, kept, why), spread)
 
 
 def _select_scatter(b: Builder, x: Value, source: Value, dim: int, index: int) -> Value:

@@ -1,6 +1,7 @@
 """Wires, factors, symmetries and elements: pure data, printable, JSON."""
 
 from parasym.symmetry.binding import Binding, Slot
+from parasym.symmetry.coarse import Coarse
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
@@ -14,6 +15,7 @@ from parasym.symmetry.text import group_name
 __all__ = [
     "Along",
     "Binding",
+    "Coarse",
     "Element",
     "Factor",
     "Flat",

@@ -9,6 +9,7 @@ from typing import Any
 from parasym.core import BadInputError
 from parasym.groups import GROUPS, AbstractGroup
 from parasym.symmetry.binding import Binding, Slot
+from parasym.symmetry.coarse import Coarse
 from parasym.symmetry.encode import encode_factor
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
@@ -36,6 +37,7 @@ def dumps(symmetry: Symmetry) -> str:
         "factors": factors,
         "shapes": {name: list(shape) for name, shape in symmetry.shapes},
         "uncovered": [asdict(u) for u in symmetry.uncovered],
+        "coarse": [asdict(c) for c in symmetry.coarse],
         "pinned": list(symmetry.pinned),
         "tied": [list(pair) for pair in symmetry.tied],
         "constants": list(symmetry.constants),
@@ -78,6 +80,7 @@ def _symmetry(document: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -
         law=tuple(document.get("law", ())),
         self_check=_self_check(document.get("self_check")),
         refuted=tuple(Refuted(**{**r, "tensors": tuple(r["tensors"])}) for r in document.get("refuted", ())),
+        coarse=tuple(Coarse(**{**c, "tensors": tuple(c["tensors"])}) for c in document.get("coarse", ())),
         flat=FlatDirections(**document["flat"]) if document.get("flat") else None,
     )
 

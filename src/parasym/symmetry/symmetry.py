@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from parasym.core import BadInputError, Params, ShapeError, SymmetryError
 from parasym.core.arguments import described
 from parasym.groups import GROUPS, AbstractGroup, SignedShift
+from parasym.symmetry.coarse import Coarse
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
 from parasym.symmetry.self_check import Refuted, SelfCheck
@@ -77,6 +78,7 @@ class Symmetry:
         factors: The factors, in the order in which their elements are applied.
         shapes: Shape of every parameter and buffer that the symmetry knows, by name.
         uncovered: Operations that pinned their wires because no rule covers them.
+        coarse: Pins that a rule made and shapes do not force, each with the parameters it may cost a group.
         pinned: Parameters that no factor moves.
         tied: Other names of tied tensors: ``(name, first name)``.
         constants: Buffers that the function depends on and that never move, such as masks: models that differ in one are of
@@ -97,6 +99,7 @@ class Symmetry:
     self_check: SelfCheck | None = field(default=None, compare=False)
     refuted: tuple[Refuted, ...] = field(default=(), compare=False)
     flat: FlatDirections | None = None
+    coarse: tuple[Coarse, ...] = field(default=(), compare=False)
 
     @cached_property
     def by_id(self) -> dict[str, Factor]:

@@ -5,7 +5,7 @@ from parasym.symmetry.symmetry import Symmetry
 
 
 def describe(symmetry: Symmetry) -> str:
-    """Return a table with one row per factor, then what is pinned and uncovered.
+    """Return a table with one row per factor, then what is uncovered and pinned for lack of a finer rule.
 
     Args:
         symmetry: Any symmetry.
@@ -21,6 +21,7 @@ def describe(symmetry: Symmetry) -> str:
         lines.append("(trivial)")
     for item in symmetry.uncovered:
         lines.append(f"uncovered: {item.operation} in {item.module or 'the model'} ({item.source}): {item.reason}")
+    lines += [str(pin) for pin in symmetry.coarse]
     lines += [str(refuted) for refuted in symmetry.refuted]
     if symmetry.law:
         lines.append(f"in law: {', '.join(symmetry.law)} {'draws' if len(symmetry.law) == 1 else 'draw'} random numbers")
