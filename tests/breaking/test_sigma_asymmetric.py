@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from parasym import breaking
-from parasym.breaking import FiGLU, SigmaAsymmetric
+from parasym.breaking import FiGLU, SigmaAsymmetric, recipe_of
 from parasym.core import BadInputError
 from parasym.find import find
 from parasym.verify import verify
@@ -218,6 +218,38 @@ def test_unknown_activations_are_named():
         SigmaAsymmetric(replace="ReLU")  # pyright: ignore[reportArgumentType]
     with pytest.raises(BadInputError, match="'error' or 'leave'"):
         SigmaAsymmetric(functional="ignore")
+
+
+class Snake(nn.Module):
+    """An activation of one's own: of a class that torch does not know, made of functions that it does."""
+
+    def __init__(self, rate: float = 1.0) -> None:
+        super().__init__()
+        self.rate = rate
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + (self.rate * x).sin().square() / self.rate
+
+
+@pytest.mark.parametrize("named", [Snake, "Snake"])
+def test_activations_of_ones_own(named: Any):
+    model = nn.Sequential(nn.Linear(3, 4), Snake(), nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 2))
+    x = torch.randn(2, 3)
+    with pytest.raises(BadInputError, match=r"sin in `1`.* replaced as a whole if `replace` names them"):
+        break_(model, SigmaAsymmetric(), x)
+    result = breaking.break_(model, SigmaAsymmetric(replace=("ReLU", named)), x)
+    assert [one.name for one in result.report.broken] == ["1", "3"]
+    assert result.report.broken[0].what.endswith("in place of Snake")
+    assert find(model, x).order == 24 * 120
+    assert find(result.model, x).order == 1
+    again = breaking.break_(model, recipe_of(result.model)).model
+    again.load_state_dict(result.model.state_dict())
+    assert torch.equal(again(x), result.model(x))
+
+
+def test_an_activation_that_is_not_in_the_model():
+    with pytest.raises(BadInputError, match=r"names Snail, but no module of the model has such a type. It has Linear, ReLU, Seq"):
+        break_(nn.Sequential(nn.Linear(3, 2), nn.ReLU()), SigmaAsymmetric(replace=("Snail",)), torch.zeros(2, 3))
 
 
 def test_only_what_is_asked_for():

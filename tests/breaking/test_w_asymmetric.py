@@ -398,9 +398,22 @@ def test_arguments_out_of_range(arguments: dict[str, Any], message: str):
         WAsymmetric(**arguments)
 
 
-def test_a_method_that_is_none():
-    with pytest.raises(BadInputError, match="WAsymmetric"):
-        break_(nn.Linear(3, 2), "w-asymmetric")
+@pytest.mark.parametrize(
+    ("method", "what"),
+    [
+        ("w-asymmetric", "a str"),
+        (torch.zeros(3, 400), r"a tensor of shape \(3, 400\)"),
+        (WAsymmetric, "the class WAsymmetric"),
+        ((torch.zeros(30, 3), torch.zeros(3)), "a tuple of 2"),
+    ],
+)
+def test_a_method_that_is_none(method: Any, what: str):
+    """Inputs in the place of the method are a slip: the message is one line, whatever they print as."""
+    with pytest.raises(
+        BadInputError, match=rf"WAsymmetric.* but is {what}. The call is break_\(model, method, inputs\)"
+    ) as caught:
+        break_(nn.Linear(3, 2), method)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_layer_frozen_at_zero_is_an_error():

@@ -8,6 +8,7 @@ from parasym.breaking.drawing import DRAWING, distinct_masks
 from parasym.breaking.figlu import FiGLU
 from parasym.breaking.freeze import freeze_, frozen_tensors
 from parasym.breaking.frozen_entries import FrozenEntries
+from parasym.breaking.loading import adopt_state_
 from parasym.breaking.method import AbstractBreaking
 from parasym.breaking.preset import PRESETS, preset
 from parasym.breaking.recipe import Recipe, recipe_of
@@ -32,6 +33,7 @@ __all__ = [
     # What travels with a model
     "Recipe",
     "recipe_of",
+    "adopt_state_",
     "DRAWING",
     # Their parts
     "FrozenEntries",

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from parasym.breaking._table import METHODS
 from parasym.breaking.count import trainable_count
 from parasym.breaking.drawing import DRAWING
+from parasym.breaking.loading import write_recipe_
 from parasym.breaking.method import AbstractBreaking
-from parasym.breaking.recipe import Recipe, Step, digest, write_recipe_
+from parasym.breaking.recipe import Recipe, Step, digest
 from parasym.breaking.report import BreakReport
 from parasym.breaking.w_asymmetric import WAsymmetric
 from parasym.core import BadInputError
+from parasym.core.arguments import as_module, described
 from parasym.functional import example_call
 
 
@@ -91,12 +93,12 @@ def break_(
         Lim, Putterman, Walters, Maron, Jegelka. The empirical impact of neural parameter symmetries, or lack
         thereof. NeurIPS 2024, https://arxiv.org/abs/2405.20231
     """
-    if not isinstance(model, nn.Module):
-        raise BadInputError(f"Argument `model` must be a torch.nn.Module, but is {type(model).__name__}.")
+    model = as_module(model, "model", "break_(model, method, inputs)")
     method = WAsymmetric() if method is None else method
     if not isinstance(method, AbstractBreaking | Recipe):
         raise BadInputError(
-            f"Argument `method` must be a way to break, such as WAsymmetric() or SigmaAsymmetric(), but is {method!r}."
+            "Argument `method` must be a way to break, such as WAsymmetric() or SigmaAsymmetric(), but is "
+            f"{described(method)}. The call is break_(model, method, inputs)."
         )
     start, broken = time.perf_counter(), _copied(model)
     call = None if inputs is None and kwargs is None else example_call(inputs, kwargs, model=model)

@@ -6,7 +6,7 @@ from typing import Any
 from torch import nn
 
 from parasym.breaking.freeze import frozen_tensors, thaw_
-from parasym.breaking.recipe import erase_recipe_
+from parasym.breaking.loading import erase_recipe_
 
 
 def dense(model: nn.Module) -> nn.Module:

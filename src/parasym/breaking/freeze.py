@@ -152,6 +152,18 @@ def _copy(module: "_Frozen", memo: dict[int, Any]) -> nn.Module:
     return copy
 
 
+def _shallow(module: "_Frozen") -> nn.Module:
+    """Return a shallow copy, which shares all but the class and who owns the frozen entries."""
+    copy = _blank(type(module).__bases__[0], _properties(module))
+    vars(copy).update(vars(module))
+    copy._modules = dict(module._modules)
+    copy._modules["parametrizations"] = nn.ModuleDict(
+        {name: Frozen(one.entries) if isinstance(one, Frozen) else one for name, one in module.parametrizations.items()}
+    )
+    _link(copy)
+    return copy
+
+
 def _link(module: Any) -> None:
     """Tell the frozen entries of a new module whose they are."""
     for tensor, frozen in module.parametrizations.items():
@@ -180,7 +192,7 @@ def _property(tensor: str) -> _FrozenProperty:
 def _class_of_its_own(kind: type[nn.Module], tensors: tuple[str, ...]) -> type[nn.Module]:
     """Return a class for one module, which looks like that of others of its kind."""
     names: dict[str, Any] = {"__module__": kind.__module__, "__qualname__": kind.__qualname__, "__doc__": kind.__doc__}
-    names |= {"__deepcopy__": _copy} | {tensor: _property(tensor) for tensor in tensors}
+    names |= {"__deepcopy__": _copy, "__copy__": _shallow} | {tensor: _property(tensor) for tensor in tensors}
     if issubclass(kind, nn.RNNBase):
         names["_flat_weights"] = property(_flat_weights, _ignore)
     if issubclass(kind, nn.Sequential | nn.ModuleList):

@@ -2,24 +2,18 @@
 
 import hashlib
 import json
-import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from parasym.breaking.drawing import DRAWING
 from parasym.breaking.figlu import FiGLU
-from parasym.breaking.freeze import freeze_, frozen_tensors
-from parasym.breaking.frozen_entries import FrozenEntries
+from parasym.breaking.freeze import frozen_tensors
 from parasym.checkpoint import read_checkpoint
 from parasym.core import RECIPE, BadInputError, CheckpointError, is_recipe
-
-_GIVEN = 1
-"""The drawing of models whose constants come from a file: they are saved with the model, as all were before recipes."""
 
 
 @dataclass(frozen=True)
@@ -123,34 +117,6 @@ def recipe_of(source: nn.Module | Mapping[str, Tensor] | str | Path) -> Recipe:
     return Recipe.from_tensor(state[found[0]])
 
 
-def write_recipe_(model: nn.Module, step: Step) -> None:
-    """Keep the recipe in a model, in place, so that it travels in its state and another is refused on loading.
-
-    Args:
-        model: The root of what was broken.
-        step: What was done last.
-    """
-    before = model._buffers.get(RECIPE)
-    steps = () if before is None else Recipe.from_tensor(before).steps
-    model.register_buffer(RECIPE, Recipe((*steps, step), DRAWING, digest(model)).to_tensor())
-    if before is None:
-        model.register_load_state_dict_pre_hook(_on_loading)
-
-
-def erase_recipe_(model: nn.Module) -> None:
-    """Take the recipe out of a model.
-
-    Args:
-        model: Changed in place.
-    """
-    for module in model.modules():
-        module._buffers.pop(RECIPE, None)
-        module._non_persistent_buffers_set.discard(RECIPE)
-        hooks = module._load_state_dict_pre_hooks
-        for key in [k for k, wrapped in hooks.items() if getattr(wrapped, "hook", None) is _on_loading]:
-            del hooks[key]
-
-
 def digest(model: nn.Module) -> str:
     """Return SHA-256 of everything that a model's architecture draws from a seed.
 
@@ -167,81 +133,3 @@ def digest(model: nn.Module) -> str:
             out.update(f"{path}:{module}".encode())
             out.update(module.frozen.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return out.hexdigest()
-
-
-# -- loading ------------------------------------------------------------------------------------------
-
-
-def _on_loading(
-    module: nn.Module, state: dict[str, Any], prefix: str, metadata: Any, strict: bool, missing: Any, unexpected: Any, errors: Any
-) -> None:
-    """Refuse the state of another architecture; take the constants of a state that has its own."""
-    del metadata, strict, missing, unexpected, errors
-    own, key = module._buffers.get(RECIPE), prefix + RECIPE
-    if own is None:
-        return
-    mine = Recipe.from_tensor(own)
-    theirs = Recipe.from_tensor(state[key]) if key in state else None
-    carried = _carried(state, prefix)
-    if carried and (theirs is None or theirs.drawing == _GIVEN):
-        _take(module, state, prefix, carried)
-        module.register_buffer(RECIPE, replace(mine, drawing=_GIVEN, digest=digest(module)).to_tensor().to(own.device))
-        if theirs is None:
-            _note("it was written by an earlier version, which saved constants instead of the recipe: they are taken from it")
-    elif theirs is None:
-        _note(_without_recipe(module, state, prefix))
-    elif theirs.digest != mine.digest:
-        raise CheckpointError(
-            f"The state was saved from a model that was broken otherwise: {mine.unlike(theirs)}. Its numbers mean nothing "
-            "here. Break a plain model by the recipe of the state, `break_(model, parasym.breaking.recipe_of(state))`, and "
-            "load it into that."
-        )
-    state[key] = module._buffers[RECIPE]
-
-
-def _carried(state: Mapping[str, Any], prefix: str) -> set[str]:
-    """Return the tensors whose constants a state holds."""
-    names = (
-        key.removesuffix(".0.mask").removeprefix(prefix) for key in state if key.endswith(".0.mask") and key.startswith(prefix)
-    )
-    return {"".join(name.rsplit("parametrizations.", 1)) for name in names if "parametrizations." in name}
-
-
-def _take(module: nn.Module, state: dict[str, Any], prefix: str, carried: set[str]) -> None:
-    frozen = list(frozen_tensors(module))
-    names = {name for name, *_ in frozen}
-    if names != carried:
-        raise CheckpointError(
-            f"The state has frozen entries in other tensors than the model: {', '.join(sorted(names ^ carried)[:4])}. "
-            "Break the model by the recipe that the state was saved with."
-        )
-    taken: dict[int, FrozenEntries] = {}
-    for name, owner, tensor, entries in frozen:
-        head = name.removesuffix(tensor)
-        base = f"{prefix}{head}parametrizations.{tensor}."
-        mask, constants = state.pop(base + "0.mask"), state.pop(base + "0.frozen")
-        original = state.pop(base + "original", None)
-        if original is not None:
-            state[prefix + name] = original
-        if id(entries) not in taken:
-            taken[id(entries)] = FrozenEntries(mask, constants)
-            taken[id(entries)].given = True
-        freeze_(owner, tensor, taken[id(entries)])
-
-
-def _without_recipe(module: nn.Module, state: Mapping[str, Any], prefix: str) -> str:
-    total = differ = 0
-    for name, _, _, entries in frozen_tensors(module):
-        weight = state.get(prefix + name)
-        if isinstance(weight, Tensor) and weight.shape == entries.shape:
-            there = weight.flatten()[entries.flat.to(weight.device)]
-            total += entries.count
-            differ += int((there != entries.constants.flatten().to(there)).sum())
-    return (
-        f"it has no recipe, so it may be of another architecture: at {differ} of {total} frozen entries it has other numbers "
-        "than the constants of the model, which stay"
-    )
-
-
-def _note(text: str) -> None:
-    warnings.warn(f"Loading a state into a broken model: {text}.", stacklevel=7)

@@ -1,6 +1,7 @@
 """Fit a checkpoint to a model: the same names and shapes, usable numbers, float precision."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -8,11 +9,13 @@ from torch import Tensor, nn
 from parasym.checkpoint.names import some_names
 from parasym.checkpoint.read import Checkpoint
 from parasym.checkpoint.tie import conflicts, tied_names
-from parasym.core import CheckpointError, Params, model_params
+from parasym.core import CheckpointError, Params, is_recipe, model_params
 
 HALF = (torch.float16, torch.bfloat16)
 FLOATS = (torch.float64, torch.float32, *HALF)
 COUNTER = "num_batches_tracked"
+_TRIED = 20
+"""Names of a model that a prefix is looked for with: the first may be one that a file of an earlier version lacks."""
 STATISTICS = ("running_mean", "running_var")
 """Buffers that are averages of activations: like parameters they must be finite. Others, such as masks, may hold infinity."""
 
@@ -25,11 +28,13 @@ class Fitted:
         params: Every parameter and buffer of the model, on its device; half precision as float32.
         dtypes: Precision in the file, by name, of what the file holds.
         notes: Sentences for the user.
+        beside: What the state of the model holds that is neither parameter nor buffer.
     """
 
     params: Params
     dtypes: dict[str, torch.dtype]
     notes: tuple[str, ...] = ()
+    beside: Params = field(default_factory=dict)
 
     def as_saved(self, params: Params) -> Params:
         """Return the entries that the file holds, each in the precision of the file.
@@ -37,10 +42,13 @@ class Fitted:
         Args:
             params: Parameters of the same model, for example moved or merged ones.
         """
-        return {name: params[name].to(dtype) for name, dtype in self.dtypes.items()}
+        return {name: params[name].to(dtype) for name, dtype in self.dtypes.items()} | self.beside
 
 
-def fit_checkpoint(checkpoint: Checkpoint, model: nn.Module) -> Fitted:
+Adopt = Callable[[nn.Module, Params], tuple[Params, tuple[str, ...]]]
+
+
+def fit_checkpoint(checkpoint: Checkpoint, model: nn.Module, adopt: Adopt | None = None) -> Fitted:
     """Return the checkpoint as complete parameters of ``model``.
 
     Names must be those of ``model.state_dict()``, all of them behind one prefix at most. What a file may lack: the second name of
@@ -49,15 +57,19 @@ def fit_checkpoint(checkpoint: Checkpoint, model: nn.Module) -> Fitted:
 
     Args:
         checkpoint: What :func:`read_checkpoint` returned.
-        model: The model that the checkpoint is for; not modified.
+        model: The model that the checkpoint is for; not modified, unless ``adopt`` does.
+        adopt: Gives a state the names that the model has today, and says what it did, as `parasym.breaking.adopt_state_` does.
 
     Raises:
         CheckpointError: If names or shapes differ, names that the model ties have different values, a parameter is not floating
             point, a number or the sum of the squares of a parameter is not finite.
     """
-    own, tied = model_params(model), tied_names(model)
-    expected = list(model.state_dict())
-    checkpoint = _without_prefix(checkpoint, expected)
+    tied = tied_names(model)
+    checkpoint = _without_prefix(checkpoint, list(model.state_dict()))
+    checkpoint = checkpoint if adopt is None else _adopted(checkpoint, model, adopt)
+    own, state = model_params(model), model.state_dict()
+    expected = [name for name in state if name in own]
+    beside = {name: x.clone() for name, x in state.items() if name not in own and isinstance(x, Tensor)}
     given, notes = _fill_tied(checkpoint.params, tied, expected)
     _check_names(checkpoint, given, expected, own)
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
@@ -76,7 +88,15 @@ def fit_checkpoint(checkpoint: Checkpoint, model: nn.Module) -> Fitted:
         notes += (f"{len(lacking)} counters that the file lacks taken from the model: {some_names(lacking)}",)
     params = {name: _complete(checkpoint, name, value, given) for name, value in own.items()}
     dtypes = {name: value.dtype for name, value in checkpoint.params.items()}
-    return Fitted(params, dtypes, checkpoint.notes + notes)
+    return Fitted(params, dtypes, checkpoint.notes + notes, beside)
+
+
+def _adopted(checkpoint: Checkpoint, model: nn.Module, adopt: Adopt) -> Checkpoint:
+    try:
+        params, notes = adopt(model, checkpoint.params)
+    except CheckpointError as error:
+        raise CheckpointError(f"Checkpoint `{checkpoint.path}`: {error}") from error
+    return replace(checkpoint, params=params, notes=(*checkpoint.notes, *notes))
 
 
 def _without_prefix(checkpoint: Checkpoint, expected: list[str]) -> Checkpoint:
@@ -85,7 +105,7 @@ def _without_prefix(checkpoint: Checkpoint, expected: list[str]) -> Checkpoint:
     needed = [name for name in expected if not name.endswith(COUNTER)]
     if not needed or any(name in checkpoint.params for name in needed):
         return checkpoint
-    endings = [name.removesuffix(needed[0]) for name in names if name.endswith(f".{needed[0]}")]
+    endings = (name.removesuffix(one) for one in needed[:_TRIED] for name in names if name.endswith(f".{one}"))
     prefix = next((p for p in endings if all(name.startswith(p) for name in names)), None)
     if prefix is None:
         return checkpoint
@@ -117,6 +137,11 @@ def _check_names(checkpoint: Checkpoint, given: Params, expected: list[str], own
         )
     parts = [f"misses {some_names(missing)}"] if missing else []
     parts += [f"has {some_names(extra)}, which the model does not know"] if extra else []
+    if any(map(is_recipe, extra)):
+        raise CheckpointError(
+            f"Checkpoint `{checkpoint.path}` is of a model that was broken, and {' and '.join(parts)}. Let the factory return "
+            "`parasym.break_(model, parasym.breaking.recipe_of(file)).model`."
+        )
     raise CheckpointError(
         f"Checkpoint `{checkpoint.path}` must have the names of the model, but {' and '.join(parts)}. "
         "Is it of another architecture, or was the model built with other options?"

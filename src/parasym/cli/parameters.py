@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from parasym.breaking import adopt_state_
 from parasym.checkpoint import Checkpoint, Fitted, completed, conflicts, fit_checkpoint, read_checkpoint, tied_names, untie_
 from parasym.checkpoint.names import some_names
 from parasym.cli.progress import working
@@ -52,7 +53,7 @@ def read_fitted(paths: Sequence[Path], model: nn.Module, *, untie: bool = False)
         tell(f"{one.path}: {note}" for one, each in zip(told, found, strict=True) for note in one.notes[len(each.notes) :])
         tell([f"untied, for the files differ there: {some_names(apart)}" if apart else "nothing to untie: no tied names differ"])
         found = told
-    fitted = [fit_checkpoint(each, model) for each in found]
+    fitted = [fit_checkpoint(each, model, adopt_state_) for each in found]
     for path, each, one in zip(paths, found, fitted, strict=True):
         tell(f"{path}: {note}" for note in one.notes[len(each.notes) :])
     return fitted
