@@ -256,3 +256,15 @@ def test_help_names_every_verb(run: Run) -> None:
     result = run("--help")
     assert result.exit_code == 0
     assert all(verb in result.output for verb in ("find", "verify", "match", "merge", "demo"))
+
+
+def test_distance_and_canonicalize_are_printed(run: Run, folder: Path) -> None:
+    said = run("distance", "a.safetensors", "b.safetensors", "-m", "nets.py:build")
+    assert said.exit_code == 0
+    for words in ("Distance between the orbits", "upper bound", "least norm"):
+        assert words in said.output, words
+    said = run("canonicalize", "a.safetensors", "-m", "nets.py:build", "-o", "out.safetensors")
+    assert said.exit_code == 0
+    assert "Function unchanged: yes" in said.output
+    assert torch.allclose(outputs(load_file(folder / "out.safetensors")), outputs(weights(0)), atol=1e-5)
+    assert run("canonicalize", "a.safetensors", "-m", "nets.py:build", "-o", "out.safetensors").exit_code == 2  # it exists
