@@ -87,7 +87,7 @@ def test_where_the_gauge_misleads_the_distance_still_falls():
     a = {"0.weight": 1e3 * front, "0.bias": bias, "2.weight": 1e-3 * behind, "2.bias": bias}
     b = a | {"2.weight": a["2.weight"][:, [1, 0]]}  # balanced, the units seem to have changed places
     assert gap(a, match(case.symmetry, a, b).params) <= gap(a, b) < 0.01
-    in_gauge = WeightMatching().align(case.symmetry, *(balance(case.symmetry, x, tolerance=1e-9).params for x in (a, b)))
+    in_gauge = WeightMatching().align(case.symmetry, *(balance(case.symmetry, x, tolerance=1e-9).params for x in (a, b))).element
     assert in_gauge.moves[0].value.tolist() == [1, 0]
     assert gap(a, in_gauge(b)) > 100
 

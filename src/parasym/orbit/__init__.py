@@ -7,7 +7,7 @@ from parasym.orbit.distance import Distance, distance
 from parasym.orbit.many import match_many
 from parasym.orbit.match import match
 from parasym.orbit.merge import merge
-from parasym.orbit.method import AbstractMethod
+from parasym.orbit.method import AbstractMethod, Aligned
 from parasym.orbit.result import Canonical, Match, Matches, Merge
 from parasym.orbit.weight import WeightMatching
 
@@ -15,6 +15,7 @@ __all__ = [
     "METHODS",
     "AbstractMethod",
     "ActivationMatching",
+    "Aligned",
     "Canonical",
     "Distance",
     "Match",

@@ -1,25 +1,25 @@
 """Activation matching: wires aligned by what their channels compute on data."""
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from operator import itemgetter
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params
-from parasym.functional import batches_of
+from parasym.functional import Call, batches_of
 from parasym.functional.reading import Data
 from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import Block, blocks_of
-from parasym.orbit.descent import descend, propagate, visit
-from parasym.orbit.method import AbstractMethod
+from parasym.orbit.descent import descend, propagate
+from parasym.orbit.exact import best_of_all, may_try_all, plan_of
+from parasym.orbit.method import AbstractMethod, Aligned
 from parasym.orbit.objective import STATISTICS
 from parasym.orbit.sites import Products, Recorder, Site, binding_at, sites_of
 from parasym.symmetry import Binding, Element, Factor, Move, Slot, Symmetry
 
-_LOG = logging.getLogger("parasym.orbit")
 _BY_WEIGHT = 1e-4
 """The share of weights in the inner products of a wire: what activations cannot tell apart (units that never fire, more channels
 than samples, signs that no module shows) is decided by weights."""
@@ -53,7 +53,7 @@ class ActivationMatching(AbstractMethod):
     are fed by it; ``parasym.orbit.axes`` says for every type of module which axis that is. Inner products are replaced by
     :math:`C_{ij} = \operatorname{corr}(a_i, b_j)` for permutations, signs and phases and by covariances for rotations. What no
     activation tells apart is decided by weights, and so are wires that no module shows (parameters used by a function call,
-    experts in one tensor), whose names are logged at level INFO and given by :meth:`unread`.
+    experts in one tensor): the notes of the result name them. Where a sign of whole tensors shows is found out by flipping it.
 
     Attributes:
         model: The model that both checkpoints belong to; its mode (train or eval) is kept.
@@ -65,6 +65,12 @@ class ActivationMatching(AbstractMethod):
         Li et al. Convergent learning. ICLR 2016, https://arxiv.org/abs/1511.07543
         Ainsworth, Hayase, Srinivasa. Git Re-Basin. ICLR 2023, https://arxiv.org/abs/2209.04836
     """
+
+    blind_spots: ClassVar[tuple[str, ...]] = (
+        "Wires that no module shows (parameters used by a function call, experts in one tensor): aligned by weights.",
+        "Units that are constant on the data, or compute the same as another one: told apart by weights.",
+        "Gains show the order of channels and not their signs: signs that nothing else shows are found by weights.",
+    )
 
     model: nn.Module
     data: Data = field(repr=False)
@@ -81,24 +87,17 @@ class ActivationMatching(AbstractMethod):
     def descends(self) -> bool:  # noqa: D102
         return False
 
-    def unread(self, symmetry: Symmetry) -> tuple[str, ...]:
-        """Return the names of the wires that no module shows, which are aligned by weights.
-
-        Args:
-            symmetry: The symmetry.
-        """
-        sites = sites_of(self.model)
-        return tuple(b.wire.name for b in blocks_of(symmetry, self.ignore) if not views_of(symmetry.factor(b.factor), sites))
-
-    def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Element:  # noqa: D102
+    def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Aligned:  # noqa: D102
         sites = sites_of(self.model)
         views = {factor.id: views_of(factor, sites) for factor in symmetry.factors}
+        uniform = [f for f in symmetry.factors if f.group.flips and f.wire.size == 1 and not f.over]
         wanted = dict.fromkeys(view.site for group in views.values() for view in group)
+        wanted |= dict.fromkeys(site for f in uniform for name in f.tensors for site in _exact(sites, name))
         recorder = Recorder(self.model, list(wanted))
-        for call in batches_of(self.data, self.model, limit=self.max_batches):
+        for k, call in enumerate(batches_of(self.data, self.model, limit=self.max_batches)):
             recorder.compare(a, b, call.like(a))
-        if recorder.apart:
-            _LOG.info("Not compared, because the models do not call it equally often: %s.", ", ".join(sorted(recorder.apart)))
+            if k == 0:
+                views |= {f.id: _flipped_views(f, recorder, a, call.like(a)) for f in uniform}
         found = {name: products for name, products in recorder.found.items() if name not in recorder.apart}
         seen: dict[str, list[View]] = {factor: [] for factor in views}
         for block in blocks_of(symmetry, self.ignore):
@@ -109,9 +108,10 @@ class ActivationMatching(AbstractMethod):
         wider = replace(symmetry, factors=tuple(extended))
         blocks = blocks_of(wider, self.ignore)
         state = Alignment(wider, blocks, *_sides(symmetry, blocks, seen, found, a, b))
-        _align(state, set(found))
+        element = _aligned(state, set(found))
         ids = {new.id: old.id for new, old in zip(extended, symmetry.factors, strict=True)}
-        return Element(symmetry, tuple(Move(ids[move.factor], move.value) for move in state.moves))
+        moves = tuple(Move(ids[move.factor], move.value) for move in element.moves)
+        return Aligned(Element(symmetry, moves), _notes(state, set(found), recorder.apart))
 
 
 def views_of(factor: Factor, sites: dict[tuple[str, int], list[Site]]) -> list[View]:
@@ -130,6 +130,23 @@ def views_of(factor: Factor, sites: dict[tuple[str, int], list[Site]]) -> list[V
             if at is not None and (site.axis.exact or factor.group.permutes):
                 found.setdefault(at, View(site, at))
     return list(found.values())
+
+
+def _exact(sites: dict[tuple[str, int], list[Site]], tensor: str) -> list[Site]:
+    return [site for (name, _), some in sites.items() if name == tensor for site in some if site.axis.exact]
+
+
+def _flipped_views(factor: Factor, recorder: Recorder, params: Params, call: Call) -> list[View]:
+    """Return where one sign of whole tensors can be seen, which the model is asked: signs of weights and inputs may cancel."""
+    like = params[factor.tensors[0]]
+    moved = factor.act(-torch.ones(1, dtype=like.dtype, device=like.device), params)
+    sites = {site.name: site for site in recorder.sites if site.axis.exact}
+    return [
+        View(sites[name], Binding(name, None, region=(Slot(1, (first,), (last - first,), (1,), -1),)))
+        for name, runs in recorder.flips(params, moved, call).items()
+        for first, last in runs
+        if name in sites
+    ]
 
 
 def _extended(factor: Factor, views: list[View]) -> Factor:
@@ -199,15 +216,38 @@ def _positions(view: View) -> Tensor:
     return view.binding.slot.positions().flatten()
 
 
-def _align(state: Alignment, sites: set[str]) -> None:
+def _aligned(state: Alignment, sites: set[str]) -> Element:
     """Align what is seen by what is seen of it, then the rest by weights, then each with all that is known."""
-    shown = [k for k, block in enumerate(state.blocks) if any(x.tensor in sites for x in block.bindings)]
-    hidden = [k for k in range(len(state.blocks)) if k not in shown]
-    if hidden:
-        names = ", ".join(state.blocks[k].wire.name for k in hidden)
-        _LOG.info("No module shows the wires %s: they are aligned by weights.", names)
-    for k in shown:
-        visit(state, k, [j for j, x in enumerate(state.blocks[k].bindings) if x.tensor in sites])
-        state.dirty[k] = True
+    shown, hidden = _shown(state, sites)
+    propagate(state, shown, sites)
     propagate(state, hidden)
     descend(state, max_sweeps=_SWEEPS)
+    found = state.value(), state.element()
+    plan = plan_of(state) if may_try_all(state) else None
+    if plan is not None:
+        first = state.element()
+        moved = {name: state.b(name) for name in state.a}
+        value, element = best_of_all(state.symmetry, state.blocks, plan, state.a, moved)
+        found = max(found, (value, element @ first), key=itemgetter(0))
+    return found[1]
+
+
+def _shown(state: Alignment, sites: set[str]) -> tuple[list[int], list[int]]:
+    """Return the blocks that are seen at sites, and those that are not."""
+    shown = [k for k, block in enumerate(state.blocks) if any(x.tensor in sites for x in block.bindings)]
+    return shown, [k for k in range(len(state.blocks)) if k not in shown]
+
+
+def _notes(state: Alignment, sites: set[str], apart: set[str]) -> tuple[str, ...]:
+    """Return what could not be seen, and what was gone by instead."""
+    out = []
+    hidden = [state.blocks[k].wire.name for k in _shown(state, sites)[1]]
+    if hidden:
+        out.append(f"no module shows {_listed(hidden)}: aligned by weights")
+    if apart:
+        out.append(f"not compared, because the models do not call it equally often: {', '.join(sorted(apart))}")
+    return tuple(out)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in dict.fromkeys(names))

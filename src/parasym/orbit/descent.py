@@ -1,7 +1,7 @@
 """Coordinate descent over blocks, until no block can gain."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product
 
 import torch
@@ -11,6 +11,7 @@ from parasym.core import Params
 from parasym.orbit.alignment import Alignment, Costs
 from parasym.orbit.block import Block
 from parasym.orbit.head import slice_profits
+from parasym.orbit.meeting import meet
 from parasym.orbit.solve import solve, solve_profits
 from parasym.symmetry import Binding, Move
 
@@ -79,7 +80,7 @@ def _shakes(state: Alignment, k: int) -> bool:
     return plain and block.wire.size >= SHAKEN and not _meets_itself(state, k)
 
 
-def propagate(state: Alignment, blocks: Sequence[int] | None = None) -> bool:
+def propagate(state: Alignment, blocks: Sequence[int] | None = None, names: Collection[str] | None = None) -> bool:
     """Visit blocks once, each as soon as a tensor anchors it to settled axes only, with such tensors alone.
 
     The first pass over a network decides much of the result. A wire whose neighbour is not yet matched sees noise through the
@@ -90,14 +91,17 @@ def propagate(state: Alignment, blocks: Sequence[int] | None = None) -> bool:
     Args:
         state: The state, changed in place.
         blocks: Which blocks, the others being settled; all if ``None``.
+        names: Which tensors count; all if ``None``.
 
     Returns:
         Whether every block was anchored; if not, some were visited with all their tensors, and the result depends on the start.
     """
     todo, anchored = list(range(len(state.blocks)) if blocks is None else blocks), True
     while todo:
-        k, places, hidden = _next(state, todo)
+        k, places, hidden = _next(state, todo, names)
         anchored &= places is not None
+        if places is None and names is not None:
+            places = [j for j, x in enumerate(state.blocks[k].bindings) if x.tensor in names]
         todo = [o for o in todo if o != k and o not in hidden]
         visit(state, k, places, hidden)
         for o in (k, *hidden):
@@ -105,7 +109,7 @@ def propagate(state: Alignment, blocks: Sequence[int] | None = None) -> bool:
     return anchored
 
 
-def _next(state: Alignment, todo: list[int]) -> tuple[int, list[int] | None, list[int]]:
+def _next(state: Alignment, todo: list[int], counted: Collection[str] | None) -> tuple[int, list[int] | None, list[int]]:
     """Return the next block, the places that anchor it, and the uniform signs to be found with it."""
     free = [k for k in todo if not any(k in state.blocks[o].inner for o in todo)]
     uniform = [k for k in todo if is_uniform(state.blocks[k])]
@@ -116,11 +120,24 @@ def _next(state: Alignment, todo: list[int]) -> tuple[int, list[int] | None, lis
             names = [b.tensor for b in state.blocks[k].bindings]
             within = {k, *state.blocks[k].inner, *hidden}
             settled = [j for j, n in enumerate(names) if not (state.bearers(n) & set(todo)) - within and not crosses(state, k, n)]
+            settled = _told_apart(state, k, [j for j in settled if counted is None or names[j] in counted])
             if any(state.a[names[j]].ndim > 1 or is_uniform(state.blocks[k]) for j in settled):
                 found = [u for u in hidden if u != k and any(u in state.bearers(names[j]) for j in settled)]
                 if len(found) <= HIDDEN:
                     return k, settled, found
     return free[0], None, []
+
+
+def _told_apart(state: Alignment, k: int, places: list[int]) -> list[int]:
+    """Return the places of an outer block whose profits are exact: those with one inner block at most, if there are such."""
+    block = state.blocks[k]
+    within = [state.blocks[i].bindings for i in block.inner]
+    alone = [j for j in places if sum(any(_shares(block.bindings[j], x) for x in some) for some in within) <= 1]
+    return alone if any(state.a[block.bindings[j].tensor].ndim > 1 for j in alone) else places
+
+
+def _shares(one: Binding, two: Binding) -> bool:
+    return one.tensor == two.tensor and meet(one, two)
 
 
 def is_uniform(block: Block) -> bool:

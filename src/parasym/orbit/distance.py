@@ -134,7 +134,7 @@ def distance(
 
 def _gap(symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None) -> float:
     first, then = closest(symmetry, a, b, method, generator)
-    return gap(a, then(first(b)))
+    return gap(a, then.element(first(b)))
 
 
 def _notes(*points: Closed) -> tuple[str, ...]:

@@ -35,6 +35,15 @@ class Plan:
     solved: tuple[int, ...]
 
 
+def may_try_all(state: Alignment) -> bool:
+    """Return whether an alignment has so few numbers that every element of small wires can be tried.
+
+    Args:
+        state: The state of an alignment.
+    """
+    return sum(x.numel() for x in state.a.values()) <= ENTRIES
+
+
 def plan_of(state: Alignment) -> Plan | None:
     """Return the cheapest plan, or ``None`` if every one tries more than :data:`LIMIT` elements.
 
@@ -71,13 +80,14 @@ def best_of_all(symmetry: Symmetry, blocks: tuple[Block, ...], plan: Plan, a: Pa
     """
     best, element = -math.inf, Element(symmetry)
     for moves in product(*(list(_elements(symmetry, blocks[k])) for k in plan.tried)):
-        first = Element(symmetry, tuple(m for some in moves for m in some))
-        state = Alignment(symmetry, blocks, a, first(b))
+        state = Alignment(symmetry, blocks, a, b)
+        for k, some in zip(plan.tried, moves, strict=True):
+            state.move(k, list(some))
         for k in plan.solved:
             visit(state, k)
         value = state.value()
         if value > best:
-            best, element = value, state.element() @ first
+            best, element = value, state.element()
     return best, element
 
 

@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from parasym.core import Params
-from parasym.orbit.method import AbstractMethod
+from parasym.orbit.method import AbstractMethod, Aligned
 from parasym.orbit.objective import gap
 from parasym.symmetry import Binding, Element, Factor, Move, Part, Swap, Symmetry
 from parasym.symmetry.binding import select
@@ -20,8 +20,8 @@ EVERY = 24
 
 def closest(
     symmetry: Symmetry, a: Params, b: Params, method: AbstractMethod, generator: torch.Generator | None = None
-) -> tuple[Element, Element]:
-    """Return how branches change places, and the element that then brings ``b`` closest to ``a`` as far as the method finds it.
+) -> tuple[Element, Aligned]:
+    """Return how branches change places, and what then brings ``b`` closest to ``a`` as far as the method finds it.
 
     Args:
         symmetry: The symmetry.
@@ -33,8 +33,8 @@ def closest(
     found = []
     for first in starts(symmetry, a, b):
         moved = first(b)
-        element = method.align(symmetry, a, moved, generator=generator)
-        found.append((gap(a, element(moved)) if first.moves else 0.0, first, element))
+        aligned = method.align(symmetry, a, moved, generator=generator)
+        found.append((gap(a, aligned.element(moved)) if first.moves else 0.0, first, aligned))
     return min(found, key=itemgetter(0))[1:]
 
 

@@ -1,5 +1,8 @@
 """The profit of putting one slice of an outer wire, such as a head, in the place of another."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -61,9 +64,9 @@ def _profits(state: Alignment, block: Block, places: dict[Place, Binding], flipp
         inner = state.blocks[index]
         if inner.over[: at + 1] != (*block.over, block.wire):
             continue
-        mine: set[Place] = {key for x in inner.bindings if (key := (x.tensor, x.over[at])) in left}
+        mine = {x: keys for x in inner.bindings if (keys := _within(x.tensor, x.over[at], left))}
         if mine:
-            left = {key: x for key, x in left.items() if key not in mine}
+            left = {key: x for key, x in left.items() if not any(key in keys for keys in mine.values())}
             part = _best_inner(state, inner, at, mine, flipped, b)
             total = part if total is None else total + part
     for key, x in left.items():
@@ -74,14 +77,26 @@ def _profits(state: Alignment, block: Block, places: dict[Place, Binding], flipp
     return total
 
 
-def _best_inner(state: Alignment, inner: Block, at: int, places: set[Place], flipped: set[Place], b: Params) -> Tensor:
+def _within(tensor: str, slot: Slot, places: Iterable[Place]) -> list[Place]:
+    """Return the places that make up a slot of outer channels; a wire of planes has the halves of a slot as one."""
+    found: list[Place] = []
+    starts: set[int] = set()
+    for name, part in places:
+        if name == tensor and part is not None and {*part.starts} <= {*slot.starts} and replace(part, starts=slot.starts) == slot:
+            found.append((name, part))
+            starts |= {*part.starts}
+    return found if starts == {*slot.starts} else []
+
+
+def _best_inner(
+    state: Alignment, inner: Block, at: int, places: dict[Binding, list[Place]], flipped: set[Place], b: Params
+) -> Tensor:
     """Return the attainable inner product of every pair of slices, one row of pairs at a time."""
     pairs = []
     for x, parity in zip(inner.bindings, inner.parity, strict=True):
-        key = (x.tensor, x.over[at])
-        if key in places:
+        if x in places:
             one, two = (_slices(x.gather(t), inner.over, at) for t in (state.a[x.tensor], _present(state, x.tensor, b)))
-            pairs.append((one, -two if key in flipped else two, parity))
+            pairs.append((one, -two if places[x][0] in flipped else two, parity))
     rows = []
     for i in range(inner.over[at].size):
         costs: Costs = {}

@@ -70,15 +70,15 @@ def match_many(
     """
     given = given_models(symmetry, models, "models", "match_many(symmetry, [a, b, ...])")
     ensure_matchable(symmetry, "match_many")
-    elements, notes = together(symmetry, [working(x, list(x)) for x in given], method, generator, max_rounds)
+    elements, notes, said = together(symmetry, [working(x, list(x)) for x in given], method, generator, max_rounds)
     params = tuple(g.exactly(x) for g, x in zip(elements, given, strict=True))
-    return Matches(elements, params, _spread(given) ** 0.5, _spread(params) ** 0.5, not notes, notes)
+    return Matches(elements, params, _spread(given) ** 0.5, _spread(params) ** 0.5, not notes, (*notes, *said))
 
 
 def together(
     symmetry: Symmetry, full: list[Params], method: AbstractMethod, generator: torch.Generator | None, max_rounds: int = ROUNDS
-) -> tuple[tuple[Element, ...], tuple[str, ...]]:
-    """Return the elements of :func:`match_many`, and what did not converge.
+) -> tuple[tuple[Element, ...], tuple[str, ...], tuple[str, ...]]:
+    """Return the elements of :func:`match_many`, what did not converge, and what the method could not see.
 
     Args:
         symmetry: The symmetry.
@@ -91,17 +91,19 @@ def together(
     points = [x.params for x in balanced]
     elements = [Element(symmetry) for _ in points]
     start = min(range(len(points)), key=lambda k: norm(points[k]))
-    moved = list(points)
+    moved, said = list(points), dict[str, None]()
     for k in range(len(points)):
         if k != start:
             first, then = closest(symmetry, points[start], points[k], method, generator)
-            elements[k] = then @ first
+            elements[k] = then.element @ first
+            said |= dict.fromkeys(then.notes)
             moved[k] = elements[k](points[k])
     spread, settled = _spread(moved), not method.descends or len(points) <= 2
     for _ in range(0 if settled else max_rounds):
         before = spread
         for k in range(len(points)):
-            step = method.align(symmetry, mean([x for j, x in enumerate(moved) if j != k]), moved[k], generator=generator)
+            others = mean([x for j, x in enumerate(moved) if j != k])
+            step = method.align(symmetry, others, moved[k], generator=generator).element
             trial = step(moved[k])
             after = _spread([trial if j == k else x for j, x in enumerate(moved)])
             if after < spread:
@@ -115,7 +117,7 @@ def together(
     for source, point, element in zip(full, balanced, elements, strict=True):
         linear = normal_form(symmetry, Element(symmetry, (*point.moves, *element.moves)))
         out.append(Element(symmetry, (*linear.moves, *settling_moves(symmetry, linear(source)))))
-    return tuple(out), notes
+    return tuple(out), notes, tuple(said)
 
 
 def mean(models: Sequence[Params]) -> Params:

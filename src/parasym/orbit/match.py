@@ -75,11 +75,11 @@ def match(
     first, second = given_models(symmetry, (a, b), ("a", "b"), "match(symmetry, a, b)")
     ensure_matchable(symmetry, "match")
     pair = Pair(working(first, list(first)), working(second, list(second)), method, generator, _rounding(first) * norm(first))
-    element, residual = _matched(symmetry, pair)
-    params = element.exactly(second)
+    found = _matched(symmetry, pair)
+    params = found.element.exactly(second)
     before, after = gap(first, second), gap(first, params)
-    notes = () if after <= pair.near else unsettled({"a or b": residual})
-    return Match(element, params, before, after, not notes, notes)
+    notes = () if after <= pair.near else unsettled({"a or b": found.residual})
+    return Match(found.element, params, before, after, not notes, (*notes, *found.notes))
 
 
 @dataclass(frozen=True)
@@ -101,31 +101,45 @@ class Pair:
     near: float
 
 
-def _matched(symmetry: Symmetry, pair: Pair) -> tuple[Element, float]:
-    """Return the element that brings ``b`` closest to ``a``; where the gauge misleads, one that only ever descends.
+@dataclass(frozen=True)
+class Found:
+    """How two models were matched.
 
-    The number says how far from the gauge the models were.
+    Attributes:
+        element: What brings ``b`` to ``a``.
+        residual: How far from the gauge the models were.
+        notes: What the method could not see.
     """
+
+    element: Element
+    residual: float
+    notes: tuple[str, ...]
+
+
+def _matched(symmetry: Symmetry, pair: Pair) -> Found:
+    """Return the element that brings ``b`` closest to ``a``; where the gauge misleads, one that only ever descends."""
     if not any(f.group.continuous for f in symmetry.factors):
         first, then = closest(symmetry, pair.a, pair.b, pair.method, pair.generator)
-        return normal_form(symmetry, then) @ first, 0.0
-    element, residual = _aligned(symmetry, pair)
-    if not pair.method.descends or gap(pair.a, element(pair.b)) <= gap(pair.a, pair.b):
-        return element, residual
+        return Found(normal_form(symmetry, then.element) @ first, 0.0, then.notes)
+    found = _aligned(symmetry, pair)
+    if not pair.method.descends or gap(pair.a, found.element(pair.b)) <= gap(pair.a, pair.b):
+        return found
     state = Alignment(symmetry, blocks_of(symmetry, STATISTICS), pair.a, pair.b)
     descend(state, max_sweeps=SWEEPS)
-    return _fitted(symmetry, pair, normal_form(symmetry, state.element())), residual
+    return replace(found, element=_fitted(symmetry, pair, normal_form(symmetry, state.element())))
 
 
-def _aligned(symmetry: Symmetry, pair: Pair) -> tuple[Element, float]:
+def _aligned(symmetry: Symmetry, pair: Pair) -> Found:
     """Return the element that brings ``b`` closest to ``a`` in the balanced gauge, fitted to ``a`` as it is."""
     left, right = (in_gauge(symmetry, x) for x in (pair.a, pair.b))
     first, then = closest(symmetry, left.params, right.params, pair.method, pair.generator)
     if first.moves:  # branches change places first: their freedoms go along
         pair = replace(pair, b=first(pair.b))
         right = in_gauge(symmetry, pair.b)
-    element = normal_form(symmetry, Element(symmetry, (*right.moves, *then.moves, *(~Element(symmetry, left.moves)).moves)))
-    return _fitted(symmetry, pair, element) @ first, max(left.residual, right.residual)
+    element = normal_form(
+        symmetry, Element(symmetry, (*right.moves, *then.element.moves, *(~Element(symmetry, left.moves)).moves))
+    )
+    return Found(_fitted(symmetry, pair, element) @ first, max(left.residual, right.residual), then.notes)
 
 
 def _fitted(symmetry: Symmetry, pair: Pair, element: Element) -> Element:

@@ -86,7 +86,7 @@ def merge(
     renew = model is not None and bool(batches) and has_statistics(model)
     kept = without_stored(symmetry, model, models[0], batches[0]) if renew and model is not None and batches else symmetry
     full = [working(x, list(x)) for x in models]
-    elements, unsettled = together(kept, full, method, generator)
+    elements, unsettled, unseen = together(kept, full, method, generator)
     elements = tuple(Element(symmetry, g.moves) for g in elements)
     moved = [g.exactly(x) for g, x in zip(elements, full, strict=True)]
     average = mean(moved)
@@ -97,7 +97,7 @@ def merge(
         elements=elements,
         pairs=tuple(Pair(i, j, gap(full[i], full[j]), gap(moved[i], moved[j])) for i, j in combinations(range(len(models)), 2)),
         converged=not unsettled,
-        notes=(*unsettled, *_notes(symmetry, kept, models[0], renewed=batches is not None)),
+        notes=(*unsettled, *unseen, *_notes(symmetry, kept, models[0], renewed=batches is not None)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import nn
@@ -12,9 +12,28 @@ from parasym.functional.reading import Data
 from parasym.symmetry import Element, Symmetry
 
 
+@dataclass(frozen=True, eq=False)
+class Aligned:
+    """What a method found.
+
+    Attributes:
+        element: Permutations, signs, rotations and phases that bring ``b`` to ``a``.
+        notes: What the method could not see in these models, and what it went by instead.
+    """
+
+    element: Element
+    notes: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class AbstractMethod(ABC):
-    """A way to align two models in the balanced gauge, where what is left of the group is isometric."""
+    """A way to align two models in the balanced gauge, where what is left of the group is isometric.
+
+    Attributes:
+        blind_spots: What a method of this kind cannot see by nature, one sentence each, with what it goes by instead.
+    """
+
+    blind_spots: ClassVar[tuple[str, ...]] = ()
 
     @property
     def descends(self) -> bool:
@@ -44,7 +63,7 @@ class AbstractMethod(ABC):
         return cls()
 
     @abstractmethod
-    def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Element:
+    def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Aligned:
         """Return permutations, signs, rotations and phases that bring ``b`` to ``a``.
 
         Args:

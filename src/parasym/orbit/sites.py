@@ -17,6 +17,11 @@ _STILL = 1e-10
 """A channel whose variance is at most this part of its mean square is constant up to rounding: nothing is known of it."""
 
 
+_FLIPPED = 1e-3
+"""Part of the squared difference of a channel and the same with its sign flipped up to which their sum is rounding, in half
+precision too."""
+
+
 @dataclass(frozen=True)
 class Site:
     """An activation of a module.
@@ -140,7 +145,7 @@ class Recorder:
             b: Parameters of the second.
             call: The batch.
         """
-        left, right = self._seen(a, call), self._seen(b, call)
+        left, right = self.seen(a, call), self.seen(b, call)
         for name in left.keys() | right.keys():
             x, y = left.get(name), right.get(name)
             if x is None or y is None or x.shape != y.shape:
@@ -152,8 +157,34 @@ class Recorder:
                 self.found[name] = Products(cross, sums, squares)
             self.found[name].add(x, y)
 
-    def _seen(self, params: Params, call: Call) -> dict[str, Tensor]:
-        """Return activations of one model, of shape ``[samples, channels]``, over all calls of a module."""
+    def flips(self, params: Params, moved: Params, call: Call) -> dict[str, list[tuple[int, int]]]:
+        """Return the runs of channels that change their sign when parameters move (first, one past the last), by site.
+
+        Args:
+            params: Parameters.
+            moved: The same, with some signs flipped.
+            call: The batch.
+        """
+        here, there = self.seen(params, call), self.seen(moved, call)
+        found: dict[str, list[tuple[int, int]]] = {}
+        for name, x in here.items():
+            y = there.get(name)
+            if y is None or y.shape != x.shape:
+                continue
+            size, sum_, apart = (z.double().square().sum(0) for z in (x, x + y, x - y))
+            flipped = (sum_ <= _FLIPPED * apart) & (size > 0)
+            edges = torch.cat([flipped.new_zeros(1), flipped, flipped.new_zeros(1)]).int().diff().nonzero().flatten().tolist()
+            if edges:
+                found[name] = list(zip(edges[::2], edges[1::2], strict=True))
+        return found
+
+    def seen(self, params: Params, call: Call) -> dict[str, Tensor]:
+        """Return activations of one model, of shape ``[samples, channels]``, over all calls of a module.
+
+        Args:
+            params: Parameters.
+            call: The batch.
+        """
         parts: dict[str, list[Tensor]] = {}
         modules = dict(self.model.named_modules())
         handles = [self._watch(modules[site.module], site, parts) for site in self.sites]

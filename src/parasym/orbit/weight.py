@@ -10,8 +10,8 @@ from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import Block, blocks_of
 from parasym.orbit.canonical import standard_element
 from parasym.orbit.descent import descend, propagate
-from parasym.orbit.exact import ENTRIES, best_of_all, plan_of
-from parasym.orbit.method import AbstractMethod
+from parasym.orbit.exact import best_of_all, may_try_all, plan_of
+from parasym.orbit.method import AbstractMethod, Aligned
 from parasym.orbit.objective import STATISTICS, norm
 from parasym.symmetry import Element, Symmetry
 
@@ -49,7 +49,7 @@ class WeightMatching(AbstractMethod):
     noise: tuple[float, ...] = (0.3, 0.2, 0.1)
     ignore: tuple[str, ...] = STATISTICS
 
-    def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Element:  # noqa: D102
+    def align(self, symmetry: Symmetry, a: Params, b: Params, *, generator: torch.Generator | None = None) -> Aligned:  # noqa: D102
         if self.restarts and generator is None:
             raise BadInputError(f"WeightMatching(restarts={self.restarts}) starts from random permutations: pass `generator`.")
         blocks = blocks_of(symmetry, self.ignore)
@@ -58,8 +58,8 @@ class WeightMatching(AbstractMethod):
         anchored = propagate(state)
         descend(state, max_sweeps=self.max_sweeps, noise=self.noise)
         value, element = state.value(), state.element()
-        if self.max_sweeps and (_is_small(state) or not anchored) and value < (1 - SAME) * _most(state, b):
-            plan = plan_of(state) if _is_small(state) else None
+        if self.max_sweeps and (may_try_all(state) or not anchored) and value < (1 - SAME) * _most(state, b):
+            plan = plan_of(state) if may_try_all(state) else None
             other = best_of_all(symmetry, blocks, plan, a, b) if plan else self._from_standard(symmetry, blocks, a, b)
             value, element = max((value, element), other, key=itemgetter(0))
         if value <= start:
@@ -72,12 +72,12 @@ class WeightMatching(AbstractMethod):
             descend(trial, max_sweeps=self.max_sweeps)
             if trial.value() > value:
                 value, element = trial.value(), trial.element() @ first
-        return element
+        return Aligned(element)
 
     def is_exact(self, symmetry: Symmetry, params: Params) -> bool:  # noqa: D102
         blocks = blocks_of(symmetry, self.ignore)
         state = Alignment(symmetry, blocks, params, params)
-        return self.ignore == STATISTICS and self.max_sweeps > 0 and _is_small(state) and plan_of(state) is not None
+        return self.ignore == STATISTICS and self.max_sweeps > 0 and may_try_all(state) and plan_of(state) is not None
 
     def _from_standard(self, symmetry: Symmetry, blocks: tuple[Block, ...], a: Params, b: Params) -> tuple[float, Element]:
         """Return where descent ends if both models start in their standard position."""
@@ -85,10 +85,6 @@ class WeightMatching(AbstractMethod):
         state = Alignment(symmetry, blocks, g(a), h(b))
         descend(state, max_sweeps=self.max_sweeps)
         return state.value(), ~g @ state.element() @ h
-
-
-def _is_small(state: Alignment) -> bool:
-    return sum(x.numel() for x in state.a.values()) <= ENTRIES
 
 
 def _most(state: Alignment, b: Params) -> float:
