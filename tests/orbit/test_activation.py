@@ -10,12 +10,15 @@ from parasym.core import BadInputError, Params, model_params
 from parasym.find import find
 from parasym.functional import batch_call
 from parasym.groups import Permutation
-from parasym.orbit import ActivationMatching, match, merge, sites
+from parasym.orbit import METHODS, ActivationMatching, match, merge, sites
 from parasym.orbit.axes import AXES, Axis, axes_of
-from parasym.orbit.objective import gap
+from parasym.orbit.objective import gap, norm
+from parasym.orbit.sites import Recorder
 from parasym.symmetry import Factor, Symmetry, Wire
+from parasym.zoo.attention import Attention
 from tests.orbit.activation_cases import CASES, Case
 from tests.orbit.networks import attention, batchnorm_cnn, chain, experts, gelu_mlp, relu_mlp, rms_stack, shapes, tanh_mlp, whole
+from tests.orbit.planted import ENTRIES, found, moved_copy
 
 NO_WEIGHTS = ("*weight*", "*bias*", "*.matrix", "*.shift", "*running*")
 
@@ -94,6 +97,37 @@ def test_a_planted_element_is_recovered(make):
     assert gap(a, case.symmetry.act(match(case.symmetry, a, b, method=method), b)) < 1e-6
 
 
+@pytest.mark.parametrize("name", ["layer_norm", "one_position", "transformer_encoder"])
+def test_one_sign_of_whole_tensors_is_seen_where_it_flips_an_activation(name, monkeypatch):
+    """Weights and what goes into them may both change their sign, so the model is asked what changes."""
+    model, symmetry = found(name)
+    data = [ENTRIES[name].inputs(torch.Generator().manual_seed(k)) for k in range(3)]
+    alone = ActivationMatching(model, data, ignore=NO_WEIGHTS)
+
+    def errors() -> list[float]:
+        pairs = (moved_copy(name, seed) for seed in range(4))
+        return [match(symmetry, a, b, method=alone).after / norm(a) for _, a, b in pairs]
+
+    assert max(errors()) < 1e-8
+    monkeypatch.setattr(Recorder, "flips", lambda *_: {})
+    assert max(errors()) > 0.1
+
+
+@pytest.mark.parametrize("queries", [8, 12])
+def test_heads_with_rotary_planes_and_groups_of_queries(queries):
+    """Too large to try everything: the halves of a head's planes count as one, and queries only where their order is known."""
+    torch.manual_seed(0)
+    model = Attention(48, queries, 4, 8, bias=False, rotary=True).double()
+    x = torch.randn(4, 9, 48, dtype=torch.float64)
+    symmetry = find(model, (x,))
+    for seed in range(4):
+        assert planted(model, symmetry, ActivationMatching(model, [x]), seed) < 1e-8
+
+
+def test_what_a_method_of_its_kind_cannot_see_is_named():
+    assert all(kind.blind_spots for kind in METHODS.values())
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_lower_precisions(dtype):
     """A wire under GL(n) with fewer samples than it has channels, and signs and exchanges behind it."""
@@ -102,8 +136,8 @@ def test_lower_precisions(dtype):
     x = torch.randn(6, 4)  # in another precision than the model
     symmetry = find(model, x.to(dtype))
     for seed in range(3):
-        found = planted(model, symmetry, ActivationMatching(model, [x]), seed, discrete=True)
-        assert found < (1e-5 if dtype is torch.float32 else 3e-2)
+        left = planted(model, symmetry, ActivationMatching(model, [x]), seed, discrete=True)
+        assert left < (1e-5 if dtype is torch.float32 else 3e-2)
 
 
 def test_units_that_never_fire_are_told_apart_by_weights():
@@ -138,8 +172,8 @@ def test_experts_that_see_other_samples_are_not_compared():
     symmetry = Symmetry(chain(names, [4, 5, 3], (Permutation,)), shapes(model))
     a = model_params(model)
     b: Params = {**a, "gate.weight": -a["gate.weight"]}
-    found = match(symmetry, a, b, method=ActivationMatching(model, [x]))
-    assert any("not compared" in note and "output of `experts.0`" in note for note in found.notes)
+    said = match(symmetry, a, b, method=ActivationMatching(model, [x]))
+    assert any("not compared" in note and "output of `experts.0`" in note for note in said.notes)
 
 
 def test_merging_with_data_of_several_inputs():
@@ -173,10 +207,10 @@ def test_what_no_module_shows_is_said_and_aligned_by_weights():
     for case, hidden in ((experts(), ("no module shows `up[0]`, `up[1]`: aligned by weights",)), (tanh_mlp(), ())):
         a = case.params(0)
         b = case.symmetry.sample(generator=torch.Generator().manual_seed(1))(a)
-        found = match(case.symmetry, a, b, method=ActivationMatching(case.model, batches(case)))
-        assert found.notes == hidden
-        assert found.converged
-        assert found.after < 1e-8 < found.before
+        there = match(case.symmetry, a, b, method=ActivationMatching(case.model, batches(case)))
+        assert there.notes == hidden
+        assert there.converged
+        assert there.after < 1e-8 < there.before
 
 
 def test_no_data():

@@ -26,6 +26,9 @@ than samples, signs that no module shows) is decided by weights."""
 
 _SWEEPS = 20
 
+_SAME = 1e-9
+"""Part of the largest value that there can be below which nothing is left to gain: the two are one up to rounding."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -223,13 +226,21 @@ def _aligned(state: Alignment, sites: set[str]) -> Element:
     propagate(state, hidden)
     descend(state, max_sweeps=_SWEEPS)
     found = state.value(), state.element()
-    plan = plan_of(state) if may_try_all(state) else None
+    plan = plan_of(state) if may_try_all(state) and found[0] < (1 - _SAME) * _most(state, sites) else None
     if plan is not None:
         first = state.element()
         moved = {name: state.b(name) for name in state.a}
         value, element = best_of_all(state.symmetry, state.blocks, plan, state.a, moved)
         found = max(found, (value, element @ first), key=itemgetter(0))
     return found[1]
+
+
+def _most(state: Alignment, sites: set[str]) -> float:
+    """Return what no alignment can exceed: correlations of one, and inner products of weights that are equal."""
+    total = 0.0
+    for name, x in state.a.items():
+        total += len(x) if name in sites else float(x.square().sum() + state.b(name).square().sum()) / 2
+    return total
 
 
 def _shown(state: Alignment, sites: set[str]) -> tuple[list[int], list[int]]:

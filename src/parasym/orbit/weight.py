@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from operator import itemgetter
+from typing import ClassVar
 
 import torch
 
@@ -43,6 +44,11 @@ class WeightMatching(AbstractMethod):
         Ainsworth, Hayase, Srinivasa. Git Re-Basin. ICLR 2023, https://arxiv.org/abs/2209.04836
         Theus et al. Generalized linear mode connectivity for transformers. NeurIPS 2025, https://arxiv.org/abs/2506.22712
     """
+
+    blind_spots: ClassVar[tuple[str, ...]] = (
+        "Units whose weights are equal or zero, and rotations among equal singular values: any order of them is as close.",
+        "Maps of a linear wire that is wider than what passes through it: fitted by least squares, not determined.",
+    )
 
     max_sweeps: int = 100
     restarts: int = 0
