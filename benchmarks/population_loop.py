@@ -1,6 +1,7 @@
 """``train_population`` beside a plain loop over the networks with torch.optim."""
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -9,8 +10,16 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from benchmarks.measure import Row, side_by_side
+from parasym.breaking import WAsymmetric, break_
 from parasym.population import Population, TrainingPlan, train_population
 
+KINDS: dict[str, Callable[[int], list[nn.Module]]] = {
+    "relu": lambda _: [nn.ReLU()],
+    "gelu": lambda _: [nn.GELU()],
+    "layer-norm": lambda width: [nn.LayerNorm(width), nn.GELU()],
+    "w-asymmetric": lambda width: [nn.LayerNorm(width), nn.GELU()],
+}
+"""What stands between the linear layers of a perceptron; one kind is broken by ``break_`` as well."""
 OURS, PLAIN = "parasym.train_population", "loop with torch.optim"
 
 
@@ -19,7 +28,7 @@ class Task:
     """What to measure.
 
     Attributes:
-        cases: Sizes of the layers of a perceptron, or ``cnn``.
+        cases: Sizes of the layers of a perceptron, perhaps after its kind in `KINDS`, or ``cnn``.
         networks: Perceptrons at once.
         examples: Of the training set.
         epochs: Passes over them.
@@ -30,7 +39,10 @@ class Task:
         n: Repetitions.
     """
 
-    cases: tuple[str, ...] = ("784-16-16-10", "64-32-32-10", "784-64-64-10", "cnn")
+    cases: tuple[str, ...] = (
+        *("784-16-16-10", "64-32-32-10", "784-64-64-10"),
+        *("gelu 784-16-16-10", "layer-norm 784-16-16-10", "w-asymmetric 784-16-16-10", "cnn"),
+    )
     networks: int = 64
     examples: int = 2048
     epochs: int = 5
@@ -42,7 +54,15 @@ class Task:
 
 
 TINY = Task(
-    cases=("8-4-3", "cnn"), networks=3, examples=32, epochs=1, batch=16, cnn_networks=2, cnn_examples=16, cnn_batch=8, n=1
+    cases=("8-4-3", "layer-norm 8-4-3", "w-asymmetric 8-4-3", "cnn"),
+    networks=3,
+    examples=32,
+    epochs=1,
+    batch=16,
+    cnn_networks=2,
+    cnn_examples=16,
+    cnn_batch=8,
+    n=1,
 )
 
 
@@ -54,11 +74,13 @@ def run(task: Task) -> list[Row]:
     return rows
 
 
-def perceptron(sizes: tuple[int, ...]) -> nn.Module:
+def perceptron(kind: str, sizes: tuple[int, ...]) -> nn.Module:
     layers: list[nn.Module] = []
+    between = KINDS[kind]
     for a, b in itertools.pairwise(sizes):
-        layers += [nn.Linear(a, b), nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+        layers += [nn.Linear(a, b), *between(b)]
+    model = nn.Sequential(*layers[: -len(between(1))])
+    return break_(model, WAsymmetric(distinct=False)).model if kind == "w-asymmetric" else model
 
 
 def convolutional() -> nn.Module:
@@ -95,8 +117,10 @@ def _compare(case: str, task: Task) -> list[Row]:
         x = torch.randn(task.cnn_examples, 3, 32, 32, generator=generator)
         plan = TrainingPlan(epochs=task.epochs, batch=task.cnn_batch)
     else:
-        sizes = tuple(map(int, case.split("-")))
-        factory, networks, title = partial(perceptron, sizes), task.networks, f"{task.networks} MLPs {case}, batch {task.batch}"
+        kind, _, numbers = case.rpartition(" ")
+        sizes = tuple(map(int, numbers.split("-")))
+        factory, networks = partial(perceptron, kind or "relu", sizes), task.networks
+        title = f"{task.networks} MLPs {case}, batch {task.batch}"
         x = torch.randn(task.examples, sizes[0], generator=generator)
         plan = TrainingPlan(epochs=task.epochs, batch=task.batch)
     y = torch.randint(3, (len(x),), generator=generator)

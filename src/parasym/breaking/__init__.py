@@ -6,7 +6,7 @@ from parasym.breaking.count import load_trainable_vector_, trainable_count, trai
 from parasym.breaking.dense import dense
 from parasym.breaking.drawing import DRAWING, distinct_masks
 from parasym.breaking.figlu import FiGLU
-from parasym.breaking.freeze import freeze_, frozen_tensors
+from parasym.breaking.freeze import freeze_, frozen_parts, frozen_tensors, plain_type
 from parasym.breaking.frozen_entries import FrozenEntries
 from parasym.breaking.loading import adopt_state_
 from parasym.breaking.method import AbstractBreaking
@@ -39,6 +39,8 @@ __all__ = [
     "FrozenEntries",
     "freeze_",
     "frozen_tensors",
+    "frozen_parts",
+    "plain_type",
     "FiGLU",
     "distinct_masks",
     # What is trained

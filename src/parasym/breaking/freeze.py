@@ -75,6 +75,31 @@ def frozen_tensors(model: nn.Module) -> Iterator[tuple[str, nn.Module, str, Froz
                     yield f"{path}.{tensor}" if path else tensor, module, tensor, frozen.entries
 
 
+def frozen_parts(module: nn.Module) -> dict[str, FrozenEntries]:
+    """Return what is frozen in a module's own tensors, by their names there.
+
+    Args:
+        module: Any module.
+    """
+    return {tensor: entries for _, owner, tensor, entries in frozen_tensors(module) if owner is module}
+
+
+def plain_type(module: nn.Module) -> type[nn.Module]:
+    """Return the class of a module, or what it was before entries of its tensors were frozen.
+
+    Args:
+        module: Any module.
+
+    Example:
+        >>> import torch
+        >>> layer = nn.Linear(2, 1)
+        >>> freeze_(layer, "weight", FrozenEntries(torch.tensor([[True, False]]), torch.tensor([[7.0, 9.0]])))
+        >>> type(layer) is nn.Linear, plain_type(layer) is nn.Linear
+        (False, True)
+    """
+    return type(module).__bases__[0] if isinstance(module, _Frozen) else type(module)
+
+
 class Frozen(nn.ModuleList):
     """The frozen entries of one tensor, in the shape of the lists that ``torch.nn.utils.parametrize`` keeps."""
 

@@ -2,6 +2,7 @@
 
 import copy
 
+from parasym.breaking import frozen_tensors
 from parasym.core import Params, model_params
 from parasym.functional.statistics import has_statistics
 from parasym.population.course import State, Task
@@ -25,6 +26,8 @@ def finished(task: Task, state: State) -> list[Params]:
             row, fixed = [x[k] for x in state.best.params], fixed | {n: v[k] for n, v in state.best.own.items()}
             diverged = False
         task.network.load_(model, row, fixed)
+        for _, module, tensor, entries in frozen_tensors(model):
+            entries.impose_(module.get_parameter(tensor))  # decay has moved what is stored behind constants
         params = {n: v.clone() for n, v in model_params(model).items()}
         kept = diverged or not has_statistics(model)
         found.append(params if kept else with_statistics(task.data, task.plans[0].batch * 4, model, params))

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import vmap
 
 from parasym.core import Params
@@ -69,6 +70,11 @@ class Gradients:
     objective: Objective
     precision: str
 
+    @cached_property
+    def layers(self) -> tuple[nn.Module, ...]:
+        """The layers of a perceptron, as which networks can be trained side by side; nothing if they are none."""
+        return () if self.precision in DTYPES else perceptron_layers(self.network, self.data)
+
     def stack(self, rows: list[Tensor], fixed: Params, own: Params, grads: list[Tensor]) -> "Stack | Perceptrons":
         """Return networks side by side.
 
@@ -78,8 +84,9 @@ class Gradients:
             own: What each has for itself, stacked.
             grads: Where to put the gradients, of the shapes of the rows.
         """
-        layers = () if self.precision in DTYPES else perceptron_layers(self.network, self.data)
-        return Perceptrons(layers, self.network, rows, grads) if layers else Stack(self.network, rows, fixed, own, grads)
+        if self.layers:
+            return Perceptrons(self.layers, self.network, rows, grads)
+        return Stack(self.network, rows, fixed, own, grads)
 
     def together(self, stack: "Stack | Perceptrons", batch: Batch, smoothing: Tensor, scale: Tensor) -> Tensor:
         """Return losses of shape ``[networks]``; the gradients of the scaled losses are where the stack puts them.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from parasym.core import BadInputError, Params, child_seed, model_params
+from parasym.core import BadInputError, Params, child_seed, is_recipe, model_params, recipe_digest
 from parasym.population.linear import weights_first
 
 
@@ -155,6 +155,18 @@ def check_same(models: Sequence[nn.Module]) -> None:
             raise BadInputError(
                 f"Argument `factory` must always build one architecture, but `{name}` has shape {first.get(name)} in the first "
                 f"network and {other.get(name)} in network {k}."
+            )
+        _check_recipes(models[0], model, k)
+
+
+def _check_recipes(first: nn.Module, other: nn.Module, k: int) -> None:
+    """Raise if two networks were broken with different constants: they would be trained with those of the first."""
+    constants = dict(other.named_buffers())
+    for name, recipe in first.named_buffers():
+        if is_recipe(name) and recipe_digest(recipe) != recipe_digest(constants[name]):
+            raise BadInputError(
+                f"Argument `factory` must always build one architecture, but network {k} was broken with other constants than "
+                "the first: give `break_` one method, with one seed, for all of them."
             )
 
 

@@ -1,78 +1,89 @@
-"""Plain perceptrons side by side: forward and backward pass written out as products of stacks of matrices."""
+"""Perceptrons side by side: forward and backward pass written out as products of stacks of matrices."""
 
 import copy
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from parasym.breaking import frozen_parts, plain_type
+from parasym.population.chain import chain_of
 from parasym.population.data import Data
+from parasym.population.layers import SLOPES, Layer, side_by_side
 from parasym.population.network import Network
 
-aten = torch.ops.aten
-Slope = Callable[[Any, Tensor, Tensor, Tensor], Tensor]
-SLOPES: dict[type[nn.Module], Slope] = {
-    nn.ReLU: lambda _, delta, x, y: aten.threshold_backward(delta, y, 0),
-    nn.LeakyReLU: lambda f, delta, x, y: aten.leaky_relu_backward(delta, x, f.negative_slope, False),
-    nn.GELU: lambda f, delta, x, y: aten.gelu_backward(delta, x, approximate=f.approximate),
-    nn.SiLU: lambda _, delta, x, y: aten.silu_backward(delta, x),
-    nn.Softplus: lambda f, delta, x, y: aten.softplus_backward(delta, x, f.beta, f.threshold),
-    nn.Tanh: lambda _, delta, x, y: aten.tanh_backward(delta, y),
-    nn.Sigmoid: lambda _, delta, x, y: aten.sigmoid_backward(delta, y),
-}
-"""The activations of a plain perceptron, and what autograd calls for them: gradient of the input from module, gradient of the
-output, input and output."""
+_CLOSE = 1e-4
 
 
 def perceptron_layers(network: Network, data: Data) -> tuple[nn.Module, ...]:
-    """Return the layers of a plain perceptron, or nothing if the model is another, or its data are no batches of one tensor.
+    """Return the layers of a perceptron, or nothing if the model is another, or its data are no batches of one tensor.
 
-    Plain means: an ``nn.Sequential`` (perhaps of such), perhaps a flattening first, then linear layers and activations, every
-    parameter trained and used once, no hooks. Labels that a loss ignores go the usual way.
+    A perceptron is a chain, however its module is written: perhaps a flattening first, then linear layers, layer normalizations
+    and activations, every parameter trained and used once, no hooks. Entries may be frozen by `break_`. What is read from
+    the forward is compared with the model on two examples, since a trace does not show everything. Labels that a loss ignores
+    go the usual way.
 
     Args:
         network: The architecture.
         data: What it is trained on.
     """
-    layers = _layers(network.template)
-    axes = data.parts[0].ndim
-    if isinstance(layers[0], nn.Flatten) and (layers[0].start_dim, layers[0].end_dim) == (1, -1):
+    if data.full or len(data.parts) != 1 or (not data.y.is_floating_point() and bool((data.y < 0).any())):
+        return ()
+    layers, axes = chain_of(network.template), data.parts[0].ndim
+    if layers and isinstance(layers[0], nn.Flatten) and (layers[0].start_dim, layers[0].end_dim) == (1, -1):
         layers, axes = layers[1:], 2
-    if data.full or len(data.parts) != 1 or axes != 2 or not layers or type(layers[0]) is not nn.Linear:
-        return ()
-    if not all(type(layer) in (nn.Linear, *SLOPES) and not _is_changed(layer) for layer in layers):
-        return ()
-    if not data.y.is_floating_point() and bool((data.y < 0).any()):
+    if axes != 2 or not layers or plain_type(layers[0]) is not nn.Linear or not all(map(_is_known, layers)):
         return ()
     used = [id(p) for layer in layers for p in layer.parameters()]
     trained = [id(p) for p in network.template.parameters() if p.requires_grad]
-    return tuple(layers) if sorted(used) == sorted(trained) else ()
+    if sorted(used) != sorted(trained) or not _is_model(tuple(layers), network, data.parts[0][:2]):
+        return ()
+    return tuple(layers)
 
 
-def _layers(model: nn.Module) -> list[nn.Module]:
-    if type(model) is nn.Sequential and not _is_changed(model):
-        return [layer for part in model for layer in _layers(part)] or [model]
-    return [model]
+def _is_known(layer: nn.Module) -> bool:
+    """Return whether a layer does what its class says, and can be trained side by side."""
+    kind, frozen = plain_type(layer), frozen_parts(layer)
+    inside = [m for name, part in layer.named_children() for m in (part.values() if name == "parametrizations" else (part,))]
+    if len(inside) > len(frozen) or layer._buffers:
+        return False
+    if isinstance(layer, nn.LayerNorm):
+        return kind is nn.LayerNorm and len(layer.normalized_shape) == 1
+    return kind is nn.Linear or kind in SLOPES
 
 
-def _is_changed(layer: nn.Module) -> bool:
-    """Return whether calling it does more than its class says."""
-    kinds = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_buffers")
-    return "forward" in vars(layer) or any(len(getattr(layer, kind)) for kind in kinds)
+def _is_model(layers: tuple[nn.Module, ...], network: Network, x: Tensor) -> bool:
+    """Return whether layers side by side give what the model gives, and calling the model changes nothing in it."""
+    model = copy.deepcopy(network.template)
+    before, rows = _state(model), network.pack([model])
+    with torch.no_grad():
+        expected = model(x)
+        found = Perceptrons(layers, network, rows, rows).forward(x[None])[0].t()
+    after = _state(model)
+    unchanged = before.keys() == after.keys() and all(_equal(value, after[key]) for key, value in before.items())
+    near = isinstance(expected, Tensor) and expected.shape == found.shape
+    return unchanged and near and bool((found - expected).abs().max() <= _CLOSE * (1 + expected.abs().max()))
+
+
+def _state(model: nn.Module) -> dict[tuple[str, str], Any]:
+    """Return what a forward may remember: buffers, and attributes of modules that are numbers or text."""
+    found = {(path, key): value for path, m in model.named_modules() for key, value in vars(m).items() if _is_number(value)}
+    return found | {("", name): buffer.clone() for name, buffer in model.named_buffers()}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float | str)
+
+
+def _equal(a: Any, b: Any) -> bool:
+    return torch.equal(a, b) if isinstance(a, Tensor) else a == b
 
 
 class Perceptrons:
-    r"""Plain perceptrons side by side.
+    r"""Perceptrons side by side.
 
-    With inputs :math:`h`, outputs :math:`z = W h + b` and :math:`\delta = \partial\ell/\partial z` of a layer, examples last,
-
-    .. math::
-        \frac{\partial\ell}{\partial W} = \delta h^\top, \qquad \frac{\partial\ell}{\partial b} = \delta 1, \qquad
-        \frac{\partial\ell}{\partial h} = W^\top \delta,
-
-    each one product for all networks. No gradient has to be turned round, and there are a quarter as many calls as under vmap.
-    Nothing here asks for autograd: parameters and inputs must not require gradients.
+    Every layer is one product, or a few passes, for all networks. No gradient has to be turned round, and there are a quarter as
+    many calls as under vmap. Nothing here asks for autograd: parameters and inputs must not require gradients.
 
     Args:
         layers: From `perceptron_layers`.
@@ -84,14 +95,13 @@ class Perceptrons:
     def __init__(self, layers: tuple[nn.Module, ...], network: Network, rows: list[Tensor], grads: list[Tensor]) -> None:
         names = {id(p): n for n, p in network.template.named_parameters()}
         params, places = network.unpack(rows), network.unpack(grads)
-        self._layers: list[_Linear | _Activation] = []
+        self._layers: list[Layer] = []
         for layer in layers:
-            if isinstance(layer, nn.Linear):
-                weight, bias = names[id(layer.weight)], None if layer.bias is None else names[id(layer.bias)]
-                biases = None if bias is None else (params[bias], places[bias])
-                self._layers.append(_Linear((params[weight], places[weight]), biases, first=not self._layers))
-            else:
-                self._layers.append(_Activation(layer))
+            named = {key: names[id(p)] for key, p in layer._parameters.items() if p is not None}
+            stacked = {key: (params[name], places[name]) for key, name in named.items()}
+            one = side_by_side(layer, stacked, first=not self._layers)
+            assert one is not None
+            self._layers.append(one)
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Return the outputs of all networks, of shape ``[networks, classes, n]``, examples last.
@@ -112,41 +122,3 @@ class Perceptrons:
         """
         for layer in reversed(self._layers):
             slopes = layer.backward(slopes)
-
-
-class _Linear:
-    """A linear layer: weights of shape ``[networks, out, in]`` and biases, each with the place of its gradient."""
-
-    def __init__(self, weight: tuple[Tensor, Tensor], bias: tuple[Tensor, Tensor] | None, *, first: bool) -> None:
-        self._weight, self._place = weight
-        self._bias, self._bias_place = (None, None) if bias is None else (bias[0][:, :, None], bias[1])
-        self._turned = None if first else self._weight.transpose(1, 2)
-        self._x = self._weight
-
-    def forward(self, x: Tensor) -> Tensor:
-        self._x = x
-        return torch.bmm(self._weight, x) if self._bias is None else torch.baddbmm(self._bias, self._weight, x)
-
-    def backward(self, delta: Tensor) -> Tensor:
-        torch.bmm(delta, self._x.transpose(1, 2), out=self._place)
-        if self._bias_place is not None:
-            torch.sum(delta, 2, out=self._bias_place)
-        return delta if self._turned is None else torch.bmm(self._turned, delta)
-
-
-class _Activation:
-    """An activation, and its slope."""
-
-    def __init__(self, layer: nn.Module) -> None:
-        self._layer: Any = copy.copy(layer)
-        self._slope = SLOPES[type(layer)]
-        if hasattr(layer, "inplace"):
-            self._layer.inplace = False  # its input is needed again
-        self._x = self._y = torch.empty(0)
-
-    def forward(self, x: Tensor) -> Tensor:
-        self._x, self._y = x, self._layer(x)
-        return self._y
-
-    def backward(self, delta: Tensor) -> Tensor:
-        return self._slope(self._layer, delta, self._x, self._y)
