@@ -251,10 +251,28 @@ def _buffer(data: Any, dtype: Any, shape: Any, order: Any = "C", **_: Any) -> An
     return np.frombuffer(raw, dtype).reshape(tuple(shape), order=order).astype(dtype.newbyteorder("="))
 
 
+def _sparse_rows(*_: Any, states: Any = (), **__: Any) -> Any:
+    """Make a sparse tensor from a matrix of scipy, which a pickle holds as the parts of its rows."""
+    parts = states[0] if states and isinstance(states[0], dict) else {}
+    if not all(isinstance(parts.get(name), np.ndarray) for name in ("indptr", "indices", "data")):
+        return Foreign("a sparse matrix of scipy")
+    size = tuple(int(n) for n in parts.get("_shape", parts.get("shape")))
+    rows = np.repeat(np.arange(size[0]), np.diff(parts["indptr"]))
+    places = torch.from_numpy(np.stack([rows, parts["indices"]]).astype(np.int64))
+    return torch.sparse_coo_tensor(places, torch.from_numpy(parts["data"]), size, check_invariants=True)
+
+
+def _reconstructed(kind: Any, *_: Any, states: Any = (), **__: Any) -> Any:
+    """Make what the oldest pickles hold in the place of a class; only matrices are known."""
+    name = kind.what if isinstance(kind, Foreign) else "what a call returns"
+    return _sparse_rows(states=states) if name in SPARSE else Foreign(name)
+
+
 def _left(what: str) -> Callable[..., Foreign]:
     return lambda *_, **__: Foreign(what, tensor=True)
 
 
+SPARSE = frozenset(f"scipy.sparse.{module}.{kind}" for module in ("csr", "_csr") for kind in ("csr_matrix", "csr_array"))
 MAKERS: Mapping[str, Callable[..., Any]] = {
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_tensor_v2": _tensor,
@@ -287,5 +305,7 @@ MAKERS: Mapping[str, Callable[..., Any]] = {
         for name, maker in (("multiarray.scalar", _scalar), ("multiarray._reconstruct", _array), ("numeric._frombuffer", _buffer))
     },
     "numpy.dtype": _dtype,
+    **dict.fromkeys(SPARSE, _sparse_rows),
+    **{f"{module}._reconstructor": _reconstructed for module in ("copyreg", "copy_reg")},
 }
 """The calls that are known to make data, and how it is made here; none of them calls what the file names."""

@@ -5,10 +5,11 @@ from parasym.data.cifar import load_cifar10
 from parasym.data.columns import load_columns
 from parasym.data.digits import load_digits
 from parasym.data.fashion import load_fashion
-from parasym.data.graph import NodeLabels, block_model, karate, planetoid
+from parasym.data.graph import NodeLabels, block_model, karate
 from parasym.data.images import Images, normalised
 from parasym.data.load import load
 from parasym.data.mnist5k import load_mnist5k
+from parasym.data.planetoid import planetoid
 from parasym.data.source import Source
 
 __all__ = [

@@ -3,8 +3,9 @@
 from parasym.data.cifar import load_cifar10
 from parasym.data.digits import digits_source
 from parasym.data.fashion import load_fashion
-from parasym.data.graph import block_model, karate, planetoid
+from parasym.data.graph import block_model, karate
 from parasym.data.mnist5k import load_mnist5k
+from parasym.data.planetoid import planetoid
 from parasym.data.source import Source
 
 SOURCES: tuple[Source, ...] = (
@@ -14,5 +15,5 @@ SOURCES: tuple[Source, ...] = (
     Source("cifar10", "CIFAR-10", load_cifar10, "folder of Parquet files, or torchvision's"),
     Source("blocks", "stochastic block model, generated", block_model),
     Source("karate", "Zachary's karate club", karate),
-    Source("planetoid", "a citation graph", planetoid, "folder of one graph, as PyG keeps it"),
+    Source("planetoid", "a citation graph", planetoid, "folder of one graph, as PyG keeps it; read as data"),
 )

@@ -93,7 +93,7 @@ def block_model(
     edges = (drawn | drawn.T).nonzero().T.contiguous()
     centers = SIGNAL * torch.randn(blocks, features, generator=generator)
     x = centers[labels] + torch.randn(nodes, features, generator=generator)
-    return _split("blocks", x, edges, labels, train, test, seed)
+    return split_nodes("blocks", x, edges, labels, train, test, seed)
 
 
 def karate(path: Path | None = None, *, train: int | None = None, test: int | None = None, seed: int = 0) -> NodeLabels:
@@ -111,28 +111,26 @@ def karate(path: Path | None = None, *, train: int | None = None, test: int | No
     if path is not None:
         raise BadInputError(f"Data `karate` comes with PyG and takes no path, but got `{path}`.")
     data = _datasets().KarateClub()[0]
-    return _split("karate", data.x, data.edge_index, data.y, train, test, seed)
+    return split_nodes("karate", data.x, data.edge_index, data.y, train, test, seed)
 
 
-def planetoid(path: Path | None, *, train: int | None = None, test: int | None = None, seed: int = 0) -> NodeLabels:
-    """Return a citation graph that PyG's ``Planetoid`` loader finds in a folder; nothing is downloaded.
+def split_nodes(
+    name: str, x: Tensor, edges: Tensor, labels: Tensor, train: int | None, test: int | None, seed: int
+) -> NodeLabels:
+    """Return a graph with its nodes split by a seed.
 
     Args:
-        path: The folder of one graph, as in ``planetoid/Cora``, with PyG's ``raw`` or ``processed`` below.
-        train: How many train nodes, of a split of our own; half of all if ``None``.
+        name: Of the source.
+        x: Features.
+        edges: Source and target of every edge.
+        labels: Classes.
+        train: How many train nodes; half of all if ``None``.
         test: How many test nodes; the other half if ``None``.
-        seed: Seed of the split.
+        seed: Of the split.
 
     Raises:
-        BadInputError: If the folder does not exist or is empty, or PyG is missing.
+        BadInputError: If there are fewer nodes.
     """
-    if path is None or not any((Path(path) / part).is_dir() for part in ("raw", "processed")):
-        raise BadInputError(f"Data `planetoid` needs the folder of a graph with `raw` or `processed` below, but got `{path}`.")
-    data = _datasets().Planetoid(str(Path(path).parent), Path(path).name)[0]
-    return _split("planetoid", data.x, data.edge_index, data.y, train, test, seed)
-
-
-def _split(name: str, x: Tensor, edges: Tensor, labels: Tensor, train: int | None, test: int | None, seed: int) -> NodeLabels:
     count = len(labels)
     train = count // 2 if train is None else train
     test = count - train if test is None else test
