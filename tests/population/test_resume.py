@@ -230,3 +230,30 @@ def test_callables_are_described_without_addresses():
     for function in (mse_loss, partial(mse_loss, reduction="sum"), FLIP, lambda x: x, Counting()):
         assert "0x" not in describe(function)
     assert describe(partial(mse_loss, reduction="sum")) != describe(mse_loss)
+
+
+@pytest.mark.parametrize("what", ["rows", "checkpoint"])
+def test_one_training_at_a_time(tmp_path: Path, what: str) -> None:
+    """While one training writes, another is refused, also after the file was replaced; then the file is free, and whole."""
+    path = tmp_path / "file"
+    run = partial(train_population, perceptron, *data(), plan=replace(PLAN, epochs=2), **{what: path})
+    refused = []
+
+    def again(_: int) -> None:
+        with pytest.raises(BadInputError, match=rf"`{path}` is in use: another process is writing to it"):
+            run(seeds=(1,))
+        refused.append(path.read_bytes())
+
+    run(seeds=(0,), advance=again)
+    assert len(refused) == 2
+    assert refused[1].startswith(refused[0]) == (what == "rows")
+    if what == "rows":
+        run(seeds=(1,))
+        assert len(path.read_text().splitlines()) == 4
+
+
+def test_a_training_that_is_refused_leaves_no_file(tmp_path: Path) -> None:
+    x, y = data()
+    with pytest.raises(BadInputError):
+        train_population(perceptron, x[:, :1], y, seeds=(0,), plan=PLAN, rows=tmp_path / "r", checkpoint=tmp_path / "c")
+    assert list(tmp_path.iterdir()) == []

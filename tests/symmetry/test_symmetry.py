@@ -167,15 +167,19 @@ def test_json_round_trip(name: str):
 
 def test_json_keeps_every_field():
     slot = Slot(0, (0, 4), (2, 2), (2, 1), 1)
-    binding = Binding("w", slot, over=(slot,), region=(Slot(1, (0,), (2,), (1,), -1),), power=Fraction(-1, 2), offset=1e-5)
-    shift = Shift("w", (2,), (0, None), -1, (slot,), (Through("w", slot, 1), Along("v", -0.5, 1e-5)))
+    outer, region = replace(slot, place=0), (Slot(1, (0,), (2,), (1,), -1),)
+    binding = Binding("w", slot, over=(outer,), region=region, power=Fraction(-1), offset=1e-5)
+    root = Binding("v", whole(0, 4), power=Fraction(-1, 2))
+    shift = Shift("w", (4,), (None, None, None, 0), -1, (slot,), (Through("w", slot, 1), Along("v", -0.5, 1e-5)))
     symmetry = Symmetry(
         factors=(
             Factor(PlaneRotation(2, scale=False), Wire("a", 2), (Wire("b", 2),), (binding,)),
-            Factor(Permutation(4, cells=((0, 1), (2, 3))), Wire("c", 4), (), (Binding("v", None),)),
-            Factor(Translation(2), Wire("d", 2), (), (shift,)),
+            Factor(Permutation(4, cells=((0, 1), (2, 3))), Wire("c", 4), (), (Binding("v", whole(0, 4)),)),
+            Factor(PositiveScaling(4), Wire("c", 4), (), (root,)),
+            Factor(PositiveScaling(1), Wire("e", 1), (), (Binding("u", None),)),
+            Factor(Translation(4), Wire("d", 4), (), (shift,)),
         ),
-        shapes=(("w", (8, 4)), ("v", ())),
+        shapes=(("w", (8, 4)), ("v", (4,)), ("u", (3, 3))),
         uncovered=(Uncovered("aten.fft_fft.default", "block.0", "model.py:12", "pinned"),),
         pinned=("u",),
         tied=(("x", "w"),),

@@ -1,6 +1,7 @@
 """One writer at a time: a lock that goes with the process that holds it."""
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
     """Hold the lock of a file while the body runs; the file itself is not touched, and nothing is left beside it.
 
     Processes that do not ask for the lock are not kept out. The system takes it back when the process ends, however it ends. It
-    works on a disk that several machines share if that disk has locks, as NFS does.
+    works on a disk that several machines share if that disk has locks, as NFS does. Whoever replaces the file holds the lock of
+    the new one before it is in place.
 
     Args:
         path: A file that exists and may be written.
@@ -26,23 +28,35 @@ def exclusive(path: Path, what: str) -> Iterator[None]:
     Raises:
         BadInputError: If another process holds it, or the file cannot be locked.
     """
+    file = _locked(path, what)
+    while not _is_at(file, path):  # another process put a new file into its place before it gave the lock back
+        file.close()
+        file = _locked(path, what)
+    with file:
+        yield
+
+
+def _is_at(file: IO[Any], path: Path) -> bool:
+    return path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat())
+
+
+def _locked(path: Path, what: str) -> IO[Any]:
     try:
         file = path.open("r+b")
     except OSError as error:
         raise BadInputError(f"{what} cannot be locked: {error.strerror}.") from error
-    with file:
-        try:
-            _lock(file)
-        except OSError as error:
-            if error.errno in HELD:
-                raise BadInputError(
-                    f"{what} is in use: another process is writing to it. Wait until it has ended, stop it, or choose another."
-                ) from error
+    try:
+        _lock(file)
+    except OSError as error:
+        file.close()
+        if error.errno in HELD:
             raise BadInputError(
-                f"{what} cannot be locked: {error.strerror}. Two processes that write to it would spoil it: choose a disk with "
-                "locks."
+                f"{what} is in use: another process is writing to it. Wait until it has ended, stop it, or choose another."
             ) from error
-        yield
+        raise BadInputError(
+            f"{what} cannot be locked: {error.strerror}. Two processes that write to it would spoil it: choose a disk with locks."
+        ) from error
+    return file
 
 
 if sys.platform == "win32":

@@ -256,7 +256,7 @@ def _sparse_rows(*_: Any, states: Any = (), **__: Any) -> Any:
     parts = states[0] if states and isinstance(states[0], dict) else {}
     if not all(isinstance(parts.get(name), np.ndarray) for name in ("indptr", "indices", "data")):
         return Foreign("a sparse matrix of scipy")
-    size = tuple(int(n) for n in parts.get("_shape", parts.get("shape")))
+    size = tuple(int(n) for n in parts.get("_shape", parts.get("shape", ())))
     rows = np.repeat(np.arange(size[0]), np.diff(parts["indptr"]))
     places = torch.from_numpy(np.stack([rows, parts["indices"]]).astype(np.int64))
     return torch.sparse_coo_tensor(places, torch.from_numpy(parts["data"]), size, check_invariants=True)

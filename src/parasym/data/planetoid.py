@@ -101,11 +101,10 @@ def _processed(path: Path | None) -> tuple[Tensor, Tensor, Tensor]:
     assert path is not None
     content = read_file(path, "Data").content
     data = content[0] if isinstance(content, tuple) and content else content
-    tensors = [data.get(name) for name in ("x", "edge_index", "y")] if isinstance(data, dict) else []
-    if len(tensors) != 3 or not all(isinstance(x, Tensor) for x in tensors):
+    x, edges, labels = (data.get(name) if isinstance(data, dict) else None for name in ("x", "edge_index", "y"))
+    if not isinstance(x, Tensor) or not isinstance(edges, Tensor) or not isinstance(labels, Tensor):
         raise BadInputError(
             f"Data `{path}` must hold the tensors `x`, `edge_index` and `y` by name, as PyG writes them since version 2.4, but "
             "holds objects of other classes, which are left unbuilt. Put `raw` beside it."
         )
-    x, edges, labels = tensors
     return x.float(), edges, labels

@@ -3,6 +3,7 @@
 import copy
 import math
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -42,10 +43,21 @@ def train_here(
         rows: As there.
         advance: As there.
     """
+    with ExitStack() as held:
+        table = None if rows is None else held.enter_context(RowFile(Path(rows)))
+        if checkpoint is not None:
+            held.enter_context(HistoryFile(Path(checkpoint)).held())
+        return _train(job, checkpoint, table, advance)
+
+
+def _train(
+    job: Job, checkpoint: str | Path | None, table: RowFile | None, advance: Advance | None
+) -> tuple[Population, dict[int, str]]:
     task, state, models = _prepare(job)
     known, ids = identity(task, state), network_ids(task, state)
     state, chosen, length = _begin(task, state, job, checkpoint, known)
-    table = None if rows is None else RowFile(Path(rows), ids, state.history)
+    if table is not None:
+        table.begin(ids, state.history)
     if advance is not None and state.epoch:
         advance(state.epoch)
     while state.epoch < task.epochs:

@@ -1,9 +1,11 @@
 """The history of a checkpoint: records appended to a file beside it, so that a checkpoint costs what the state costs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from parasym.checkpoint.lock import exclusive
 from parasym.core import BadInputError, CheckpointError
 from parasym.population.value import Record
 
@@ -19,7 +21,25 @@ class HistoryFile:
     """
 
     def __init__(self, checkpoint: Path) -> None:
+        self.checkpoint = checkpoint
         self.path = checkpoint.with_name(f"{checkpoint.name}.history")
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock of the file while the body runs: two trainings with one checkpoint would spoil both.
+
+        Raises:
+            BadInputError: If another process holds it, or the file cannot be made.
+        """
+        try:
+            self.path.touch()
+        except OSError as error:
+            raise BadInputError(f"Output `{self.path}` cannot be written: {error.strerror}.") from error
+        with exclusive(self.path, f"Checkpoint `{self.checkpoint}`"):
+            try:
+                yield
+            finally:
+                drop_empty(self.path)
 
     def append(self, records: Sequence[Record], length: int) -> int:
         """Append records to what belongs to the last checkpoint.
@@ -65,6 +85,16 @@ class HistoryFile:
             return [Record(*json.loads(line)) for line in data.splitlines()]
         except (ValueError, TypeError) as error:
             raise CheckpointError(f"History `{self.path}` cannot be read: {error}. {_ANEW}") from error
+
+
+def drop_empty(path: Path) -> None:
+    """Take a file away that was made to be locked, if nothing was written to it.
+
+    Args:
+        path: The file.
+    """
+    if path.exists() and not path.stat().st_size:
+        path.unlink()
 
 
 _ANEW = "It belongs to the checkpoint beside it: delete both to start again."

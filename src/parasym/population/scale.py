@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,7 +64,7 @@ def train_on_ray(
     epochs, told, found = max(p.epochs for p in job.plans), 0, {}
     home, data = job.data.device, job.data.to("cpu")
     validation = None if job.validation is None else job.validation.to("cpu")
-    with connect(address) as cluster:
+    with nullcontext() if rows is None else RowFile(Path(rows)) as table, connect(address) as cluster:
         parts = shares(job.seeds, None if checkpoint is None else Path(checkpoint))
         kind = str(device or ("cuda" if cluster.gpus else "cpu"))
         shared = cluster.share((data, validation))
@@ -71,8 +72,8 @@ def train_on_ray(
         tasks = [(shared, replace(bare, seeds=p.seeds, plans=job.plans[p.place]), kind, p.checkpoint) for p in parts]
         for k, (part, ids) in cluster.run(_train_part, tasks, gpu=kind.startswith("cuda")):
             found[k] = part
-            if rows is not None:
-                RowFile(Path(rows), ids, part.history)
+            if table is not None:
+                table.begin(ids, part.history)
             if advance is not None:
                 now = epochs * len(found) // len(parts)
                 advance(now - told)

@@ -1,21 +1,23 @@
 """A symmetry as JSON and back."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, fields
-from fractions import Fraction
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from parasym.core import BadInputError
 from parasym.groups import GROUPS, AbstractGroup
-from parasym.symmetry.binding import Binding, Slot
+from parasym.symmetry.binding import Binding
 from parasym.symmetry.coarse import Coarse
+from parasym.symmetry.consistent import check_consistent
+from parasym.symmetry.decode import decode, value
 from parasym.symmetry.encode import encode_factor
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
 from parasym.symmetry.self_check import Refuted, SelfCheck
-from parasym.symmetry.shift import Along, Shift, Through
-from parasym.symmetry.swap import Part, Swap
+from parasym.symmetry.shift import Shift
+from parasym.symmetry.swap import Swap
 from parasym.symmetry.symmetry import FlatDirections, Symmetry, Uncovered
 
 FORMAT = 2
@@ -42,11 +44,19 @@ def dumps(symmetry: Symmetry) -> str:
         "tied": [list(pair) for pair in symmetry.tied],
         "constants": list(symmetry.constants),
         "law": list(symmetry.law),
-        "self_check": None if symmetry.self_check is None else {**asdict(symmetry.self_check), "text": str(symmetry.self_check)},
-        "refuted": [asdict(r) for r in symmetry.refuted],
+        "self_check": None
+        if symmetry.self_check is None
+        else {**_finite(asdict(symmetry.self_check)), "text": str(symmetry.self_check)},
+        "refuted": [_finite(asdict(r)) for r in symmetry.refuted],
         "flat": None if symmetry.flat is None else asdict(symmetry.flat),
     }
-    return json.dumps(document, indent=2)
+    return json.dumps(document, indent=2, allow_nan=False)
+
+
+def _finite(data: dict[str, Any]) -> dict[str, Any]:
+    """Return data with an error that is no number as text, which JSON has no number for."""
+    error = data["error"]
+    return data | {"error": error if error is None or math.isfinite(error) else str(error)}
 
 
 def loads(text: str, groups: Sequence[type[AbstractGroup]] = GROUPS) -> Symmetry:
@@ -57,107 +67,103 @@ def loads(text: str, groups: Sequence[type[AbstractGroup]] = GROUPS) -> Symmetry
         groups: The groups that it may name.
 
     Raises:
-        BadInputError: If the text is not JSON of this format, names another group, or was changed since it was written.
+        BadInputError: If the text is not JSON of this format, an entry is of another type or does not fit the shapes, it names
+            another group, or was changed since it was written.
     """
     try:
-        return _symmetry(json.loads(text), groups)
-    except BadInputError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise BadInputError(f"The text is not a symmetry written by parasym: {error!r}.") from error
+        document = json.loads(text)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise BadInputError(f"The text is not a symmetry written by parasym: it is no JSON ({_line(error)}).") from error
+    if not isinstance(document, dict) or "format" not in document:
+        raise BadInputError("The text is not a symmetry written by parasym: it must be an object with the entry `format`.")
+    if document["format"] != FORMAT:
+        raise BadInputError(f"The symmetry has format {document['format']!r}, but this version reads format {FORMAT}.")
+    try:
+        symmetry = _symmetry(document, groups)
+    except BadInputError as error:
+        raise BadInputError(f"The text is not a symmetry written by parasym: {error}") from error
+    check_consistent(symmetry)
+    return symmetry
 
 
 def _symmetry(document: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -> Symmetry:
-    if document["format"] != FORMAT:
-        raise BadInputError(f"The symmetry has format {document['format']}, but this version reads format {FORMAT}.")
+    lacking = [name for name in ("factors", "shapes") if name not in document]
+    if lacking:
+        raise BadInputError(f"it lacks `{lacking[0]}`.")
+    factors = document["factors"]
+    if not isinstance(factors, list):
+        raise BadInputError("`factors` must be a list.")
+    read = {name: document[name] for name in PARTS if document.get(name) is not None}
+    if isinstance(read.get("self_check"), dict):
+        read["self_check"] = {name: part for name, part in read["self_check"].items() if name != "text"}
+    shapes = value(Mapping[str, tuple[int, ...]], document["shapes"], "`shapes`")
+    found = {name: value(PARTS[name], part, f"`{name}`") for name, part in read.items()}
     return Symmetry(
-        factors=tuple(_factor(f, groups) for f in document["factors"]),
-        shapes=tuple((name, tuple(shape)) for name, shape in document["shapes"].items()),
-        uncovered=tuple(Uncovered(**u) for u in document["uncovered"]),
-        pinned=tuple(document["pinned"]),
-        tied=tuple((a, b) for a, b in document["tied"]),
-        constants=tuple(document.get("constants", ())),
-        law=tuple(document.get("law", ())),
-        self_check=_self_check(document.get("self_check")),
-        refuted=tuple(Refuted(**{**r, "tensors": tuple(r["tensors"])}) for r in document.get("refuted", ())),
-        coarse=tuple(Coarse(**{**c, "tensors": tuple(c["tensors"])}) for c in document.get("coarse", ())),
-        flat=FlatDirections(**document["flat"]) if document.get("flat") else None,
+        factors=tuple(_factor(f, groups, f"factor {k}") for k, f in enumerate(factors)), shapes=tuple(shapes.items()), **found
     )
 
 
-def _self_check(data: dict[str, Any] | None) -> SelfCheck | None:
-    return None if data is None else SelfCheck(data["error"], data["reason"])
+PARTS: Mapping[str, Any] = {
+    "uncovered": tuple[Uncovered, ...],
+    "coarse": tuple[Coarse, ...],
+    "pinned": tuple[str, ...],
+    "tied": tuple[tuple[str, str], ...],
+    "constants": tuple[str, ...],
+    "law": tuple[str, ...],
+    "self_check": SelfCheck,
+    "refuted": tuple[Refuted, ...],
+    "flat": FlatDirections,
+}
+"""What a symmetry says beside its factors, and of which types."""
+
+BINDINGS = {kind.__name__: kind for kind in (Binding, Shift, Swap, Flat)}
+ENTRIES = ("id", "group", "wire", "over", "bindings")
 
 
-def _factor(data: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -> Factor:
-    read = {"Shift": _shift, "Swap": _swap, "Binding": _binding, "Flat": _flat}
-    bindings = [read[b["kind"]](b) for b in data["bindings"]]
+def _factor(data: Any, groups: Sequence[type[AbstractGroup]], where: str) -> Factor:
+    lacking = [name for name in ENTRIES if not isinstance(data, dict) or name not in data]
+    if lacking:
+        raise BadInputError(f"{where} must be an object with the entries {', '.join(ENTRIES)}, but lacks `{lacking[0]}`.")
+    if not isinstance(data["bindings"], list):
+        raise BadInputError(f"{where}: `bindings` must be a list.")
     factor = Factor(
-        group=_group(data["group"], groups),
-        wire=Wire(**data["wire"]),
-        over=tuple(Wire(**w) for w in data["over"]),
-        bindings=tuple(bindings),  # pyright: ignore[reportArgumentType]
+        group=_group(data["group"], groups, where),
+        wire=decode(Wire, data["wire"], f"{where}: `wire`"),
+        over=value(tuple[Wire, ...], data["over"], f"{where}: `over`"),
+        bindings=tuple(_binding(b, f"{where}: binding {k}") for k, b in enumerate(data["bindings"])),  # pyright: ignore[reportArgumentType]
     )
     if factor.id != data["id"]:
         raise BadInputError(
-            f"The factor on wire `{factor.wire.name}` has the id {data['id']!r}, but what is written there makes {factor.id!r}: "
+            f"the factor on wire `{factor.wire.name}` has the id {data['id']!r}, but what is written there makes {factor.id!r}: "
             "the text was changed by hand. Write it again with `to_json`."
         )
     return factor
 
 
-def _group(data: dict[str, Any], groups: Sequence[type[AbstractGroup]]) -> AbstractGroup:
+def _group(data: Any, groups: Sequence[type[AbstractGroup]], where: str) -> AbstractGroup:
     kinds = {kind.__name__: kind for kind in groups}
-    if data["name"] not in kinds:
+    name = data.get("name") if isinstance(data, dict) else None
+    if not isinstance(name, str) or name not in kinds:
         raise BadInputError(
-            f"The text has the group {data['name']!r}; known are {', '.join(kinds)}. A group of your own is read with "
-            f"`Symmetry.from_json(text, groups=(*GROUPS, {data['name']}))`, where GROUPS is that of `parasym.groups`."
+            f"{where} has the group {name!r}; known are {', '.join(kinds)}. A group of your own is read with "
+            f"`Symmetry.from_json(text, groups=(*GROUPS, {name}))`, where GROUPS is that of `parasym.groups`."
         )
-    kind = kinds[data["name"]]
-    return kind(**{field.name: _tuples(data[field.name]) for field in fields(kind)})
+    fields = {key: part for key, part in data.items() if key != "name"}
+    try:
+        return decode(kinds[name], fields, f"{where}: `group`")
+    except (ValueError, TypeError, ArithmeticError) as error:
+        if isinstance(error, BadInputError):
+            raise
+        raise BadInputError(f"{where}: `group` makes no {name} ({_line(error)}).") from error
 
 
-def _slot(data: dict[str, Any]) -> Slot:
-    return Slot(**{key: _tuples(value) for key, value in data.items()})
+def _binding(data: Any, where: str) -> Any:
+    kind = BINDINGS.get(data["kind"]) if isinstance(data, dict) and isinstance(data.get("kind"), str) else None
+    if kind is None:
+        raise BadInputError(f"{where} must be an object with a `kind` of {', '.join(BINDINGS)}.")
+    return decode(kind, {key: part for key, part in data.items() if key != "kind"}, where)
 
 
-def _binding(data: dict[str, Any]) -> Binding:
-    return Binding(
-        tensor=data["tensor"],
-        slot=None if data["slot"] is None else _slot(data["slot"]),
-        over=tuple(_slot(s) for s in data["over"]),
-        region=tuple(_slot(s) for s in data["region"]),
-        power=Fraction(data["power"]),
-        offset=data["offset"],
-    )
-
-
-def _shift(data: dict[str, Any]) -> Shift:
-    return Shift(
-        tensor=data["tensor"],
-        shape=tuple(data["shape"]),
-        dims=tuple(data["dims"]),
-        sign=data["sign"],
-        slots=tuple(_slot(s) for s in data["slots"]),
-        through=tuple(_step(t) for t in data["through"]),
-    )
-
-
-def _swap(data: dict[str, Any]) -> Swap:
-    return Swap(
-        tuple(tuple(Part(p["tensor"], tuple(_slot(s) for s in p["slots"])) for p in member) for member in data["members"])
-    )
-
-
-def _flat(data: dict[str, Any]) -> Flat:
-    return Flat(_tuples(data["parts"]))
-
-
-def _step(data: dict[str, Any]) -> Through | Along:
-    if "slot" in data:
-        return Through(data["weight"], _slot(data["slot"]), data["axis"])
-    return Along(data["weight"], data["power"], data["offset"])
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(v) for v in value) if isinstance(value, list) else value
+def _line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
