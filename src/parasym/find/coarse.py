@@ -32,7 +32,7 @@ _LOST = "axes are cut into so many blocks that scales and signs are not followed
 
 @dataclass(frozen=True)
 class _Link:
-    """Axes that one instruction pins and that a finer rule would link."""
+    """Axes that one instruction pins and that a finer rule would link; an axis of single blocks has no wire, and is held."""
 
     step: Fixed | Pin
     sides: tuple[Wires, ...]
@@ -94,7 +94,7 @@ def _links(types: Types, step: Instruction) -> list[_Link]:
     if isinstance(step, Fixed) and step.coarse:
         axes = types.axes[step.x.index], types.axes[step.out.index]
         return [
-            _Link(step, tuple(_wires(own[a] for a in side) for own, side in zip(axes, sides, strict=True)))
+            _Link(step, tuple(_wires(own[a] for a in side) for own, side in zip(axes, sides, strict=True) if side))
             for sides in step.coarse
         ]
     return []
@@ -118,7 +118,7 @@ def _forced(pins: list[PinnedAxis], coarse: set[int], links: list[_Link]) -> set
     """Return the wires that are pinned for good: directly, or because one side of a link is."""
     forced = {leaf for pin in pins if id(pin.step) not in coarse or not _is_coarse(pin) for leaf in leaves(pin.axis)}
     while True:
-        more = {wire for link in links for side in link.sides if side and side <= forced for wire in link.wires} - forced
+        more = {wire for link in links for side in link.sides if side <= forced for wire in link.wires} - forced
         if not more:
             return forced
         forced |= more

@@ -101,6 +101,7 @@ def infer_types(program: Program) -> Types:
     Args:
         program: A lowered model. Not modified.
     """
+    program = replace(program, values=list(program.values))
     run = _Typing(program)
     code: list[Instruction] = []
     for step in program.code:
@@ -108,7 +109,7 @@ def infer_types(program: Program) -> Types:
             run.step(step)
             code.append(step)
         except Conflict:
-            code.append(run.give_up(step))
+            code += run.give_up(step)
     for value in program.values:
         if value.kind is Kind.INPUT:
             run.pin(value)
@@ -132,8 +133,38 @@ _CONFLICTS: dict[type, str] = {
 """Why an instruction that cannot be typed pins what it touches."""
 
 
+def _fixed_map(step: Instruction, reason: str) -> list[Instruction]:
+    """Return a slice or a reshape as a fixed map of the axes that it cuts, which lets the others pass."""
+    if isinstance(step, Slice):
+        kept = tuple((k, k) for k in range(len(step.x.shape)) if k != step.dim)
+        linked = (((step.dim,), (step.dim,)),)
+        of = ("slice", step.dim, step.start)
+    elif isinstance(step, Reshape) and 0 not in step.x.shape:
+        runs = [(_wide(ins, step.x.shape), _wide(outs, step.out.shape)) for ins, outs in segments(step.x.shape, step.out.shape)]
+        kept = tuple((ins[0], outs[0]) for ins, outs in runs if len(ins) == len(outs) == 1)
+        linked = tuple((ins, outs) for ins, outs in runs if ins and not len(ins) == len(outs) == 1)
+        of = ("reshape", step.x.shape, step.out.shape)
+    else:
+        return []
+    return [Fixed(step.x, step.out, kept, averaging=True, of=of, reason=reason, coarse=linked, call=step.call)]
+
+
+def _operand_letters(step: Pointwise | Contract | Cat) -> tuple[tuple[int | None, ...], ...]:
+    """Return for every axis of every operand the letter under which it must fit the others, ``None`` where it need not."""
+    if isinstance(step, Pointwise):
+        return step.letters
+    if isinstance(step, Contract):
+        return step.x_letters, step.y_letters
+    return tuple(tuple(None if k == step.dim else k for k in range(len(x.shape))) for x in step.xs)
+
+
+def _wide(axes: list[int], shape: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(k for k in axes if shape[k] > 1)
+
+
 class _Typing:
     def __init__(self, program: Program) -> None:
+        self.program = program
         self.axes: dict[int, list[Axis]] = {}
         self.pins: list[PinnedAxis] = []
         self.planes: list[Plane] = []
@@ -149,15 +180,49 @@ class _Typing:
             self.axes[value.index] = [fresh(n) for n in value.shape]
         return self.axes[value.index]
 
-    def give_up(self, step: Instruction) -> Instruction:
+    def give_up(self, step: Instruction) -> list[Instruction]:
+        """Return what stands for an instruction that cannot be typed: it pins the axes that do not fit, or all."""
+        reason = _CONFLICTS.get(type(step), "axes meet that are cut in ways that do not fit together")
         out = result(step)
+        instead = self._apart(step, reason) if isinstance(step, (Pointwise, Contract, Cat)) else _fixed_map(step, reason)
+        if instead and out is not None and out.index not in self.axes:
+            try:
+                for one in instead:
+                    self.step(one)
+                return instead
+            except Conflict:
+                pass
         touched = operands(step) if out is None else (*operands(step), out)
         if out is not None:
             self.axes[out.index] = [fresh(n) for n in out.shape]
-        reason = _CONFLICTS.get(type(step), "axes meet that are cut in ways that do not fit together")
         pin = Pin(touched, reason=reason, call=step.call)
         self._pin(pin)
-        return pin
+        return [pin]
+
+    def _apart(self, step: Pointwise | Contract | Cat, reason: str) -> list[Instruction]:
+        """Return an instruction on copies of those operands that do not fit, each with a pinned axis in place of it."""
+        known: dict[int, Axis] = {}
+        made: list[Instruction] = []
+        xs: list[Value] = []
+        for x, letters in zip(operands(step), _operand_letters(step), strict=True):
+            unfit: list[int] = []
+            for k, (letter, axis) in enumerate(zip(letters, self.of(x), strict=True)):
+                if letter is not None:
+                    try:
+                        unify(known.setdefault(letter, axis), axis)
+                    except Conflict:
+                        unfit.append(k)
+            if unfit:
+                copy = Value(len(self.program.values), x.shape, Kind.ACTIVATION, x.real)
+                self.program.values.append(copy)
+                kept = tuple((k, k) for k in range(len(x.shape)) if k not in unfit)
+                linked = tuple(((k,), (k,)) for k in unfit)
+                made.append(Fixed(x, copy, kept, averaging=True, of=("same",), reason=reason, coarse=linked, call=step.call))
+                x = copy
+            xs.append(x)
+        if isinstance(step, Contract):
+            return [*made, replace(step, x=xs[0], y=xs[1])]
+        return [*made, replace(step, xs=tuple(xs))]
 
     def step(self, step: Instruction) -> None:
         handler = getattr(self, "_" + type(step).__name__.lower())

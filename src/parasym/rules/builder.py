@@ -275,7 +275,7 @@ class Builder:
         A reason says why some of the axes, in groups of ``x`` and of the result, are not known any better.
         """
         out = self.value(shape, real=x.real if real is None else real)
-        self.emit(Fixed(x, out, tuple(kept), averaging, fn, reason, tuple(coarse)))
+        self.emit(Fixed(x, out, tuple(kept), averaging, fn, reason=reason, coarse=tuple(coarse)))
         return out
 
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:

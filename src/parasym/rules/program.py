@@ -198,6 +198,7 @@ class Fixed(AbstractInstruction):
         kept: Pairs of axes ``(of x, of out)`` that pass through; all others are pinned.
         averaging: Whether what is constant over the other axes stays the same constant.
         fn: ``linear``, or ``max`` for a maximum.
+        of: Which map it is, where the operation that it belongs to does not say.
         reason: Why some axes are pinned although the map itself may not force that.
         coarse: Those axes, in groups that a finer rule would link: axes of ``x`` and axes of ``out``.
     """
@@ -207,6 +208,7 @@ class Fixed(AbstractInstruction):
     kept: tuple[tuple[int, int], ...]
     averaging: bool = False
     fn: str = "linear"
+    of: tuple[Hashable, ...] = ()
     reason: str = field(default="", metadata=NOTE)
     coarse: tuple[Linked, ...] = field(default=(), metadata=NOTE)
 
