@@ -4,6 +4,7 @@
 #   make test    the whole test suite
 #   make test-order   the same with the files in an order drawn by ORDER=1
 #   make faults  plant faults into every room, and list those that no test notices (hours)
+#   make corpus  what is pinned for want of a finer rule, over many models (a minute)
 #   make check   linters, formatter, types, floors, spelling
 #   make docs    the documentation site, into site/
 #   make bench   side by side with the peers, in an environment of their own
@@ -12,7 +13,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow test-order faults check format docs tables bench clean
+.PHONY: demo test test-slow test-order faults corpus check format docs tables bench clean
 
 # The first Python of at least 3.11; no other version has all the pinned wheels.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
@@ -26,8 +27,8 @@ PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 export MPLBACKEND := Agg
 # One thread per test process: two processes with two threads each fight over two cores.
-demo test test-slow test-order faults: export OMP_NUM_THREADS = 1
-demo test test-slow test-order faults: export MKL_NUM_THREADS = 1
+demo test test-slow test-order faults corpus: export OMP_NUM_THREADS = 1
+demo test test-slow test-order faults corpus: export MKL_NUM_THREADS = 1
 
 demo: $(VENV)/.demo
 	$(BIN)/parasym demo --out parasym-demo
@@ -44,6 +45,9 @@ test-order: $(VENV)/.test
 
 faults: $(VENV)/.test
 	$(BIN)/python -m faults
+
+corpus: $(VENV)/.test
+	$(BIN)/python -m corpus
 
 check: $(VENV)/.test $(VENV)/.check
 	$(BIN)/ruff check .

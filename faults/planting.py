@@ -19,7 +19,7 @@ TIMEOUT = 300.0
 """Seconds that one stage of tests may take before the fault counts as noticed: it made an endless loop."""
 
 PRELOADED = ["torch", "torch.func", "torch.export", "numpy", "scipy.optimize", "safetensors.torch", "hypothesis.strategies"]
-COPIED = {"src", "tests", "docs", "examples", "benchmarks", "faults", "requirements"}
+COPIED = {"src", "tests", "docs", "examples", "benchmarks", "corpus", "faults", "requirements"}
 
 
 @dataclass(frozen=True)

@@ -58,6 +58,7 @@ VARIANTS: dict[type, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         "kept": ({"kept": ((0, 0),)}, {"kept": ((1, 1),)}),
         "averaging": ({"averaging": True}, {"averaging": False}),
         "fn": ({"fn": "linear"}, {"fn": "max"}),
+        "of": ({"of": ("slice", 0, 1)}, {"of": ("slice", 0, 2)}),
     },
     Permute: {"order": ({"order": (0, 1)}, {"order": (1, 0)})},
     Slice: {"dim": ({"dim": 0}, {"dim": 1}), "start": ({"start": 0}, {"start": 2})},
