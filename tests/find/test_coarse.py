@@ -187,9 +187,11 @@ def test_too_many_blocks_are_coarse() -> None:
             return torch.einsum("bi,ij,bj->b", x, self.w, y)
 
     assert find(Blocks(3), (torch.zeros(2, 3),)).coarse == ()
-    (pin,) = find(Blocks(50), (torch.zeros(2, 50),)).coarse
+    pin, branches = find(Blocks(50), (torch.zeros(2, 50),)).coarse
     assert "so many blocks" in pin.reason
     assert pin.tensors == ("w",)
+    assert branches.operation == "exchange of branches"
+    assert branches.tensors == ("w", "v")
 
 
 def test_positions_of_pooled_maxima_move_with_their_channels() -> None:

@@ -1,5 +1,6 @@
 """Summed branches of one form may change places; branches that differ in anything may not."""
 
+import sys
 from collections.abc import Callable
 from math import factorial
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from parasym.find import find
+from parasym.find.structure import TooManyCells
 from parasym.symmetry import Swap, Symmetry
 from parasym.verify import verify
 
@@ -143,3 +145,42 @@ def test_windows_of_channels_are_parts_that_may_change_places():
     symmetry = find(model, (SEQUENCE[1],))
     assert members(symmetry) == [2]
     verify(model, symmetry, (SEQUENCE[1],), complete=False).raise_if_fails()
+
+
+class Many(nn.Module):
+    """As many equal branches as wanted."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.up = nn.ModuleList(nn.Linear(3, 2) for _ in range(count))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([up(x).tanh() for up in self.up]).sum(0)
+
+
+def test_branches_that_were_not_tried_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = (torch.zeros(2, 3),)
+    whole = find(Many(9), x)
+    assert (members(whole), whole.coarse) == ([9], ())
+    module = sys.modules["parasym.find.exchange"]
+    monkeypatch.setattr(module, "MOST", 8)
+    assert find(Many(9), x).coarse == ()
+    monkeypatch.setattr(module, "MOST", 5)
+    symmetry = find(Many(9), x)
+    assert members(symmetry) == [6]
+    (pin,) = symmetry.coarse
+    assert pin.tensors == tuple(f"up.{k}.{part}" for k in (6, 7, 8) for part in ("weight", "bias"))
+    assert pin.entries == 3 * 8
+    assert "5 pairs of branches were tried, and there are more of one form" in str(symmetry)
+    assert Symmetry.from_json(symmetry.to_json()).coarse == symmetry.coarse
+
+
+def test_branches_that_cannot_be_compared_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: object) -> None:
+        raise TooManyCells
+
+    monkeypatch.setattr(sys.modules["parasym.find.exchange"], "Fingerprints", fails)
+    (pin,) = find(Many(3), (torch.zeros(2, 3),)).coarse
+    assert len(pin.tensors) == 6
+    assert "branches are not compared" in pin.reason
+    assert find(nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 2)), (torch.zeros(2, 3),)).coarse == ()

@@ -3,10 +3,14 @@
 Summands whose fingerprints agree once parameters lose their names (see :mod:`parasym.find.fingerprint`) are candidates.
 Walking two of them in parallel pairs their parameters; the pair is exchangeable if renaming the
 one set into the other leaves the fingerprint of every output as it was.
+
+Every try computes all fingerprints anew, so there are at most :data:`MOST` of them; what was not tried is said.
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
+from dataclasses import dataclass
+from math import prod
 
 from parasym.find.fingerprint import Child, Fingerprints, Node
 from parasym.find.fingerprint_hint import may_have_equal_branches
@@ -14,12 +18,27 @@ from parasym.find.ground import Ground
 from parasym.find.slots import slot_of
 from parasym.find.structure import TooManyCells
 from parasym.groups import Permutation
-from parasym.symmetry import Factor, Part, Swap, Wire
+from parasym.rules.program import Value
+from parasym.symmetry import Coarse, Factor, Part, Swap, Wire
 
-_MOST = 200
+MOST = 200
+"""Pairs of branches that are tried."""
 
 
-def exchanges(ground: Ground) -> list[Factor]:
+@dataclass(frozen=True)
+class Exchanges:
+    """Branches that may change places.
+
+    Attributes:
+        factors: One per group of branches.
+        coarse: What was not tried, and the parameters that it may cost a group.
+    """
+
+    factors: tuple[Factor, ...] = ()
+    coarse: tuple[Coarse, ...] = ()
+
+
+def exchanges(ground: Ground) -> Exchanges:
     """Return the exchanges of whole branches.
 
     Args:
@@ -28,27 +47,31 @@ def exchanges(ground: Ground) -> list[Factor]:
     program = ground.types.program
     # Recurrences, and statistics that a branch updates, are no trees.
     if program.loops or not may_have_equal_branches(ground):
-        return []
+        return Exchanges()
     try:
         tree = Fingerprints(ground)
     except TooManyCells:
-        return []
+        return Exchanges((), (_untried("values are cut into so many blocks that branches are not compared", program.values),))
     plain = tree.compute({})
     # The largest groups first: a sum of three written as a sum of two and one more is one group of three.
     candidates = sorted(_candidates(tree, plain), key=len, reverse=True)
     if not candidates:
-        return []
+        return Exchanges()
     names: dict[Node, Hashable] = {node: node for node in tree.made if program.values[node[0]].leaf}
     named = tree.outputs(tree.compute(names))
     out: list[Factor] = []
     used: set[Node] = set()
+    left: list[Value] = []
     tries = 0
     for group in candidates:
         walks = [tree.walk(summand, plain) for summand in group]
         members = [walks[0]]
         for other in walks[1:]:
             swap = _pairing(walks[0], other)
-            if swap is None or used & set(swap) or tries > _MOST:
+            if swap is None or used & set(swap):
+                continue
+            if tries == MOST:
+                left += [program.values[node[0]] for node in other]
                 continue
             tries += 1
             if tree.outputs(tree.compute(names | swap)) == named:
@@ -58,7 +81,13 @@ def exchanges(ground: Ground) -> list[Factor]:
             own.sort(key=members[0].__getitem__)  # fingerprints differ from process to process, the program does not
             used |= {m[k] for m in members for k in own}
             out.append(_factor(ground, [[m[k] for k in own] for m in members]))
-    return out
+    reason = f"{MOST} pairs of branches were tried, and there are more of one form"
+    return Exchanges(tuple(out), (_untried(reason, left),) if left else ())
+
+
+def _untried(reason: str, values: Iterable[Value]) -> Coarse:
+    sizes = {value.name: prod(value.shape) for value in values if value.leaf and value.name}
+    return Coarse("exchange of branches", reason=reason, tensors=tuple(sizes), entries=sum(sizes.values()))
 
 
 def _candidates(tree: Fingerprints, plain: dict[Node, int]) -> Iterator[list[Child]]:

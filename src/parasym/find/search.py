@@ -17,7 +17,7 @@ from parasym.core.arguments import a_module
 from parasym.find.assemble import Assembly
 from parasym.find.capture import Named
 from parasym.find.coarse import coarse_pins
-from parasym.find.exchange import exchanges
+from parasym.find.exchange import Exchanges, exchanges
 from parasym.find.exported import exported
 from parasym.find.flat_directions import flat_directions
 from parasym.find.ground import Ground
@@ -181,11 +181,12 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
     bugs: list[Uncovered] = []
     continuous, discrete = _found("linear factors", assembly.linear_factors, bugs) or ((), ())
     moves = _found("translations", lambda: translations(ground, assembly.leaves), bugs)
-    swaps = _found("exchanges", lambda: exchanges(ground), bugs)
-    factors = (*moves, *continuous, *discrete, *swaps)
+    (swaps,) = _found("exchanges", lambda: [exchanges(ground)], bugs) or (Exchanges(),)
+    factors = (*moves, *continuous, *discrete, *swaps.factors)
     flat = _found("flat directions", lambda: [flat_directions(lowered.program, factors)], bugs)
     lowered.bugs += bugs
     moved = {name for factor in factors for name in factor.tensors}
+    untold = [wire for wire, classes in assembly.cells.items() if classes is None]
     return Symmetry(
         factors=factors,
         shapes=tuple(named.shapes.items()),
@@ -195,7 +196,7 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
         law=tuple(sorted(lowered.drawing)),
         constants=tuple(sorted(named.read | {name for name in named.shapes if is_recipe(name)})),
         flat=flat[0] if flat else None,
-        coarse=coarse_pins(ground, assembly.leaves, [wire for wire, classes in assembly.cells.items() if classes is None]),
+        coarse=(*coarse_pins(ground, assembly.leaves, untold), *swaps.coarse),
     )
 
 
