@@ -20,6 +20,7 @@ from parasym.find.coarse import coarse_pins
 from parasym.find.exchange import Exchanges, exchanges
 from parasym.find.exported import exported
 from parasym.find.flat_directions import flat_directions
+from parasym.find.frozen import frozen_entries
 from parasym.find.ground import Ground
 from parasym.find.lower import Lowered
 from parasym.find.self_check import self_checked
@@ -184,6 +185,7 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
     (swaps,) = _found("exchanges", lambda: [exchanges(ground)], bugs) or (Exchanges(),)
     factors = (*moves, *continuous, *discrete, *swaps.factors)
     flat = _found("flat directions", lambda: [flat_directions(lowered.program, factors)], bugs)
+    frozen = _found("frozen entries", lambda: frozen_entries(lowered.program), bugs)
     lowered.bugs += bugs
     moved = {name for factor in factors for name in factor.tensors}
     untold = [wire for wire, classes in assembly.cells.items() if classes is None]
@@ -197,6 +199,7 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
         constants=tuple(sorted(named.read | {name for name in named.shapes if is_recipe(name)})),
         flat=flat[0] if flat else None,
         coarse=(*coarse_pins(ground, assembly.leaves, untold), *swaps.coarse),
+        frozen=tuple(frozen),
     )
 
 

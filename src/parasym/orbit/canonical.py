@@ -10,12 +10,13 @@ from parasym.core.arguments import Model
 from parasym.orbit.capable import ensure_canonical
 from parasym.orbit.exchange import sorting_moves
 from parasym.orbit.gauge import balance, undetermined, unsettled
-from parasym.orbit.inputs import given_models
+from parasym.orbit.inputs import counting, given_models
 from parasym.orbit.meeting import meet
 from parasym.orbit.objective import STATISTICS, counted, norm
 from parasym.orbit.result import Canonical
 from parasym.orbit.translation import settling_moves
 from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
+from parasym.symmetry.frozen import without_frozen
 
 CANONICAL_TOLERANCE = 1e-13
 """Largest logarithm of a move at which balancing stops."""
@@ -34,6 +35,8 @@ def canonicalize(symmetry: Symmetry, params: Model) -> Canonical:
     balanced gauge; channels are sorted by the norm of their slices, which no other isometry changes; rotations go to
     the eigenbasis of the wire's Gram matrix; signs and phases make a fixed linear functional of the slices positive,
     wire by wire, starting where all other axes are already settled.
+
+    Entries in whose place constants stand are zero in the representative: nothing reads them.
 
     It holds at generic points. Where channels have equal norms, Gram matrices equal eigenvalues, or a slice no component
     along the functional (a dead unit, two identical heads), the representative is not unique. The computation is in
@@ -72,15 +75,16 @@ def canonicalize(symmetry: Symmetry, params: Model) -> Canonical:
     """
     (given,) = given_models(symmetry, (params,), ("params",), "canonicalize(symmetry, params)")
     ensure_canonical(symmetry, "canonicalize")
-    x = {n: v.detach().double() if v.is_floating_point() else v for n, v in given.items()}
+    counted = counting(symmetry, given)
+    x = {n: v.detach().double() if v.is_floating_point() else v for n, v in counted.items()}
     settling = Element(symmetry, settling_moves(symmetry, x))
     balanced = balance(symmetry, settling(x), tolerance=CANONICAL_TOLERANCE, max_steps=STEPS)
     _check_regular(symmetry, balanced.params)
     standard = standard_element(symmetry, balanced.params)
     element = Element(symmetry, (*settling.moves, *balanced.moves, *standard.moves))
-    out = element.exactly(given)
+    out = element.exactly(without_frozen([one for one in symmetry.frozen if not one.read], given))
     notes = unsettled({"the model": balanced.residual}, REACHED)
-    return Canonical(element, out, norm(given), norm(out), not notes, notes)
+    return Canonical(element, out, norm(counted), norm(counting(symmetry, out)), not notes, notes)
 
 
 def standard_element(symmetry: Symmetry, params: Params) -> Element:

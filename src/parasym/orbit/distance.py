@@ -1,6 +1,7 @@
 """``distance``: how far two orbits are apart."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Literal, Self
 
 import torch
@@ -11,7 +12,7 @@ from parasym.orbit.canonical import standard_element
 from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.closure import Closed, gauge_facts, least_point
 from parasym.orbit.exchange import are_all_tried, closest
-from parasym.orbit.inputs import given_models
+from parasym.orbit.inputs import counting, given_models, not_counted
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.objective import STATISTICS, counted, gap, norm
 from parasym.orbit.weight import WeightMatching
@@ -84,7 +85,8 @@ def distance(
     The minimum over permutations is a search. It starts from the standard position of both (:func:`canonicalize`), goes both
     ways, and the smaller result counts. It is proved minimal where all wires but small ones can be solved exactly, and an upper
     bound elsewhere: see :attr:`Distance.status`. Where a standard position is not unique (equal channels, dead ones) an upper
-    bound may depend on where the models sit. Only weights count: neither running statistics nor buffers that never change.
+    bound may depend on where the models sit. Only what is trained counts: neither running statistics, nor buffers that never
+    change, nor entries of weights in whose place constants stand (:attr:`~parasym.symmetry.Symmetry.frozen`).
 
     Args:
         symmetry: The symmetry of their architecture.
@@ -120,7 +122,7 @@ def distance(
     """
     models = given_models(symmetry, (a, b), ("a", "b"), "distance(symmetry, a, b)")
     ensure_matchable(symmetry, "distance")
-    left, right = (least_point(symmetry, x) for x in models)
+    left, right = (least_point(symmetry, counting(symmetry, x)) for x in models)
     x, y = (standard_element(symmetry, p.params)(p.params) for p in (left, right))
     there, back = (_gap(symmetry, one, two, method, generator) for one, two in ((x, y), (y, x)))
     return Distance(
@@ -128,7 +130,7 @@ def distance(
         status="minimal" if are_all_tried(symmetry) and method.is_exact(symmetry, x) else "upper bound",
         size=norm(x),
         gauge=gauge_facts(symmetry, counted(x, STATISTICS)),
-        notes=(*_notes(left, right), *_without_standard_position(symmetry)),
+        notes=(*_notes(left, right), *_without_standard_position(symmetry), *_not_counted(symmetry)),
     )
 
 
@@ -149,6 +151,13 @@ def _notes(*points: Closed) -> tuple[str, ...]:
             f"The gauge was reached only up to factors of 1 ± {residual:.0e}, so the distance depends on where the models sit."
         )
     return tuple(out)
+
+
+def _not_counted(symmetry: Symmetry) -> tuple[str, ...]:
+    why = {True: "they are kept for padding and not trained", False: "nothing reads them"}
+    return tuple(
+        f"{x.count} of {prod(x.shape)} entries of `{x.tensor}` do not count: {why[x.read]}." for x in not_counted(symmetry)
+    )
 
 
 def _without_standard_position(symmetry: Symmetry) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from torch import Tensor
 
 from parasym.core import BadInputError, Params, check_constants
 from parasym.core.arguments import as_models, as_params
-from parasym.symmetry import Symmetry
+from parasym.symmetry import FrozenEntries, Shift, Symmetry
 from parasym.symmetry.arguments import as_symmetry
+from parasym.symmetry.frozen import without_frozen
 
 
 def given_models(symmetry: Any, models: Any, names: Sequence[str] | str, verb: str) -> list[Params]:
@@ -32,6 +33,28 @@ def given_models(symmetry: Any, models: Any, names: Sequence[str] | str, verb: s
         found = [as_params(one, name, verb) for one, name in zip(models, names, strict=True)]
     check_models(symmetry, found)
     return found
+
+
+def counting(symmetry: Symmetry, params: Params) -> Params:
+    """Return parameters with zeros where entries are not trained: what is stored there says nothing of a model.
+
+    A row that an embedding keeps for padding counts where a translation moves it along with the others.
+
+    Args:
+        symmetry: The symmetry of their architecture.
+        params: Parameters by name; not modified.
+    """
+    return without_frozen(not_counted(symmetry), params)
+
+
+def not_counted(symmetry: Symmetry) -> list[FrozenEntries]:
+    """Return the entries that no distance counts.
+
+    Args:
+        symmetry: Any symmetry.
+    """
+    shifted = {b.tensor for f in symmetry.factors for b in f.bindings if isinstance(b, Shift)}
+    return [one for one in symmetry.frozen if not (one.read and one.tensor in shifted)]
 
 
 LARGE = 200_000

@@ -9,7 +9,7 @@ from parasym.core.arguments import Model
 from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.exchange import closest
 from parasym.orbit.gauge import in_gauge, unsettled
-from parasym.orbit.inputs import given_models, working
+from parasym.orbit.inputs import counting, given_models, working
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import STATISTICS, counted, norm
@@ -72,7 +72,8 @@ def match_many(
     ensure_matchable(symmetry, "match_many")
     elements, notes, said = together(symmetry, [working(x, list(x)) for x in given], method, generator, max_rounds)
     params = tuple(g.exactly(x) for g, x in zip(elements, given, strict=True))
-    return Matches(elements, params, _spread(given) ** 0.5, _spread(params) ** 0.5, not notes, (*notes, *said))
+    before, after = (_spread([counting(symmetry, x) for x in models]) ** 0.5 for models in (given, params))
+    return Matches(elements, params, before, after, not notes, (*notes, *said))
 
 
 def together(
@@ -87,7 +88,7 @@ def together(
         generator: Source of randomness, on the CPU.
         max_rounds: Bound on the rounds.
     """
-    balanced = [in_gauge(symmetry, x) for x in full]
+    balanced = [in_gauge(symmetry, counting(symmetry, x)) for x in full]
     points = [x.params for x in balanced]
     elements = [Element(symmetry) for _ in points]
     start = min(range(len(points)), key=lambda k: norm(points[k]))

@@ -13,7 +13,7 @@ from parasym.orbit.descent import descend
 from parasym.orbit.exchange import closest
 from parasym.orbit.fit import fit_continuous
 from parasym.orbit.gauge import in_gauge, of_variances, undetermined, unsettled
-from parasym.orbit.inputs import given_models, working
+from parasym.orbit.inputs import counting, given_models, working
 from parasym.orbit.intertwine import fit_maps
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.normal_form import normal_form
@@ -43,8 +43,8 @@ def match(
     Both models are taken to the balanced gauge, where the rest of the group is isometric and the ``method`` aligns it; then
     scales, invertible maps and translations are fitted to ``a`` as it is. The minimum is a local one, but with
     :class:`WeightMatching` never farther from ``a`` than ``b`` was. The norm counts every floating-point tensor
-    but the running statistics of normalization layers. A scale that only a stored running variance absorbs gives ``b`` the
-    variance of ``a``: the norm would let it shrink to nothing.
+    but the running statistics of normalization layers, and no entry that is not trained. A scale that only a stored running
+    variance absorbs gives ``b`` the variance of ``a``: the norm would let it shrink to nothing.
 
     Args:
         symmetry: The symmetry of their architecture.
@@ -74,10 +74,11 @@ def match(
     """
     first, second = given_models(symmetry, (a, b), ("a", "b"), "match(symmetry, a, b)")
     ensure_matchable(symmetry, "match")
-    pair = Pair(working(first, list(first)), working(second, list(second)), method, generator, _rounding(first) * norm(first))
+    a, b = (counting(symmetry, x) for x in (first, second))
+    pair = Pair(working(a, list(a)), working(b, list(b)), method, generator, _rounding(a) * norm(a))
     found = _matched(symmetry, pair)
     params = found.element.exactly(second)
-    before, after = gap(first, second), gap(first, params)
+    before, after = gap(a, b), gap(a, counting(symmetry, params))
     notes = () if after <= pair.near else unsettled({"a or b": found.residual})
     return Match(found.element, params, before, after, not notes, (*notes, *found.notes))
 

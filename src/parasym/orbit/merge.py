@@ -13,7 +13,7 @@ from parasym.functional.outputs import leaves, output_error
 from parasym.functional.reading import Batch, Data
 from parasym.functional.run import run
 from parasym.orbit.capable import ensure_matchable
-from parasym.orbit.inputs import given_models, working
+from parasym.orbit.inputs import counting, given_models, working
 from parasym.orbit.many import mean, together
 from parasym.orbit.method import AbstractMethod
 from parasym.orbit.objective import gap
@@ -90,12 +90,13 @@ def merge(
     elements = tuple(Element(symmetry, g.moves) for g in elements)
     moved = [g.exactly(x) for g, x in zip(elements, full, strict=True)]
     average = mean(moved)
+    here, there = ([counting(symmetry, x) for x in some] for some in (full, moved))
     if model is not None and batches is not None:
         average = reestimate(model, average, batches)
     return Merge(
         params={n: v.to(models[0][n].dtype) for n, v in average.items()},
         elements=elements,
-        pairs=tuple(Pair(i, j, gap(full[i], full[j]), gap(moved[i], moved[j])) for i, j in combinations(range(len(models)), 2)),
+        pairs=tuple(Pair(i, j, gap(here[i], here[j]), gap(there[i], there[j])) for i, j in combinations(range(len(models)), 2)),
         converged=not unsettled,
         notes=(*unsettled, *unseen, *_notes(symmetry, kept, models[0], renewed=batches is not None)),
     )

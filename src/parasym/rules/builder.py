@@ -388,9 +388,9 @@ class Builder:
         self.program.code.append(Pointwise(Fn.LINEAR, (x,), into, signs=(1,), call=len(self.program.origins) - 1))
         self.data_only.discard(into.index)
 
-    def pin(self, *xs: Value, reason: str = "", uncovered: bool = False) -> None:
+    def pin(self, *xs: Value, reason: str = "", uncovered: bool = False, replaced: bool = False) -> None:
         """Let nothing act on these values; a reason says why it is not known any better."""
-        self.emit(Pin(tuple(xs), reason, uncovered))
+        self.emit(Pin(tuple(xs), reason, uncovered, replaced))
 
 
 def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:

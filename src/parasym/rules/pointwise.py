@@ -141,6 +141,10 @@ def where(b: Builder, condition: Value, x: Operand, y: Operand) -> Value:
         x: Where it holds.
         y: Where it does not.
     """
+    if any(isinstance(v, Value) and v.kind is Kind.PARAMETER for v in (x, y)):
+        known = _partly_constant(b, condition, b.number(x), b.number(y))
+        if known is not None:
+            return known
     if _zero(y):
         return b.mul(b.pointwise(Fn.GENERIC, condition), x)
     if _zero(x):
@@ -186,14 +190,14 @@ def _in_runs(b: Builder, x: Value, mask: Tensor, rest: Tensor) -> Value:
     for start, end in pairwise([0, *(mask.diff().nonzero().flatten() + 1).tolist(), len(mask)]):
         part = b.slice(x, 0, start, end - start)
         if not bool(mask[start]):
-            b.pin(part)
+            b.pin(part, replaced=True)
             part = b.constant(rest[start:end], (end - start,))
         parts.append(part)
     return parts[0] if len(parts) == 1 else b.cat(parts, 0)
 
 
 def _masked_fill(b: Builder, x: Value, mask: Value, fill: Operand) -> Value:
-    if _zero(fill):
+    if _zero(fill) and x.kind is not Kind.PARAMETER:
         return b.mul(x, b.pointwise(Fn.GENERIC, mask))
     if _minus_infinity(fill):
         return b.add(x, b.pointwise(Fn.GENERIC, mask))
@@ -259,6 +263,8 @@ def _addcmul(b: Builder, x: Value, y: Value, z: Value, *, value: float = 1) -> V
 
 def _lerp(b: Builder, x: Value, y: Value, weight: Operand) -> Value:
     """``(1 - w) x + w y``: the two weights differ, so that the ends may not change places."""
+    if isinstance(weight, Value) and weight.kind is Kind.CONSTANT and weight.data is not None:
+        return b.add(*(b.mul(one, b.constant(w, w.shape)) for one, w in ((x, 1 - weight.data), (y, weight.data))))
     if isinstance(weight, Value):
         return b.add(b.mul(x, b.pointwise(Fn.GENERIC, weight)), b.mul(y, b.pointwise(Fn.GENERIC, weight)))
     return b.add(b.mul(x, 1 - weight), b.mul(y, weight))

@@ -281,11 +281,13 @@ class Pin(AbstractInstruction):
         xs: The values.
         reason: Why, where not the operation itself but what is known of it forces that.
         uncovered: Whether the operation has no rule, or its rule does not cover it, which is listed elsewhere.
+        replaced: Whether nothing reads them, since constants stand in their place.
     """
 
     xs: tuple[Value, ...]
     reason: str = field(default="", metadata=NOTE)
     uncovered: bool = field(default=False, metadata=NOTE)
+    replaced: bool = field(default=False, metadata=NOTE)
 
 
 Instruction = Pointwise | Contract | Reduce | Normalize | Fixed | Reshape | Permute | Expand | Slice | Cat | Rotary | Pin

@@ -5,6 +5,7 @@ from parasym.symmetry.coarse import Coarse
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
+from parasym.symmetry.frozen import FrozenEntries
 from parasym.symmetry.self_check import Refuted, SelfCheck
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Part, Swap
@@ -20,6 +21,7 @@ __all__ = [
     "Factor",
     "Flat",
     "FlatDirections",
+    "FrozenEntries",
     "Move",
     "Part",
     "Refuted",

@@ -31,6 +31,13 @@ def check_consistent(symmetry: Symmetry) -> None:
         _demand(all(n >= 0 for n in shape), f"`{name}` has the shape {shape}")
     unknown = [name for name in (*symmetry.pinned, *(first for _, first in symmetry.tied)) if name not in shapes]
     _demand(not unknown, f"it speaks of `{unknown[0] if unknown else ''}`, of which it has no shape")
+    for frozen in symmetry.frozen:
+        fits = shapes.get(frozen.tensor) == frozen.shape
+        _demand(fits, f"it has frozen entries of `{frozen.tensor}` in the shape {frozen.shape}, which is not that of the tensor")
+        try:
+            frozen.mask  # noqa: B018 (it decodes what was read)
+        except BadInputError as error:
+            _demand(False, str(error).rstrip("."))
     _demand(len(symmetry.by_id) == len(symmetry.factors), "a factor is there twice")
     for factor in symmetry.factors:
         where = f"the factor {type(factor.group).__name__} on wire `{factor.wire.name}`"

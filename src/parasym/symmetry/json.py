@@ -15,6 +15,7 @@ from parasym.symmetry.decode import decode, value
 from parasym.symmetry.encode import encode_factor
 from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
+from parasym.symmetry.frozen import FrozenEntries
 from parasym.symmetry.self_check import Refuted, SelfCheck
 from parasym.symmetry.shift import Shift
 from parasym.symmetry.swap import Swap
@@ -49,6 +50,7 @@ def dumps(symmetry: Symmetry) -> str:
         else {**_finite(asdict(symmetry.self_check)), "text": str(symmetry.self_check)},
         "refuted": [_finite(asdict(r)) for r in symmetry.refuted],
         "flat": None if symmetry.flat is None else asdict(symmetry.flat),
+        "frozen": [asdict(f) for f in symmetry.frozen],
     }
     return json.dumps(document, indent=2, allow_nan=False)
 
@@ -113,6 +115,7 @@ PARTS: Mapping[str, Any] = {
     "self_check": SelfCheck,
     "refuted": tuple[Refuted, ...],
     "flat": FlatDirections,
+    "frozen": tuple[FrozenEntries, ...],
 }
 """What a symmetry says beside its factors, and of which types."""
 

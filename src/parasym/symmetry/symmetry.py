@@ -18,6 +18,7 @@ from parasym.groups import GROUPS, AbstractGroup, SignedShift
 from parasym.symmetry.coarse import Coarse
 from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
+from parasym.symmetry.frozen import FrozenEntries
 from parasym.symmetry.self_check import Refuted, SelfCheck
 
 
@@ -87,6 +88,7 @@ class Symmetry:
         self_check: What came of trying it on numbers, if that was asked for.
         refuted: Factors that the check found wrong and left out.
         flat: Flat directions that constants in parameters leave; ``None`` where no parameter has constants.
+        frozen: Entries of parameters that are not trained: no distance counts what is stored there.
     """
 
     factors: tuple[Factor, ...]
@@ -100,6 +102,7 @@ class Symmetry:
     refuted: tuple[Refuted, ...] = field(default=(), compare=False)
     flat: FlatDirections | None = None
     coarse: tuple[Coarse, ...] = field(default=(), compare=False)
+    frozen: tuple[FrozenEntries, ...] = ()
 
     @cached_property
     def by_id(self) -> dict[str, Factor]:
