@@ -1,4 +1,4 @@
-"""A study whose tasks say which process they run in, and then take as long as they are told."""
+"""A study whose tasks say which process they run in, and then wait until they are let go."""
 
 import os
 import time
@@ -9,14 +9,17 @@ from pathlib import Path
 from parasym.studies.row import Record
 from tests.studies import toy
 
-SECONDS = 60.0
+LONG = 900.0
+"""Seconds after which a task gives up waiting: nobody looks at it any more."""
 
 
 def run(task: toy.ToyTask, data: object, device: str) -> Sequence[Record]:
-    with Path(task.log).open("a") as file:
+    log = Path(task.log)
+    with log.open("a") as file:
         file.write(f"{os.getpid()}\n")
-    if task.number:
-        time.sleep(SECONDS)
+    until = time.monotonic() + LONG
+    while task.number and not log.with_suffix(".go").exists() and time.monotonic() < until:
+        time.sleep(0.05)
     return toy.run(replace(task, log=""), data, device)
 
 
