@@ -205,7 +205,7 @@ def numbers(x: Tensor | None) -> Tensor | None:
     """
     if x is None or x.is_meta or type(x).__name__ == "FakeTensor" or x.layout is not torch.strided:
         return None
-    return x.detach()
+    return x.detach().resolve_conj().resolve_neg()
 
 
 def named_tensors(model: nn.Module) -> dict[str, Tensor]:

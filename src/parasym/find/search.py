@@ -166,7 +166,8 @@ def lowered_model(
             except Untraceable as error:
                 bugs = error.bugs
         named, lowered = exported(model, args, kwargs)
-    lowered.bugs += [bug for bug in bugs if bug not in lowered.bugs]
+    told = {(bug.operation, bug.module, bug.reason) for bug in lowered.bugs}  # the two captures may name other lines
+    lowered.bugs += [bug for bug in bugs if (bug.operation, bug.module, bug.reason) not in told]
     return named, lowered
 
 

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 
-from parasym.core import BadInputError, CaptureError
+from parasym.core import CaptureError
+from parasym.core.params import check_shaped
 from parasym.find.capture import Named, aliases, named_tensors, quiet
 from parasym.find.leaks import Watch
 from parasym.find.lower import Lowered
@@ -40,7 +40,7 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
         Untraceable: If the pass fails or does something that only ``torch.export`` can handle.
     """
     tensors = named_tensors(model)
-    _check_tensors(tensors, model)
+    check_shaped(model, tensors)
     if any(isinstance(module, nn.RNNBase) for module in model.modules()):
         raise Untraceable  # a pass unrolls a recurrence, which export keeps as one operation
     unknown: frozenset[int | str] = frozenset()
@@ -50,15 +50,6 @@ def trace(model: nn.Module, args: tuple[Any, ...], kwargs: Mapping[str, Any] | N
         except WrittenInto as found:
             unknown |= {found.constant}
     raise Untraceable
-
-
-def _check_tensors(tensors: dict[str, Tensor], model: nn.Module) -> None:
-    for name, x in tensors.items():
-        if is_lazy(x):
-            raise BadInputError(
-                f"{name} of {type(model).__name__} has no shape yet: a lazy module gets its parameters in its first call. "
-                "Call the model once on example inputs."
-            )
 
 
 def _pass(

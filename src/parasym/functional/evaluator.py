@@ -13,6 +13,7 @@ from torch.func import functional_call
 from torch.nn.modules.batchnorm import _NormBase
 
 from parasym.core import BadInputError, Params, first_names, model_params
+from parasym.core.params import check_shaped
 from parasym.functional.call import Call, cast
 from parasym.functional.outputs import leaves
 from parasym.functional.precision import precision
@@ -114,6 +115,7 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype | None, see
         BadInputError: If the module cannot be copied.
     """
     module = model.module() if isinstance(model, ExportedProgram) else model
+    check_shaped(module, {**dict(module.named_parameters()), **dict(module.named_buffers())})
     trainable = {name for name, p in module.named_parameters() if p.requires_grad}
     try:
         with warnings.catch_warnings():

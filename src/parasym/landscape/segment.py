@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params, check_constants, constant_names, differing, is_recipe
+from parasym.core.params import check_computable
 from parasym.functional.outputs import leaves, output_error
 from parasym.functional.run import run
 from parasym.landscape.samples import Batches
@@ -46,7 +47,7 @@ def check_segment(model: nn.Module, a: Params, b: Params) -> None:
                 f"Argument `{label}` has `{wrong[0]}` of shape {tuple(params[wrong[0]].shape)}, but the model has "
                 f"{known.get(wrong[0], 'no such tensor')}. Pass parameters of this model."
             )
-        bad = [n for n, x in params.items() if x.is_floating_point() and not torch.isfinite(x).all()]
+        bad = [n for n, x in params.items() if x.is_floating_point() and not torch.isfinite(check_computable(n, x)).all()]
         if bad:
             raise BadInputError(f"`{bad[0]}` of argument `{label}` has NaN or infinite values. Use an earlier checkpoint.")
     if a.keys() != b.keys():

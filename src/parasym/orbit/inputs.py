@@ -9,6 +9,7 @@ from torch import Tensor
 
 from parasym.core import BadInputError, Params, check_constants
 from parasym.core.arguments import as_models, as_params
+from parasym.core.params import check_computable
 from parasym.symmetry import FrozenEntries, Shift, Symmetry
 from parasym.symmetry.arguments import as_symmetry
 from parasym.symmetry.frozen import without_frozen
@@ -104,9 +105,9 @@ def _check_moving(symmetry: Symmetry, params: Params, k: int) -> None:
 
 def _check_values(params: Params, k: int) -> None:
     total = 0.0
-    for x in params.values():
+    for name, x in params.items():
         if x.is_floating_point():
-            total += float(x.sum())
+            total += float(check_computable(name, x).sum())
     if math.isfinite(total):  # only if all entries are; if a sum overflows, tensors are looked at entry by entry
         return
     for name, x in params.items():

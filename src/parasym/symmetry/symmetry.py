@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from parasym.core import BadInputError, Params, ShapeError, SymmetryError
 from parasym.core.arguments import described
+from parasym.core.params import check_computable
 from parasym.groups import GROUPS, AbstractGroup, SignedShift
 from parasym.symmetry.coarse import Coarse
 from parasym.symmetry.element import Element, Move
@@ -363,6 +364,7 @@ class Symmetry:
 
         Raises:
             ShapeError: If it is missing or has another shape.
+            BadInputError: If torch does not compute with its numbers.
         """
         if name not in params:
             moves = "moves under the symmetry, but " if name in self._moving else ""
@@ -372,7 +374,7 @@ class Symmetry:
             raise ShapeError(
                 f"Parameter `{name}` must have shape {shape}, but has shape {tuple(x.shape)}. Is it from another architecture?"
             )
-        return x
+        return check_computable(name, x)
 
     @cached_property
     def _moving(self) -> dict[str, tuple[int, ...] | None]:
