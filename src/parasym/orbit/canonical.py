@@ -8,13 +8,14 @@ from torch import Tensor
 from parasym.core import BadInputError, Params, child_generator
 from parasym.core.arguments import Model
 from parasym.orbit.capable import ensure_canonical
+from parasym.orbit.conditioning import ill_notes
 from parasym.orbit.exchange import sorting_moves
 from parasym.orbit.gauge import balance, undetermined, unsettled
 from parasym.orbit.inputs import counting, given_models
 from parasym.orbit.meeting import meet
 from parasym.orbit.objective import STATISTICS, counted, norm
 from parasym.orbit.result import Canonical
-from parasym.orbit.translation import settling_moves
+from parasym.orbit.translation import settle, settling_moves
 from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
 from parasym.symmetry.frozen import without_frozen
 
@@ -53,7 +54,7 @@ def canonicalize(symmetry: Symmetry, params: Model) -> Canonical:
     Raises:
         SymmetryError: If a group cannot do what this takes (see :class:`parasym.groups.AbstractGroup`).
         BadInputError: If ``params`` does not fit the symmetry, holds NaN or infinite values, or if a ``GL(n)`` wire is wider
-            than the rank of the weights on both its sides, so that its orbit has no balanced point.
+            than the rank that the weights on both its sides can have, so that its orbits have no balanced point.
 
     Example:
         >>> from torch import nn
@@ -79,11 +80,11 @@ def canonicalize(symmetry: Symmetry, params: Model) -> Canonical:
     x = {n: v.detach().double() if v.is_floating_point() else v for n, v in counted.items()}
     settling = Element(symmetry, settling_moves(symmetry, x))
     balanced = balance(symmetry, settling(x), tolerance=CANONICAL_TOLERANCE, max_steps=STEPS)
-    _check_regular(symmetry, balanced.params)
+    singular = _without_balance(symmetry, balanced.params)
     standard = standard_element(symmetry, balanced.params)
     element = Element(symmetry, (*settling.moves, *balanced.moves, *standard.moves))
     out = element.exactly(without_frozen([one for one in symmetry.frozen if not one.read], given))
-    notes = unsettled({"the model": balanced.residual}, REACHED)
+    notes = (*unsettled({"the model": balanced.residual}, REACHED), *singular, *ill_notes(symmetry, {"the model": given}))
     return Canonical(element, out, norm(counted), norm(counting(symmetry, out)), not notes, notes)
 
 
@@ -120,12 +121,30 @@ def standard_element(symmetry: Symmetry, params: Params) -> Element:
     return Element(symmetry, tuple(moves))
 
 
-def _check_regular(symmetry: Symmetry, params: Params) -> None:
-    for factor in undetermined(symmetry, params):
+def _without_balance(symmetry: Symmetry, params: Params) -> tuple[str, ...]:
+    """Return the linear wires whose orbits have no balanced point for these weights; refuse those that have none for any."""
+    found = undetermined(symmetry, params)
+    if not found:
+        return ()
+    for factor in undetermined(symmetry, settle(symmetry, _generic(params))):
         raise BadInputError(
-            f"Wire `{factor.wire.name}` has {factor.wire.size} channels, more than the rank of the weights before and after "
-            "it, so its GL orbit has no balanced point and no canonical form here. Reduce the width, or use `match`."
+            f"Wire `{factor.wire.name}` has {factor.wire.size} channels, more than the rank of the weights before it and of "
+            "those after it, so its GL orbit has no balanced point and no canonical form. Reduce the width, or use `match`, or "
+            "`distance`, which measures in the closure of the orbit."
         )
+    return tuple(
+        f"the weights before and after wire `{f.wire.name}` are singular up to rounding, so its orbit has no balanced point: the "
+        "result depends on where the model was"
+        for f in found
+    )
+
+
+def _generic(params: Params) -> Params:
+    def drawn(name: str, x: Tensor) -> Tensor:
+        generator = child_generator(0, f"generic:{name}")
+        return torch.rand(x.shape, generator=generator, dtype=torch.float64).to(x.device) + 0.5
+
+    return {n: drawn(n, x) if x.is_floating_point() else x for n, x in params.items()}
 
 
 def _places(factor: Factor, params: Params) -> list[Binding]:

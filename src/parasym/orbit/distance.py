@@ -11,6 +11,7 @@ from parasym.core.arguments import Model
 from parasym.orbit.canonical import standard_element
 from parasym.orbit.capable import ensure_matchable
 from parasym.orbit.closure import Closed, gauge_facts, least_point
+from parasym.orbit.conditioning import ill_notes
 from parasym.orbit.exchange import are_all_tried, closest
 from parasym.orbit.inputs import counting, given_models, not_counted
 from parasym.orbit.method import AbstractMethod
@@ -123,6 +124,7 @@ def distance(
     models = given_models(symmetry, (a, b), ("a", "b"), "distance(symmetry, a, b)")
     ensure_matchable(symmetry, "distance")
     left, right = (least_point(symmetry, counting(symmetry, x)) for x in models)
+    ill = tuple(f"{note[0].upper()}{note[1:]}." for note in ill_notes(symmetry, dict(zip("ab", models, strict=True))))
     x, y = (standard_element(symmetry, p.params)(p.params) for p in (left, right))
     there, back = (_gap(symmetry, one, two, method, generator) for one, two in ((x, y), (y, x)))
     return Distance(
@@ -130,7 +132,7 @@ def distance(
         status="minimal" if are_all_tried(symmetry) and method.is_exact(symmetry, x) else "upper bound",
         size=norm(x),
         gauge=gauge_facts(symmetry, counted(x, STATISTICS)),
-        notes=(*_notes(left, right), *_without_standard_position(symmetry), *_not_counted(symmetry)),
+        notes=(*_notes(left, right), *_without_standard_position(symmetry), *_not_counted(symmetry), *ill),
     )
 
 

@@ -7,6 +7,7 @@ import torch
 from parasym.core import Params
 from parasym.core.arguments import Model
 from parasym.orbit.capable import ensure_matchable
+from parasym.orbit.conditioning import ill_notes
 from parasym.orbit.exchange import closest
 from parasym.orbit.gauge import in_gauge, unsettled
 from parasym.orbit.inputs import counting, given_models, working
@@ -73,6 +74,7 @@ def match_many(
     elements, notes, said = together(symmetry, [working(x, list(x)) for x in given], method, generator, max_rounds)
     params = tuple(g.exactly(x) for g, x in zip(elements, given, strict=True))
     before, after = (_spread([counting(symmetry, x) for x in models]) ** 0.5 for models in (given, params))
+    notes += ill_notes(symmetry, {f"model {k}": x for k, x in enumerate(given)})
     return Matches(elements, params, before, after, not notes, (*notes, *said))
 
 

@@ -9,6 +9,7 @@ from parasym.core.arguments import Model
 from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import blocks_of
 from parasym.orbit.capable import ensure_matchable
+from parasym.orbit.conditioning import ill_notes
 from parasym.orbit.descent import descend
 from parasym.orbit.exchange import closest
 from parasym.orbit.fit import fit_continuous
@@ -79,7 +80,9 @@ def match(
     found = _matched(symmetry, pair)
     params = found.element.exactly(second)
     before, after = gap(a, b), gap(a, counting(symmetry, params))
-    notes = () if after <= pair.near else unsettled({"a or b": found.residual})
+    notes: tuple[str, ...] = ()
+    if after > pair.near:
+        notes = (*unsettled({"a or b": found.residual}), *ill_notes(symmetry, {"a": a, "b": b}), *_undetermined(symmetry, a))
     return Match(found.element, params, before, after, not notes, (*notes, *found.notes))
 
 
@@ -157,6 +160,16 @@ def _fitted(symmetry: Symmetry, pair: Pair, element: Element) -> Element:
     element = normal_form(symmetry, Element(symmetry, (*element.moves, *maps.moves, *fitted)))
     shifts, _ = fit_translations(symmetry, a, element(pair.b))
     return normal_form(symmetry, Element(symmetry, (*element.moves, *shifts)))
+
+
+def _undetermined(symmetry: Symmetry, params: Params) -> tuple[str, ...]:
+    """Return the linear wires of which the gauge does not determine the map."""
+    found = undetermined(symmetry, {n: x.double() if x.is_floating_point() else x for n, x in settle(symmetry, params).items()})
+    return tuple(
+        f"wire `{f.wire.name}` is wider than what passes through it: of the maps that could act on it one was fitted, and others "
+        "may come closer"
+        for f in found
+    )
 
 
 def _rounding(params: Params) -> float:
