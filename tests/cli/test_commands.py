@@ -51,6 +51,22 @@ def test_find_as_json_is_the_symmetry_itself(run: Run, folder: Path) -> None:
     assert Symmetry.from_json(result.stdout).dimension == 16
 
 
+def test_find_says_why(run: Run, folder: Path) -> None:
+    result = run("find", "nets.py:build", "--why", "0.weight:scale", "--why", "4.bias")
+    assert result.exit_code == 0
+    assert "axis 0 (8 channels): yes, scale(8)" in result.output
+    for word in ("permutation", "sign", "scale", "rotation", "linear", "shift"):
+        assert f"{word} of 4.bias" in result.output
+    assert "an output of the model must not change" in result.output
+    answers = json.loads(run("find", "nets.py:build", "--why", "0.weight:S", "--json").stdout)["why"]
+    assert [answer["group"] for answer in answers] == ["permutation"]
+    for wrong, said in (("0.wieght", "Is it `0.weight`"), ("0.weight:zoom", "no group 'zoom'"), ("0.weight:", "no group ''")):
+        result = run("find", "nets.py:build", "--why", wrong, "--output", "s.json")
+        assert result.exit_code == 2
+        assert said in result.output
+        assert not (folder / "s.json").exists()
+
+
 def test_find_reads_an_exported_program(run: Run, folder: Path) -> None:
     program = torch.export.export(nets.build().eval(), (X,))
     torch.export.save(program, folder / "net.pt2")

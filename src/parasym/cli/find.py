@@ -1,10 +1,12 @@
 """`parasym find`: the symmetry of a model."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.text import Text
 
 from parasym.checkpoint import atomic_write, ensure_writable
 from parasym.circuits.source import is_circuit
@@ -16,12 +18,25 @@ from parasym.cli.screen import tell
 from parasym.cli.subject import find_symmetry, load, load_subject
 from parasym.core import BadInputError
 from parasym.report import symmetry_tables
+from parasym.symmetry import Symmetry, Why
 
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write the symmetry to this JSON file.")]
 
 CheckOption = Annotated[
     bool, typer.Option("--check/--no-check", help="Try one element of all factors on numbers, and leave out what does not hold.")
 ]
+
+WhyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--why",
+        help="Parameter, or parameter:group as in fc1.weight:scale: where groups act on it, and which instructions forbid them "
+        "elsewhere. Repeatable.",
+    ),
+]
+
+WORDS = ("permutation", "sign", "scale", "rotation", "linear", "shift")
+"""The groups that are asked for where none is named; planes are turned by rotary embeddings alone."""
 
 
 def find(
@@ -31,6 +46,7 @@ def find(
     output: OutputOption = None,
     noise: NoiseOption = None,
     check: CheckOption = True,
+    why: WhyOption = None,
     train: TrainOption = False,
     trust: TrustOption = False,
     seed: SeedOption = 0,
@@ -38,7 +54,10 @@ def find(
     as_json: JsonOption = False,
 ) -> None:
     """Find the parameter symmetry of a model: which transformations leave its function unchanged."""
-    execute(lambda: _find(model, inputs or [], data, output, noise or [], check, train, trust, seed, force), as_json=as_json)
+    asked = why or []
+    execute(
+        lambda: _find(model, inputs or [], data, output, noise or [], check, asked, train, trust, seed, force), as_json=as_json
+    )
 
 
 def _find(
@@ -48,6 +67,7 @@ def _find(
     output: Path | None,
     noise: list[str],
     check: bool,
+    why: list[str],
     train: bool,
     trust: bool,
     seed: int,
@@ -65,9 +85,22 @@ def _find(
         subject = load_subject(spec, inputs, data=data, seed=seed, train=train, loaded=loaded)
         tell(subject.notes)
         symmetry = find_symmetry(subject, check=check)
+    answers = [answer for asked in why for answer in answered(symmetry, asked)]
     text = symmetry.to_json()
-    shown = list(symmetry_tables(symmetry))
+    shown = [*symmetry_tables(symmetry), *(Text(str(answer)) for answer in answers)]
     if output is not None:
         atomic_write(output, lambda file: file.write_text(text + "\n", encoding="utf-8"), force=force)
         shown.append(f"Written to {output}")
-    return Outcome("yes", json.loads(text), tuple(shown))
+    document = json.loads(text) | ({"why": [asdict(answer) for answer in answers]} if why else {})
+    return Outcome("yes", document, tuple(shown))
+
+
+def answered(symmetry: Symmetry, asked: str) -> list[Why]:
+    """Return the answers to ``--why``: for one group, or for all that may act on any parameter.
+
+    Args:
+        symmetry: What was found.
+        asked: The parameter, and the group behind a colon.
+    """
+    name, colon, group = asked.partition(":")
+    return [symmetry.why(name, word) for word in ([group] if colon else WORDS)]

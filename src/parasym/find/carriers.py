@@ -81,8 +81,19 @@ class _Search:
     seen: set[tuple[int, Cell]] = field(default_factory=set)
 
 
-class _Blocked(Exception):
-    """A path on which nothing absorbs the shift."""
+class Blocked(Exception):
+    """A path on which nothing absorbs a shift.
+
+    Attributes:
+        value: Where it ends.
+        step: The instruction that sees the shift, if it is not the value itself that must not move.
+        path: The instructions up to there.
+    """
+
+    def __init__(self, value: Value, step: Step | None = None) -> None:
+        super().__init__()
+        self.value, self.step = value, step
+        self.path = [] if step is None else [step]
 
 
 class Carriers:
@@ -97,6 +108,8 @@ class Carriers:
         self.ground = ground
         self.nulls = nulls
         self.exchanges: list[Exchange] = []
+        self.seen: dict[tuple[int, Cell, tuple[Place, ...]], Blocked] = {}
+        """Where a shift along some places of a parameter's cell is seen, for every one that nothing absorbs."""
         program = ground.types.program
         self._values = program.values
         self._outputs = {v.index for v in program.outputs}
@@ -203,7 +216,8 @@ class Carriers:
         search = _Search()
         try:
             self._absorb(value, cell, carrier, search, _DEPTH)
-        except _Blocked:
+        except Blocked as seen:
+            self.seen.setdefault((value.index, cell, carrier.run), seen)
             return
         if search.sinks:
             self.exchanges.append(Exchange(carrier, tuple(search.sinks)))
@@ -214,16 +228,20 @@ class Carriers:
         again = (value.index, cell) in search.seen
         lost = value.index in self._outputs or value.index in self._lost
         if not depth or lost or again or len(search.sinks) > _PATHS:
-            raise _Blocked
+            raise Blocked(value)
         search.seen.add((value.index, cell))
         for use in self._uses_of(value.index, cell):
             out = use.step.out
             moved = self._carry(use, c)
             if moved is None or out is None:
-                raise _Blocked
+                raise Blocked(value, use.step)
             if self._cancel(use, out, moved, search):
                 continue
-            self._absorb(out, use.link.out_cell, moved, search, depth - 1)
+            try:
+                self._absorb(out, use.link.out_cell, moved, search, depth - 1)
+            except Blocked as seen:
+                seen.path.insert(0, use.step)
+                raise
 
     def _invisible(self, value: Value, cell: Cell, c: Carrier) -> bool:
         return any(not still & set(c.at) for still in self.nulls.of(value, cell) or ())

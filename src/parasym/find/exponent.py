@@ -20,21 +20,28 @@ class Exponents:
 
     Args:
         ground: Types and structures.
+        empty: Whether to begin with no equations.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, *, empty: bool = False) -> None:
         self.ground = ground
         self.scales, self.signs = LinearSystem(0), LinearSystem(2)
         self._base: dict[int, int] = {}
         """Of every value the number of its first exponent."""
+        if empty:
+            return
         program = ground.types.program
         for value in program.values:
-            if value.kind is Kind.INPUT or (value.kind is Kind.CONSTANT and not ground.structure(value).zero):
-                self._still(value)
+            if self.is_still(value):
+                self.hold(value)
         for step in ground.steps:
-            self._impose(step)
+            self.impose(step)
         for value in program.outputs:
-            self._still(value)
+            self.hold(value)
+
+    def is_still(self, value: Value) -> bool:
+        """Return whether a value is an input or a constant, which nothing moves."""
+        return value.kind is Kind.INPUT or (value.kind is Kind.CONSTANT and not self.ground.structure(value).zero)
 
     def _start(self, value: Value) -> int:
         """Return the number of the first exponent of a value."""
@@ -43,7 +50,8 @@ class Exponents:
         base = self._base[value.index] = self.scales.unknowns(size, rank)
         return base
 
-    def _still(self, value: Value) -> None:
+    def hold(self, value: Value) -> None:
+        """Impose that nothing moves a value."""
         base = self._base.get(value.index)
         if base is None:
             base = self._start(value)
@@ -51,7 +59,8 @@ class Exponents:
             self.scales.vanish(base + k)
             self.signs.vanish(base + k)
 
-    def _impose(self, step: Step) -> None:
+    def impose(self, step: Step) -> None:
+        """Impose what an instruction says."""
         known = step.template.known.get(Relations)
         if known is None:
             scales, signs = [Relations(step.template, sign=sign) for sign in (False, True)]
@@ -87,6 +96,19 @@ class Exponents:
         """
         names = self.numbers(places)
         return _basis(self.scales, names), _basis(self.signs, names)
+
+    def vanishes(self, target: Slot | tuple[int, Cell], *, sign: bool) -> bool:
+        """Return whether the exponent of a place of a wire, or of a cell, is known to be zero.
+
+        Args:
+            target: Where it is.
+            sign: Whether signs are meant, rather than scales.
+        """
+        base = self._base.get(target[0])
+        structure = self.ground.structure(self.ground.types.program.values[target[0]])
+        number = structure.slots.get(target[1:]) if len(target) == 4 else structure.wholes.get(target[1])  # pyright: ignore
+        system = self.signs if sign else self.scales
+        return base is not None and number is not None and system.is_zero(base + number)
 
     def numbers(self, places: list[Slot]) -> dict[Slot, int]:
         """Return the number of the exponent of every place that has one.

@@ -24,10 +24,7 @@ def channelwise_wires(ground: Ground) -> set[Leaf]:
     axes: set[Axis] = set()
     for step in ground.steps:
         template = step.template
-        touched = template.known.get(_touched)
-        if touched is None:
-            touched = template.known[_touched] = _touched(template)
-        for k, axis in touched:
+        for k, axis in kept_apart(template):
             value = step.xs[k] if k < len(step.xs) else step.out
             assert value is not None
             axes.add(types.axes[value.index][axis])
@@ -48,8 +45,19 @@ def mixable_wires(ground: Ground, channelwise: set[Leaf]) -> set[Leaf]:
     return every - channelwise - types.pinned - types.planes
 
 
+def kept_apart(template: Template) -> list[tuple[int, int]]:
+    """Return the axes ``(operand, axis)``, with the output last, whose wires an instruction keeps from being mixed.
+
+    Args:
+        template: The form of the instruction.
+    """
+    known = template.known.get(kept_apart)
+    if known is None:
+        known = template.known[kept_apart] = _touched(template)
+    return known
+
+
 def _touched(template: Template) -> list[tuple[int, int]]:
-    """Return the axes ``(operand, axis)``, with the output last, whose wires an instruction keeps from being mixed."""
     step = template.step
     if not template.lettered:
         return []

@@ -18,6 +18,7 @@ from parasym.find.assemble import Assembly
 from parasym.find.capture import Named
 from parasym.find.coarse import coarse_pins
 from parasym.find.exchange import Exchanges, exchanges
+from parasym.find.explain import Explanation
 from parasym.find.exported import exported
 from parasym.find.flat_directions import flat_directions
 from parasym.find.frozen import frozen_entries
@@ -102,7 +103,7 @@ def find(
     call = _call_of(model, args, kwargs)
     with _no_collection(), _named_bugs(model, call):
         named, lowered = lowered_model(model, call.args, call.kwargs)
-        symmetry = solve(named, lowered)
+        symmetry = solve(named, lowered, explained=True)
     for one in lowered.bugs:
         warnings.warn(f"{one.operation}{one.module and ' in '}{one.module}: {one.reason}", InternalWarning, stacklevel=2)
     return self_checked(model, call, symmetry) if check else symmetry
@@ -171,12 +172,13 @@ def lowered_model(
     return named, lowered
 
 
-def solve(named: Named, lowered: Lowered) -> Symmetry:
+def solve(named: Named, lowered: Lowered, *, explained: bool = False) -> Symmetry:
     """Return the symmetry of a lowered model.
 
     Args:
         named: The tensors of the model.
         lowered: The program and what it does not cover.
+        explained: Whether it can say why a group is not there; the program then loses the numbers of its constants.
     """
     ground = Ground(infer_types(lowered.program))
     assembly = Assembly(ground)
@@ -201,6 +203,7 @@ def solve(named: Named, lowered: Lowered) -> Symmetry:
         flat=flat[0] if flat else None,
         coarse=(*coarse_pins(ground, assembly.leaves, untold), *swaps.coarse),
         frozen=tuple(frozen),
+        explain=Explanation(assembly) if explained else None,
     )
 
 

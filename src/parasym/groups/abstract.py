@@ -31,6 +31,7 @@ class AbstractGroup(ABC):
         continuous: Whether the group is a Lie group (as opposed to a finite one).
         element_ndim: Number of axes of one element, without batch axes.
         symbol: How the group is printed, before the size in brackets; the name of the class if empty.
+        word: What the group is called in a question, such as ``permutation``; the name of the class if empty.
         permutes: Whether an element is an index tensor ``p`` that acts by ``y[i] = x[p[i]]``.
         flips: Whether an element is a sign per channel. Signs are found together with the permutations of their channels.
         scales: Whether an element is a positive number per channel.
@@ -42,6 +43,7 @@ class AbstractGroup(ABC):
     continuous: ClassVar[bool]
     element_ndim: ClassVar[int]
     symbol: ClassVar[str] = ""
+    word: ClassVar[str] = ""
     permutes: ClassVar[bool] = False
     flips: ClassVar[bool] = False
     scales: ClassVar[bool] = False
@@ -51,6 +53,11 @@ class AbstractGroup(ABC):
     def label(self) -> str:
         """The group as it is printed, such as ``S(5)``."""
         return f"{self.symbol or type(self).__name__}({self.size})"
+
+    @property
+    def contains(self) -> tuple[str, ...]:
+        """The words of the groups that act on channels in a way in which this one can act too."""
+        return ()
 
     @property
     def isometric(self) -> bool:

@@ -89,6 +89,11 @@ class GeneralLinear(AbstractMatrices):
     """
 
     symbol = "GL"
+    word = "linear"
+
+    @property
+    def contains(self) -> tuple[str, ...]:  # noqa: D102
+        return ("permutation", "sign", "scale", "rotation")
 
     @property
     def dimension(self) -> int:  # noqa: D102
@@ -147,6 +152,11 @@ class Orthogonal(AbstractMatrices):
     """
 
     symbol = "O"
+    word = "rotation"
+
+    @property
+    def contains(self) -> tuple[str, ...]:  # noqa: D102
+        return ("permutation", "sign")
 
     @property
     def isometric(self) -> bool:  # noqa: D102

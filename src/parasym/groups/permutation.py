@@ -44,6 +44,7 @@ class Permutation(AbstractGroup):
     cells: tuple[tuple[int, ...], ...] = ()
 
     symbol = "S"
+    word = "permutation"
     permutes = True
     continuous = False
     element_ndim = 1

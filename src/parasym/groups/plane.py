@@ -41,8 +41,13 @@ class PlaneRotation(AbstractGroup):
     scale: bool = True
 
     symbol = "planes"
+    word = "planes"
     continuous = True
     element_ndim = 1
+
+    @property
+    def contains(self) -> tuple[str, ...]:  # noqa: D102
+        return ("scale",) if self.scale else ()
 
     @property
     def isometric(self) -> bool:  # noqa: D102

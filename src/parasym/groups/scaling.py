@@ -39,6 +39,7 @@ class PositiveScaling(AbstractGroup):
     """
 
     symbol = "scale"
+    word = "scale"
     scales = True
     continuous = True
     element_ndim = 1

@@ -34,6 +34,7 @@ class SignFlip(AbstractGroup):
     """
 
     symbol = "signs"
+    word = "sign"
     flips = True
     continuous = False
     element_ndim = 1

@@ -30,6 +30,7 @@ class Translation(AbstractGroup):
     """
 
     symbol = "shift"
+    word = "shift"
     continuous = True
     element_ndim = 1
 

@@ -12,6 +12,7 @@ from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import FlatDirections, Symmetry, Uncovered
 from parasym.symmetry.tangents import tangents
 from parasym.symmetry.text import group_name
+from parasym.symmetry.why import Passage, Reason, Why
 
 __all__ = [
     "Along",
@@ -24,6 +25,8 @@ __all__ = [
     "FrozenEntries",
     "Move",
     "Part",
+    "Passage",
+    "Reason",
     "Refuted",
     "SelfCheck",
     "Shift",
@@ -32,6 +35,7 @@ __all__ = [
     "Symmetry",
     "Through",
     "Uncovered",
+    "Why",
     "Wire",
     "group_name",
     "tangents",

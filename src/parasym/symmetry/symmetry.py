@@ -1,6 +1,6 @@
 """The parameter symmetry of a model: factors, and how their elements move parameters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -21,6 +21,7 @@ from parasym.symmetry.element import Element, Move
 from parasym.symmetry.factor import Factor
 from parasym.symmetry.frozen import FrozenEntries
 from parasym.symmetry.self_check import Refuted, SelfCheck
+from parasym.symmetry.why import Why, group_word, parameter_name
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Symmetry:
         law: Operations of the model that draw random numbers; if there are any, it is the law of the outputs that is kept.
         self_check: What came of trying it on numbers, if that was asked for.
         refuted: Factors that the check found wrong and left out.
+        explain: Says why a group is not there; ``None`` where the instructions of the model are not known.
         flat: Flat directions that constants in parameters leave; ``None`` where no parameter has constants.
         frozen: Entries of parameters that are not trained: no distance counts what is stored there.
     """
@@ -104,6 +106,7 @@ class Symmetry:
     flat: FlatDirections | None = None
     coarse: tuple[Coarse, ...] = field(default=(), compare=False)
     frozen: tuple[FrozenEntries, ...] = ()
+    explain: "Callable[[Symmetry, str, str], Why] | None" = field(default=None, compare=False, repr=False)
 
     @cached_property
     def by_id(self) -> dict[str, Factor]:
@@ -213,6 +216,40 @@ class Symmetry:
         kept = {n for f in factors for n in f.tensors}
         lost = {n for f in self.factors for n in f.tensors} - kept
         return replace(self, factors=factors, pinned=tuple(sorted(lost.union(self.pinned))))
+
+    def why(self, name: str, group: str) -> Why:
+        """Return where a group acts on a parameter, and the chain of instructions that forbids it where it does not.
+
+        Of the ways from the parameter to an instruction that forbids the group the shortest is named. For a scale or a sign,
+        which several instructions may forbid together, no instruction of the chain can be left out.
+
+        Args:
+            name: A parameter or a buffer.
+            group: ``permutation``, ``sign``, ``scale``, ``rotation``, ``linear``, ``planes`` or ``shift``; the symbol of a group
+                or the name of its class will do.
+
+        Raises:
+            BadInputError: If there is no such parameter or no such group.
+            SymmetryError: If the symmetry was not found in a module by this process, so that the instructions are not known.
+
+        Example:
+            >>> from parasym.find import find
+            >>> from torch import nn
+            >>> net = nn.Sequential(nn.Linear(4, 5), nn.Tanh(), nn.Linear(5, 3))
+            >>> print(find(net, (torch.zeros(1, 4),)).why("0.bias", "scale"))
+            scale of 0.bias
+              axis 0 (5 channels): no, an odd function lets signs pass, and no scale
+                1. aten.addmm.default in 0: adds
+                2. aten.tanh.default in 1: applies a function to every entry
+        """
+        first = parameter_name(name, dict(self.shapes), self.first_names)
+        word = group_word(group)
+        if self.explain is None:
+            raise SymmetryError(
+                "The symmetry does not know the instructions of the model: it is of a circuit, or comes from a file or another "
+                "process. Call `find` on the model, and ask what it returns."
+            )
+        return self.explain(self, first, word)
 
     @property
     def order(self) -> int:
