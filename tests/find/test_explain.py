@@ -243,12 +243,12 @@ def test_no_instruction_of_a_chain_can_be_left_out() -> None:
     for value in explain.used.values():
         for sign in (False, True):
             for cell in chains.ground.cells(value):
-                steps = chains.forcing(value, (value.index, cell), sign=sign)
-                for k in range(len(steps or ())):
+                steps = chains.forcing(value, (value.index, cell), sign=sign) or []
+                for k in range(len(steps)):
                     rest = steps[:k] + steps[k + 1 :]
                     assert chains.sufficient(rest, (value.index, cell), sign=sign) is None
                     checked += 1
-                assert steps is None or value.index in {v.index for v in touched(steps[0])}
+                assert not steps or value.index in {v.index for v in touched(steps[0])}
     assert checked > 10
 
 

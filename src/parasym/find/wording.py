@@ -79,7 +79,7 @@ def lets(step: Instruction) -> str:
         return "what meets in a product must cancel"
     if isinstance(step, (Pin, Fixed)) and step.reason:
         return step.reason
-    return {Fixed: "the operation tells entries apart"}.get(type(step), f"it {does(step)}")
+    return "the operation tells entries apart" if isinstance(step, Fixed) else f"it {does(step)}"
 
 
 def mixes(step: Instruction) -> str:

@@ -16,10 +16,10 @@ BY_ENTRY = "every entry is looked up by a number of its own along this axis, as 
 BY_COMPUTED = "entries are looked up by numbers that the model computes, which are not followed"
 
 
-def _embedding(b: Builder, weight: Value, index: Value, *_: object, **__: object) -> Value:
+def _embedding(b: Builder, weight: Value, index: Value, padding: int = -1, *_: object, **__: object) -> Value:
     """Row ``index`` of a table: the tokens are pinned, the features pass."""
     rows = weight.shape[0]
-    if rows > 1 and runs_of(index, rows) == [(0, rows)]:
+    if rows > 1 and padding < 0 and runs_of(index, rows) == [(0, rows)]:
         return weight
     reason = numbered(b, index)
     n = len(index.shape)
