@@ -60,7 +60,7 @@ def test_find_says_why(run: Run, folder: Path) -> None:
     assert "an output of the model must not change" in result.output
     answers = json.loads(run("find", "nets.py:build", "--why", "0.weight:S", "--json").stdout)["why"]
     assert [answer["group"] for answer in answers] == ["permutation"]
-    for wrong, said in (("0.wight", "Is it `0.weight`"), ("0.weight:zoom", "no group 'zoom'"), ("0.weight:", "no group ''")):
+    for wrong, said in (("0.wweight", "Is it `0.weight`"), ("0.weight:zoom", "no group 'zoom'"), ("0.weight:", "no group ''")):
         result = run("find", "nets.py:build", "--why", wrong, "--output", "s.json")
         assert result.exit_code == 2
         assert said in result.output

@@ -260,8 +260,8 @@ def test_a_search_that_keeps_too_much_is_seen(monkeypatch: pytest.MonkeyPatch) -
 
 def test_questions_without_an_answer_are_one_line() -> None:
     symmetry = find(Tanh(), (X,))
-    with pytest.raises(BadInputError, match=r"no parameter 'fc1.wight'. Is it `fc1.weight`"):
-        symmetry.why("fc1.wight", "scale")
+    with pytest.raises(BadInputError, match=r"no parameter 'fc1.wweight'. Is it `fc1.weight`"):
+        symmetry.why("fc1.wweight", "scale")
     with pytest.raises(
         BadInputError, match="no group 'zoom'; there are permutation, sign, scale, rotation, linear, planes, shift"
     ):

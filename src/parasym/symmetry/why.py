@@ -114,9 +114,9 @@ def parameter_name(asked: str, shapes: Mapping[str, tuple[int, ...]], tied: Mapp
         BadInputError: If there is no such parameter.
 
     Example:
-        >>> parameter_name("fc.wight", {"fc.weight": (3, 4)}, {})
+        >>> parameter_name("fc.wweight", {"fc.weight": (3, 4)}, {})
         Traceback (most recent call last):
-        parasym.core.error.BadInputError: The model has no parameter 'fc.wight'. Is it `fc.weight`?
+        parasym.core.error.BadInputError: The model has no parameter 'fc.wweight'. Is it `fc.weight`?
     """
     name = tied.get(asked, asked)
     if name not in shapes:
