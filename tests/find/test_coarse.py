@@ -76,7 +76,7 @@ COARSE = {  # model, inputs, words of the operation, what it may cost, derived b
     ),
     "a flip of channels": (two(lambda s, x: s.b(s.a(x).relu().flip(1))), (X,), "flip", HIDDEN),
     "unpooling": (
-        Net(lambda s, x: F.max_unpool2d(*F.max_pool2d(s.a(x), 2, return_indices=True), [2]).sum((2, 3)), a=nn.Conv2d(3, 4, 1)),
+        Net(lambda s, x: F.max_unpool2d(*F.max_pool2d(s.a(x), 2, return_indices=True), [2, 2]).sum((2, 3)), a=nn.Conv2d(3, 4, 1)),
         (IMAGE,),
         "index_put",
         ("a.weight", "a.bias"),
