@@ -18,7 +18,7 @@ from faults.rooms import PACKAGE, ROOT, files_of, stages_of
 TIMEOUT = 300.0
 """Seconds that one stage of tests may take before the fault counts as noticed: it made an endless loop."""
 
-PRELOADED = ["torch", "torch.func", "torch.export", "numpy", "scipy.optimize", "safetensors.torch", "hypothesis.strategies"]
+PRELOADED = ["torch", "torch.func", "torch.export", "numpy", "scipy.optimize", "safetensors.torch"]
 COPIED = {"src", "tests", "docs", "examples", "benchmarks", "corpus", "faults", "requirements"}
 
 
