@@ -79,7 +79,9 @@ def test_noticed_or_not(tmp_path):
     (tmp_path / "tests" / "toy" / "test_sums.py").write_text(
         "from parasym.toy.sums import seen\n\ndef test_it():\n    assert seen(2) == 3\n"
     )
-    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib']\nfilterwarnings = ['error']\n")
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib']\nfilterwarnings = ['error']\n"
+    )
     (tmp_path / "conftest.py").touch()
     shutil.copytree(ROOT / "faults", tmp_path / "faults", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "faults" / "tolerated.json").write_text("{}")

@@ -1,17 +1,22 @@
 """Capturing a model leaves it as it was, and both captures tell the same."""
 
+import sys
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from parasym.core import CaptureError
 from parasym.find import find
-from parasym.find.capture import export
+from parasym.find.capture import described, export
+from parasym.find.lower import BY_NAME
 from parasym.find.read import read
 from parasym.find.search import solve
 from parasym.find.trace import trace
 from parasym.find.untraceable import Untraceable
 from parasym.symmetry import group_name
+from parasym.verify import verify
 from parasym.zoo import ZOO
 
 
@@ -127,3 +132,32 @@ def test_a_guard_that_a_failing_model_holds_is_let_go():
     gradient = torch.func.vjp(lambda t: 2 * t, torch.ones(()))[1](torch.ones(()))[0]
     assert caught.value.__cause__ is not None  # alive, and with it what its frames hold
     assert float(gradient) == 2
+
+
+DECOMPOSED = {
+    "deg2rad": (torch.deg2rad, ["GL(5)"]),
+    "logit": (lambda h: torch.logit(h.sigmoid(), 1e-3), ["S(5)"]),
+    "huber_loss": (lambda h: F.huber_loss(h, torch.zeros_like(h), reduction="none"), ["S(5)", "signs(5)"]),
+    "mse_loss": (lambda h: F.mse_loss(h, torch.zeros_like(h), reduction="none"), ["scale(5)", "S(5)", "signs(5)"]),
+}
+"""Operations without a rule of their own, which torch decomposes into such that have one."""
+
+
+@pytest.mark.parametrize("name", DECOMPOSED)
+def test_what_has_no_rule_is_decomposed(name: str, monkeypatch: pytest.MonkeyPatch):
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 5), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.b(run(self.a(x)))
+
+    assert name not in BY_NAME
+    run, expected = DECOMPOSED[name]
+    model, x = Net(), (torch.randn(6, 4),)
+    symmetry = find(model, x)
+    assert ([factor.label for factor in symmetry.factors], symmetry.uncovered) == (expected, ())
+    assert verify(model, symmetry, x).holds == "yes"
+    monkeypatch.setattr(sys.modules["parasym.find.exported"], "described", lambda *args, level="as written": described(*args))
+    assert f"aten.{name}.default" in {missing.operation for missing in find(model, x).uncovered}
