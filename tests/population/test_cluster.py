@@ -1,5 +1,6 @@
 """Connections to a cluster: refused in one line within seconds; drivers, heads and workers that die."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -134,10 +135,12 @@ def test_the_head_is_killed(environment, tmp_path):
         "--include-dashboard=false", "--disable-usage-stats", "--block",
     ]  # fmt: skip
     head = subprocess.Popen(start, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    begun: list[int] = []
     try:
-        time.sleep(8)
+        wait_for_port(port, head)
         process = driver(environment, f"127.0.0.1:{port}", 3000, path)
         wait_for(tmp_path / "c-0-*.safetensors")
+        begun = descendants(head.pid)
         subprocess.run(["pkill", "-9", "-f", f"gcs_server.*{port}"], check=True)
         begin = time.monotonic()
         _, said = process.communicate(timeout=60)
@@ -147,6 +150,25 @@ def test_the_head_is_killed(environment, tmp_path):
         assert len(refused) == 1
         assert "cluster" in refused[0]
     finally:
-        os.killpg(head.pid, signal.SIGKILL)
+        for pid in [*descendants(head.pid), *begun, head.pid]:  # those of this head: `ray stop` would end all of the machine
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         head.wait()
-        subprocess.run([start[0], "stop", "--force"], env=environment, capture_output=True, check=False)
+
+
+def wait_for_port(port: int, head: subprocess.Popen, seconds: float = 120.0) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        assert head.poll() is None, "the head did not start"
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.5)
+    pytest.fail("the head does not listen")
+
+
+def descendants(pid: int) -> list[int]:
+    """The processes that a process began, and those that they began."""
+    listed = subprocess.run(["ps", "-eo", "pid,ppid"], capture_output=True, text=True, check=True).stdout
+    parents = {int(child): int(parent) for child, parent in (line.split() for line in listed.splitlines()[1:])}
+    found = [child for child, parent in parents.items() if parent == pid]
+    return [*found, *(one for child in found for one in descendants(child))]

@@ -2,12 +2,14 @@
 
 import hashlib
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from parasym.core import BadInputError
+from parasym.functional import Call
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,17 @@ class Data:
             found = [torch.index_select(t, 0, flat, out=out) for t, out in zip(tensors, room[len(flat)], strict=True)]
         *inputs, labels = (t.view(*index.shape, *t.shape[1:]) for t in found)
         return tuple(inputs), labels
+
+    def calls(self, batch: int) -> Iterator[Call]:
+        """Yield everything as calls of the model, in order, without labels.
+
+        Args:
+            batch: Examples per call; a full batch is one call.
+        """
+        every = torch.arange(len(self.y), device=self.device)
+        for index in [every] if self.full else every.split(batch):
+            inputs, labels = self.take(index)
+            yield Call(inputs, labels=(labels,))
 
     def digest(self) -> str:
         """Return a SHA-256 of all numbers, shapes and types."""

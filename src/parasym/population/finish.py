@@ -4,9 +4,8 @@ import copy
 
 from parasym.breaking import frozen_tensors
 from parasym.core import Params, model_params
-from parasym.functional.statistics import has_statistics
+from parasym.functional import has_statistics, reestimate
 from parasym.population.course import State, Task
-from parasym.population.running_statistics import with_statistics
 
 
 def finished(task: Task, state: State) -> list[Params]:
@@ -30,5 +29,5 @@ def finished(task: Task, state: State) -> list[Params]:
             entries.impose_(module.get_parameter(tensor))  # decay has moved what is stored behind constants
         params = {n: v.clone() for n, v in model_params(model).items()}
         kept = diverged or not has_statistics(model)
-        found.append(params if kept else with_statistics(task.data, task.plans[0].batch * 4, model, params))
+        found.append(params if kept else reestimate(model, params, task.data.calls(task.plans[0].batch * 4)))
     return found

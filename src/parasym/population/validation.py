@@ -11,12 +11,11 @@ from torch.func import functional_call, vmap
 from torch.nn.functional import cross_entropy
 
 from parasym.core import Params
-from parasym.functional.statistics import has_statistics
+from parasym.functional import has_statistics, reestimate
 from parasym.population.data import Data
 from parasym.population.gradient import autocast
 from parasym.population.network import Network
 from parasym.population.objective import IGNORED, Objective
-from parasym.population.running_statistics import with_statistics
 
 
 @dataclass
@@ -108,7 +107,7 @@ class Judge:
         params = self._network.unpack(row) | {n: v.clone() for n, v in fixed.items()}  # a forward pass may change buffers
         if self._normalizes:
             self._network.load_(self._model, row, fixed)
-            params = with_statistics(self._training, self._batch, self._model, dict(self._model.state_dict()))
+            params = reestimate(self._model, dict(self._model.state_dict()), self._training.calls(self._batch))
         weights = [self._weight(part) for part in parts]
         found = math.fsum(float(self._loss(params, part)) * w for part, w in zip(parts, weights, strict=True) if w)
         return found / sum(weights)
