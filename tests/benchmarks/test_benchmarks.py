@@ -28,6 +28,7 @@ TABLE = {benchmark.name: benchmark for benchmark in BENCHMARKS}
         "noisy_cost",
         "torchani_pairs",
         "population_loop",
+        "broken_layer",
     ],
 )
 def test_tiny(name):
