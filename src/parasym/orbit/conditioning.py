@@ -16,6 +16,7 @@ from parasym.core import Params
 from parasym.groups.least_norm import rank, thin_maps
 from parasym.orbit.gauge import is_noncompact, roots
 from parasym.orbit.objective import STATISTICS, counted
+from parasym.orbit.translation import settle
 from parasym.symmetry import Binding, Symmetry
 
 
@@ -63,7 +64,8 @@ def ill_conditioned(symmetry: Symmetry, params: Params, eps: float) -> list[IllC
         [[], ['0.weight[0]']]
     """
     names = set(counted(params, STATISTICS))
-    found = []
+    wide = {n: x.detach().double() if x.is_floating_point() else x for n, x in params.items()}
+    params, found = settle(symmetry, wide), []  # a large translation says nothing of what passes through
     for factor in symmetry.factors:
         places = [b for b in factor.bindings if isinstance(b, Binding) and b.tensor in names and b.power]
         if not (is_noncompact(factor) and factor.group.mixes) or {b.dual for b in places} != {False, True}:

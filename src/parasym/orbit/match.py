@@ -27,6 +27,9 @@ from parasym.symmetry import Element, Symmetry
 SAME = 1e-9
 """Relative distance below which two models are one, in any precision: what comes after balancing does not improve on it."""
 
+NEAR = 8
+"""Multiples of that up to which nothing needs an explanation."""
+
 SWEEPS = 100
 """Bound on the passes of the descent from where ``b`` is."""
 
@@ -81,7 +84,7 @@ def match(
     params = found.element.exactly(second)
     before, after = gap(a, b), gap(a, counting(symmetry, params))
     notes: tuple[str, ...] = ()
-    if after > pair.near:
+    if after > NEAR * pair.near:
         notes = (*unsettled({"a or b": found.residual}), *ill_notes(symmetry, {"a": a, "b": b}), *_undetermined(symmetry, a))
     return Match(found.element, params, before, after, not notes, (*notes, *found.notes))
 
