@@ -184,3 +184,20 @@ def test_branches_that_cannot_be_compared_are_said(monkeypatch: pytest.MonkeyPat
     assert len(pin.tensors) == 6
     assert "branches are not compared" in pin.reason
     assert find(nn.Sequential(nn.Linear(3, 4), nn.GELU(), nn.Linear(4, 2)), (torch.zeros(2, 3),)).coarse == ()
+
+
+def test_two_tables_that_are_read_twice_change_places_once():
+    class Twice(nn.Module):
+        """As where both corners of a box are looked up: each table is a branch of the sum twice."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.x, self.y, self.out = nn.Embedding(5, 4), nn.Embedding(5, 4), nn.Linear(4, 2)
+
+        def forward(self, i: torch.Tensor) -> torch.Tensor:
+            corners = [self.x(i), self.y(i), self.x(i), self.y(i)]
+            return self.out(sum(torch.relu(corner) for corner in corners))
+
+    symmetry = find(Twice(), (torch.zeros(3, dtype=torch.long),), check=True)
+    assert symmetry.uncovered == symmetry.refuted == ()
+    assert [f.tensors for f in symmetry.factors if f.tensors == ("x.weight", "y.weight")] == [("x.weight", "y.weight")]

@@ -68,7 +68,7 @@ def exchanges(ground: Ground) -> Exchanges:
         members = [walks[0]]
         for other in walks[1:]:
             swap = _pairing(walks[0], other)
-            if swap is None or used & set(swap):
+            if swap is None or other in members or used & set(swap):
                 continue
             if tries == MOST:
                 left += [program.values[node[0]] for node in other]
