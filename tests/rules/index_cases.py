@@ -19,6 +19,10 @@ def _space(name: str, op: Callable[[Tensor], Tensor], expected: tuple[str, ...],
     return op_case(name, op, expected, first=lambda: kind(2, 5, 1), second=lambda: kind(5, 3, 1), **options)
 
 
+def _folded(x: Tensor) -> Tensor:
+    return nn.functional.fold(nn.functional.unfold(x.tanh(), 2), (4, 4), 2)
+
+
 # A constant common to a channel passes the maximum and an average; of the latter a linear map has more.
 _MAX, _AVERAGE = (*SCALED, "shift(5)"), LINEAR
 _POOLING = (
@@ -62,6 +66,8 @@ _POOLING = (
         )
     ),
     _space("constant_pad_nd", lambda x: aten.constant_pad_nd(x, (1, 1), 0.0).tanh(), SIGNED, 2),
+    _space("im2col", lambda x: nn.functional.unfold(x.tanh(), 2, padding=1).unflatten(1, (5, 4)), SIGNED, 2, rest=None),
+    _space("col2im", _folded, SIGNED, 2, rest=None),
     _space("pad", lambda x: aten.pad(x, (1, 1, 1, 1), "reflect").tanh(), SIGNED, 2),
     _space("constant_pad_nd", lambda x: aten.constant_pad_nd(x, (1, 1), 0.5), PERMUTED, 2, label="not with zero", rest=None),
     # That the difference kills the bias, no rule says.
@@ -79,6 +85,7 @@ def _over(name: str, op: Callable[[Tensor], Tensor], expected: tuple[str, ...], 
     return op_case(name, op, expected, inputs=_FRAMES, **options)
 
 
+_HIDDEN = HIDDEN[:2]
 _REDUCTION = (
     _over("sum", lambda x: x.tanh().sum(1), SIGNED),
     _over("mean", lambda x: x.tanh().mean(1), SIGNED),
@@ -121,6 +128,17 @@ _REDUCTION = (
     _over("cumprod", lambda x: x.cumprod(1).tanh().sum(1), PERMUTED),
     _over("logcumsumexp", lambda x: x.logcumsumexp(1).tanh().sum(1), PERMUTED),
     _over("topk", lambda x: x.topk(2, 1)[0].tanh().sum(1), PERMUTED),
+    _over("sort", lambda x: x.sort(1)[0][:, 0].tanh(), PERMUTED),
+    _over("sort", lambda x: x.sort(dim=1, stable=True, descending=True)[0][:, 0].tanh(), PERMUTED, label="stable"),
+    _over("argsort", lambda x: x.tanh().sum(1) * x.argsort(1)[:, 0], PERMUTED, rest=None),
+    _over("msort", lambda x: x.movedim(1, 0).msort()[0].tanh(), PERMUTED),
+    _over("kthvalue", lambda x: x.kthvalue(1, 1)[0].tanh(), PERMUTED),
+    _over("median", lambda x: x.median(1)[0].tanh(), PERMUTED, missing=("signs(5)",)),
+    _over("nanmedian", lambda x: x.nanmedian(1)[0].tanh(), PERMUTED, missing=("signs(5)",)),
+    # What is sorted does not change if channels change places; what reads the ranks tells them apart.
+    op_case("sort", lambda x: x.tanh().sort(1)[0], ("S(5)",), label="over the wire", wire=_HIDDEN, rest=None),
+    op_case("topk", lambda x: x.tanh().topk(5, 1)[0], ("S(5)",), label="over the wire", wire=_HIDDEN, rest=None),
+    op_case("argsort", lambda x: x * x.argsort(1), (), label="over the wire", wire=(), rest=None),
 )
 
 
@@ -154,7 +172,32 @@ def _filled(name: str, *args: Any) -> Callable[[Tensor], Tensor]:
     return lambda x: x.tanh() + getattr(aten, name)(x, *args)
 
 
+def _bags(*more: Any, **options: Any) -> Callable[[Tensor, Tensor], Tensor]:
+    return lambda w, i: nn.functional.embedding_bag(i, w, *more, **options)
+
+
+_PAIRS = tokens(6, (12, 2))
+_STARTS = torch.tensor([0, 2, 2, 5])
+_WEIGHTS = torch.tensor([[1.0, -2.0]])
 _INDEXING = (
+    *(_table("embedding_bag", _bags(mode=mode), SIGNED, inputs=_PAIRS, rest=None, label=mode) for mode in ("sum", "mean")),
+    _table("embedding_bag", _bags(mode="max"), PERMUTED, inputs=_PAIRS, rest=None, label="max"),
+    _table("embedding_bag", _bags(_STARTS, mode="max"), PERMUTED, rest=None, label="max, one of them empty"),
+    _table("embedding_bag", _bags(_STARTS, mode="mean", padding_idx=1), SIGNED, rest=None, label="mean, with padding"),
+    _table(
+        "embedding_bag",
+        lambda w, i: nn.functional.embedding_bag(i, w, mode="sum", per_sample_weights=_WEIGHTS.expand(12, 2).to(w)),
+        SIGNED,
+        inputs=_PAIRS,
+        rest=None,
+        label="weighted",
+    ),
+    *(
+        _table(name, lambda w, i, name=name: getattr(aten, name)(w, i, _STARTS)[0], rest=None)
+        for name in ("_embedding_bag", "_embedding_bag_forward_only")
+    ),
+    op_case("unfold", lambda x: x.tanh().unfold(0, 3, 2).sum(-1), SIGNED, rest=None),
+    op_case("unfold", lambda x: x.tanh().unfold(1, 1, 1)[..., 0], ("signs(1)",), label="of the wire", wire=(), rest=None),
     _table("embedding", lambda w, i: aten.embedding(w, i)),
     _table("index_select", lambda w, i: w.index_select(0, i)),
     _table("index", lambda w, i: w[i]),

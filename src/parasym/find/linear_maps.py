@@ -190,7 +190,7 @@ def _mapped(program: Program, step: Instruction, origins: dict[int, list[_Origin
     elif isinstance(step, Fixed):
         kept = [axis in {a for a, _ in step.kept} for axis in range(len(step.x.shape))]
         for origin in origins.get(step.x.index, ()):
-            maps.append(_map(origin, step.x.shape, kept, skip=_padding(arguments)))
+            maps.append(_map(origin, step.x.shape, kept, skip=_padding(name, arguments)))
     return [one for one in maps if one is not None]
 
 
@@ -202,14 +202,15 @@ def _operation(program: Program, step: Instruction) -> tuple[str, tuple[Any, ...
 
 
 def _looks_up(program: Program, step: Instruction) -> bool:
-    return isinstance(step, Fixed) and _operation(program, step)[0] == "embedding"
+    return isinstance(step, Fixed) and "embedding" in _operation(program, step)[0]
 
 
-def _padding(arguments: tuple[Any, ...]) -> int | None:
-    """Return the token that an embedding keeps at zero."""
+def _padding(name: str, arguments: tuple[Any, ...]) -> int | None:
+    """Return the token that an embedding, or one of bags, keeps at zero."""
+    place = 8 if name.rstrip("_").endswith(("bag", "bag_forward_only")) else 2
     args: Any = arguments[0] if arguments else ()
     kwargs: Any = arguments[1] if len(arguments) > 1 else {}
-    given = args[2] if len(args) > 2 else kwargs.get("padding_idx", -1)
+    given = args[place] if len(args) > place else kwargs.get("padding_idx", -1)
     return given if isinstance(given, int) and given >= 0 else None
 
 

@@ -2,6 +2,7 @@
 
 from parasym.rules import (
     attention,
+    bag,
     convolution,
     creation,
     indexing,
@@ -27,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     *pooling.RULES,
     *reduction.RULES,
     *indexing.RULES,
+    *bag.RULES,
     *scattering.RULES,
     *random.RULES,
     *attention.RULES,

@@ -1,6 +1,7 @@
 """Convolutions: patches are a fixed map, what follows is a contraction over channels and kernel."""
 
 from collections.abc import Sequence
+from math import prod
 
 from parasym.rules.builder import Builder
 from parasym.rules.program import Value
@@ -90,6 +91,40 @@ def _transposed(
     return out if bias is None else b.add_along(out, bias, 1)
 
 
+def _im2col(
+    b: Builder, x: Value, kernel: Sequence[int], dilation: Sequence[int], padding: Sequence[int], stride: Sequence[int]
+) -> Value:
+    """The entries under every place of the kernel, the channels outermost."""
+    if len(x.shape) == 3:
+        out = _im2col(b, b.reshape(x, [1, *x.shape]), kernel, dilation, padding, stride)
+        return b.reshape(out, out.shape[1:])
+    batch, channels, *space = x.shape
+    sizes = [_out_size(*a) for a in zip(space, kernel, stride, padding, dilation, strict=True)]
+    patches = b.fixed(x, [batch, channels, *kernel, *sizes], [(0, 0), (1, 1)], averaging=not any(padding))
+    return b.reshape(patches, [batch, channels * prod(kernel), prod(sizes)])
+
+
+def _col2im(b: Builder, x: Value, size: Sequence[int], kernel: Sequence[int], *_: object) -> Value:
+    """What was under every place of the kernel is summed where it lay."""
+    if len(x.shape) == 2:
+        out = _col2im(b, b.reshape(x, [1, *x.shape]), size, kernel)
+        return b.reshape(out, out.shape[1:])
+    batch, entries, places = x.shape
+    patches = b.reshape(x, [batch, entries // prod(kernel), *kernel, places])
+    return b.fixed(patches, [batch, patches.shape[1], *size], [(0, 0), (1, 1)])
+
+
+def _unfold(b: Builder, x: Value, dim: int, size: int, step: int) -> Value:
+    """Windows along one axis; those of channels are not followed."""
+    if not x.shape:
+        return b.reshape(x, [size])
+    dim = dim % len(x.shape)
+    shape = [(n - size) // step + 1 if k == dim else n for k, n in enumerate(x.shape)]
+    kept = [(k, k) for k in range(len(x.shape)) if k != dim]
+    reason = "windows are not followed along this axis"
+    return b.fixed(x, [*shape, size], kept, averaging=True, reason=reason, coarse=[((dim,), (dim, len(x.shape)))])
+
+
 def _core(
     b: Builder,
     x: Value,
@@ -120,4 +155,7 @@ RULES = (
     Rule(("conv1d", "conv2d", "conv3d"), _conv),
     Rule(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), _conv_transpose),
     Rule(("convolution", "_convolution"), _core),
+    Rule(("im2col",), _im2col),
+    Rule(("col2im",), _col2im),
+    Rule(("unfold",), _unfold),
 )

@@ -16,8 +16,15 @@ BY_ENTRY = "every entry is looked up by a number of its own along this axis, as 
 BY_COMPUTED = "entries are looked up by numbers that the model computes, which are not followed"
 
 
-def _embedding(b: Builder, weight: Value, index: Value, padding: int = -1, *_: object, **__: object) -> Value:
-    """Row ``index`` of a table: the tokens are pinned, the features pass."""
+def embedding(b: Builder, weight: Value, index: Value, padding: int = -1, *_: object, **__: object) -> Value:
+    """Return the rows of a table: the tokens are pinned, the features pass.
+
+    Args:
+        b: Where to write it.
+        weight: The table.
+        index: The tokens.
+        padding: The row that is not trained, negative if there is none.
+    """
     rows = weight.shape[0]
     if rows > 1 and padding < 0 and runs_of(index, rows) == [(0, rows)]:
         return weight
@@ -173,7 +180,7 @@ def _triangle(cut: str) -> Callable[..., Value]:
 
 
 RULES = (
-    Rule(("embedding",), _embedding),
+    Rule(("embedding",), embedding),
     Rule(("index_select",), _index_select),
     Rule(("index",), _index),
     Rule(("gather",), _gather),

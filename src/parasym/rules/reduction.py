@@ -11,7 +11,6 @@ from parasym.rules.rule import Rule
 Dims = int | Sequence[int] | None
 
 _POSITION = "positions of the largest entries are not followed to where they are used"
-_RANKED = "which entries are the largest is not followed"
 
 
 def _dims(x: Value, dim: Dims) -> list[int]:
@@ -111,13 +110,52 @@ def _running_generic(b: Builder, x: Value, dim: int, **_: object) -> Value:
     return b.fixed(b.pointwise(Fn.GENERIC, x), x.shape, kept, fn="max")
 
 
+def _ranked(b: Builder, x: Value, dim: int, count: int) -> Value:
+    """The entries of a rank do not change if entries are exchanged; the ranks are told apart."""
+    largest = b.reduce("max", x, [dim], keepdim=True)
+    kept = [(a, a) for a in range(len(x.shape)) if a != dim]
+    return b.fixed(largest, [count if a == dim else n for a, n in enumerate(x.shape)], kept, averaging=True)
+
+
+def _ranks(b: Builder, x: Value, dim: int, count: int) -> Value:
+    """Where the entry of each rank is."""
+    kept = [(a, a) for a in range(len(x.shape)) if a != dim]
+    shape = [count if a == dim else n for a, n in enumerate(x.shape)]
+    return b.fixed(x, shape, kept, fn="max", real=False, reason=_POSITION, coarse=[((dim,), ())])
+
+
 def _top(b: Builder, x: Value, k: int, dim: int = -1, *_: object, **__: object) -> tuple[Value, Value]:
-    """Which channels are largest is not invariant: the axis is pinned."""
+    if not x.shape:
+        return x, b.filled((), real=False)
     d = dim % len(x.shape)
-    kept = [(a, a) for a in range(len(x.shape)) if a != d]
-    shape = [k if a == d else n for a, n in enumerate(x.shape)]
-    largest = b.fixed(x, shape, kept, fn="max", reason=_RANKED, coarse=[((d,), ())])
-    return largest, b.fixed(x, shape, kept, fn="max", real=False, reason=_POSITION, coarse=[((d,), ())])
+    return _ranked(b, x, d, k), _ranks(b, x, d, k)
+
+
+def _sort(b: Builder, x: Value, dim: int = -1, *_: object, **__: object) -> tuple[Value, Value]:
+    return _top(b, x, x.shape[dim] if x.shape else 1, dim)
+
+
+def _sort_any(b: Builder, x: Value, *args: object, **options: object) -> tuple[Value, Value]:
+    """With or without a word on stability, which comes by name."""
+    dim = options.get("dim", args[0] if args else -1)
+    return _sort(b, x, dim if isinstance(dim, int) else -1)
+
+
+def _argsort(b: Builder, x: Value, *args: object, **options: object) -> Value:
+    return _sort_any(b, x, *args, **options)[1]
+
+
+def _one_rank(b: Builder, x: Value, dim: int, keepdim: bool) -> tuple[Value, Value]:
+    """A median, or the entry of one other rank."""
+    return b.reduce("max", x, _dims(x, dim), keepdim=keepdim), _index(b, x, _dims(x, dim), keepdim)
+
+
+def _kth(b: Builder, x: Value, k: int, dim: int = -1, keepdim: bool = False) -> tuple[Value, Value]:
+    return _one_rank(b, x, dim, keepdim)
+
+
+def _median(b: Builder, x: Value, dim: int | None = None, keepdim: bool = False) -> Value | tuple[Value, Value]:
+    return _extreme(b, x) if dim is None else _one_rank(b, x, dim, keepdim)
 
 
 RULES = (
@@ -135,4 +173,9 @@ RULES = (
     Rule(("cumsum",), _running),
     Rule(("cumprod", "logcumsumexp"), _running_generic),
     Rule(("topk",), _top),
+    Rule(("sort",), _sort_any),
+    Rule(("argsort",), _argsort),
+    Rule(("msort",), lambda b, x: _sort(b, x, 0)[0]),
+    Rule(("kthvalue",), _kth),
+    Rule(("median", "nanmedian"), _median),
 )
