@@ -284,7 +284,7 @@ class OtherNorm(nn.LayerNorm):
 
 
 def two_axes() -> nn.Module:
-    return nn.Sequential(nn.Linear(5, 6), nn.Unflatten(1, (2, 3)), nn.LayerNorm((2, 3)), nn.Flatten(), nn.Linear(6, 3))
+    return nn.Sequential(nn.Linear(5, 6), nn.Unflatten(1, (2, 3)), nn.LayerNorm([2, 3]), nn.Flatten(), nn.Linear(6, 3))
 
 
 def inner_flatten() -> nn.Module:

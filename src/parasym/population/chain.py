@@ -58,7 +58,7 @@ def _layers(graph: fx.Graph, model: nn.Module) -> list[nn.Module]:
             return found if node.args == (current,) else []
         else:
             layer = _layer(node, model)
-            if current is None or layer is None or node.all_input_nodes != [current] or list(current.users) != [node]:
+            if current is None or layer is None or node.all_input_nodes != [current]:
                 return []
             found += [] if isinstance(layer, nn.Identity) else [layer]
             current = node
@@ -73,7 +73,7 @@ def _layer(node: fx.Node, model: nn.Module) -> nn.Module | None:
     kind = _FUNCTIONS.get(node.target)
     if kind is None or not node.args:
         return None
-    options = {key: value for key, value in node.kwargs.items() if key != "inplace"}
+    options: dict[str, Any] = {key: value for key, value in node.kwargs.items() if key != "inplace"}
     if kind is nn.Flatten:  # the function flattens all axes, the layer all but the first
         options = dict(zip(("start_dim", "end_dim"), arguments, strict=False)) | options
         return nn.Flatten(**{"start_dim": 0} | options)

@@ -44,8 +44,8 @@ def perceptron_layers(network: Network, data: Data) -> tuple[nn.Module, ...]:
 def _is_known(layer: nn.Module) -> bool:
     """Return whether a layer does what its class says, and can be trained side by side."""
     kind, frozen = plain_type(layer), frozen_parts(layer)
-    inside = [m for name, part in layer.named_children() for m in (part.values() if name == "parametrizations" else (part,))]
-    if len(inside) > len(frozen) or layer._buffers:
+    tensors = layer.get_submodule("parametrizations") if frozen else nn.Module()
+    if len(list(layer.children())) > bool(frozen) or len(list(tensors.children())) > len(frozen) or layer._buffers:
         return False
     if isinstance(layer, nn.LayerNorm):
         return kind is nn.LayerNorm and len(layer.normalized_shape) == 1
