@@ -65,6 +65,7 @@ docs: $(VENV)/.docs tables
 
 tables: $(VENV)/.demo
 	$(BIN)/python -m parasym.testing.tables docs/tables.md
+	$(BIN)/python -m parasym.testing.pages docs/files.md
 	$(BIN)/python docs/img/draw.py
 
 bench: $(BENCH)/.done

@@ -13,9 +13,8 @@ from torch import Tensor
 from typer.testing import Result
 
 from parasym.checkpoint import fit_checkpoint, read_checkpoint
-from parasym.cli.data import read_data
 from parasym.find import find
-from parasym.functional import Call
+from parasym.functional import Call, read_inputs
 from parasym.orbit import METHODS, merge
 from tests.cli import nets
 from tests.needs import needs
@@ -51,7 +50,7 @@ FORMS: dict[str, Callable[[], object]] = {
 @pytest.mark.parametrize("name", FORMS)
 def test_every_form_is_the_same_call_in_batches(folder: Path, name: str) -> None:
     FORMS[name]()
-    found = read_data(Path(name), nets.Two())
+    found = read_inputs(Path(name), nets.Two())
     assert [call.samples for call in found.batches] == [256, 44]
     given = [[call.argument(place, argument) for call in found.batches] for place, argument in enumerate("ab")]
     assert torch.equal(torch.cat(given[0]), A)
@@ -62,7 +61,7 @@ def test_every_form_is_the_same_call_in_batches(folder: Path, name: str) -> None
 
 def test_an_optional_argument_by_place_is_said(folder: Path) -> None:
     torch.save((A, B, torch.ones(300, 8)), "three.pt")
-    found = read_data(Path("three.pt"), nets.Two())
+    found = read_inputs(Path("three.pt"), nets.Two())
     assert len(found.batches[0].args) == 3
     assert found.notes == ("three.pt: read as `a`, `b`, `gain`, in this order; if they are others, give them by name",)
 
@@ -70,15 +69,16 @@ def test_an_optional_argument_by_place_is_said(folder: Path) -> None:
 @pytest.mark.parametrize("form", [tuple, list, lambda x: dict(zip("ab", x, strict=True))])
 def test_batches_stay_as_they_are(folder: Path, form: Callable[[Any], Any]) -> None:
     torch.save([form((A[part], B[part])) for part in HALVES], "batches.pt")
-    assert [str(call) for call in read_data(Path("batches.pt"), nets.Two()).batches] == [
-        str(Call(*(((A[part], B[part]),) if form in {tuple, list} else ((), {"a": A[part], "b": B[part]})))) for part in HALVES
-    ]
+    found = read_inputs(Path("batches.pt"), nets.Two()).batches
+    assert [call.samples for call in found] == [200, 100]
+    assert all(bool(call.kwargs) == (form not in {tuple, list}) for call in found)
+    assert torch.equal(torch.cat([call.argument(1, "b") for call in found]), B)
 
 
 def test_a_graph_is_one_batch(folder: Path) -> None:
     edges = torch.randint(300, (2, 900), generator=G)
     npz("graph.npz", x=A[:, :5], edge_index=edges)
-    (call,) = read_data(Path("graph.npz"), nets.Graph()).batches
+    (call,) = read_inputs(Path("graph.npz"), nets.Graph()).batches
     assert str(call) == "x=300x5:float32, edge_index=2x900:int64"
 
 
@@ -139,7 +139,7 @@ def test_keyword_inputs_of_a_language_model(run: Run, folder: Path) -> None:
     symmetry = find(model, {n: x[:2] for n, x in inputs.items()})
     moved = symmetry.sample(generator=G).exactly({n: x for n, x in a.items() if x.is_floating_point()})
     save_file({n: x.contiguous() for n, x in a.items()}, "1.safetensors")
-    save_file({n: moved.get(n, x).contiguous() for n, x in a.items()}, "2.safetensors")
+    save_file({n: moved[n].contiguous() if n in moved else x for n, x in a.items()}, "2.safetensors")
     save_file(inputs, "tokens.safetensors")
     torch.save({**inputs, "labels": torch.arange(300)}, "tokens.pt")
     for file, method in (("tokens.safetensors", "activation"), ("tokens.pt", "weight")):

@@ -22,10 +22,13 @@ PLACES = [7, 4, 5]
 NEIGHBORS = {0: [1, 4], 1: [0, 0, 5], 2: [2], 4: [0], 7: [3]}
 
 
-class Old(pickle._Pickler):
+Pickler: Any = pickle._Pickler  # pyright: ignore[reportAttributeAccessIssue]
+
+
+class Old(Pickler):
     """Writes bytes as Python 2 wrote its texts."""
 
-    dispatch: ClassVar = dict(pickle._Pickler.dispatch)
+    dispatch: ClassVar = dict(Pickler.dispatch)
 
     def save_bytes(self, obj: bytes) -> None:
         self.write(b"T" + struct.pack("<i", len(obj)) + obj)
@@ -41,7 +44,7 @@ class Runs:
 
 def put(path: Path, value: Any, protocol: int = 2) -> None:
     with path.open("wb") as file:
-        (Old if protocol == 2 else pickle._Pickler)(file, protocol=protocol).dump(value)
+        (Old if protocol == 2 else Pickler)(file, protocol=protocol).dump(value)
     path.write_bytes(path.read_bytes().replace(b"cscipy.sparse._csr\n", b"cscipy.sparse.csr\n"))
 
 
@@ -66,7 +69,7 @@ def graph(folder: Path, protocol: int = 2, **changed: Any) -> Path:
 
 @pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4])
 def test_every_node_has_its_features(tmp_path: Path, protocol: int) -> None:
-    found = load("planetoid", graph(tmp_path, protocol), train=5, test=3)
+    found: Any = load("planetoid", graph(tmp_path, protocol), train=5, test=3)
     rows = [*OTHERS.tolist(), LAST[1].tolist(), LAST[2].tolist(), [0, 0, 0], LAST[0].tolist()]
     assert found.x.tolist() == rows
     assert found.labels.tolist() == [0, 1, 1, 0, 0, 1, 0, 1]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from parasym.groups import GROUPS
+from parasym.testing.pages import TABLES, filled
 from parasym.testing.tables import render
 from parasym.zoo import ZOO
 
@@ -11,6 +12,13 @@ PAGE = Path(__file__).parent.parent.parent / "docs" / "tables.md"
 
 def test_page_is_not_stale():
     assert PAGE.read_text() == render(), "docs/tables.md is stale: run `make tables`"
+
+
+def test_tables_inside_of_pages_are_not_stale():
+    page = (PAGE.parent / "files.md").read_text()
+    assert all(f"<!-- table: {name} -->" in page for name in TABLES)
+    assert page == filled(page), "docs/files.md is stale: run `make tables`"
+    assert filled(page.replace("| numpy.save |", "| other |")) == page
 
 
 def test_every_member_is_listed():

@@ -11,13 +11,13 @@ from torch import nn
 from torch.export import ExportedProgram
 
 from parasym.circuits.source import is_circuit
-from parasym.cli.data import BATCH, read_data
 from parasym.cli.inputs import parse_inputs
 from parasym.cli.model import Loaded, load_model
 from parasym.cli.progress import quiet_errors, working
 from parasym.core import BadInputError, CaptureError, child_generator
 from parasym.find import find
 from parasym.functional import Call, example_call
+from parasym.functional.file import BATCH, read_inputs
 from parasym.functional.run import running
 from parasym.symmetry import Symmetry
 
@@ -81,7 +81,7 @@ def load_subject(
         spec: See :func:`parasym.cli.model.load_model`.
         inputs: See :func:`parasym.cli.inputs.parse_inputs`; if empty, the first batch of the data, else the model's
             ``example_inputs``.
-        data: A file with inputs; see :func:`parasym.cli.data.read_data`.
+        data: A file with inputs; see :func:`parasym.functional.read_inputs`.
         seed: Seed of random inputs.
         train: Whether to keep batch statistics and the like.
         trust: Whether code in a ``.pt2`` may be run.
@@ -102,7 +102,7 @@ def load_subject(
             model = model.float()
             notes.append("the model is in half precision: computed in float32")
     dtype = next((p.dtype for p in model.parameters() if p.dtype.is_floating_point), torch.float32)
-    found = None if data is None else read_data(data, model, size=_samples(loaded) or BATCH)
+    found = None if data is None else read_inputs(data, model, size=_samples(loaded) or BATCH)
     notes += () if found is None else found.notes
     if inputs:
         call = parse_inputs(inputs, dtype=dtype, generator=child_generator(seed, "input"))
