@@ -92,7 +92,9 @@ def test_amounts_that_are_none(amount: object):
 
 def test_a_count_above_the_fan_in_is_an_error_and_equal_to_it_a_warning():
     model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2))
-    with pytest.raises(BadInputError, match=r"is 5 for `0`, but its rows have only 4 entries"):
+    with pytest.raises(
+        BadInputError, match=r"`0` is too narrow: 5 are to be frozen, but its rows have only 4 entries. Give .*'0': 3"
+    ):
         break_(model, WAsymmetric(frozen={"0": 5}))
     with pytest.warns(UserWarning, match="`0` is frozen as a whole") as caught:
         broken = break_(model, WAsymmetric(frozen={"0": 4}))

@@ -134,6 +134,26 @@ def test_all_narrow_layers_in_one_message_that_can_be_pasted(given: bool, frozen
     assert {one.name for one in broken.report.broken} == {"2.weight", "6.weight"}
 
 
+@pytest.mark.parametrize("given", [True, False])
+@pytest.mark.parametrize("distinct", [None, True, False])
+def test_counts_above_the_fan_in_come_with_the_rest(given: bool, distinct: Any):
+    """Fault: the first of them alone, and the next after it was repaired."""
+    model = perceptron(4, 9, 6, 3)
+    x = torch.zeros(2, 4) if given else None
+    with pytest.raises(BadInputError, match=r"too narrow.*8 are to be frozen, but its rows have only 4 entries") as caught:
+        break_(model, WAsymmetric(frozen=8, distinct=distinct), x)
+    mapping = ready(caught.value)
+    assert mapping == {"0": 0, "4": 5, "*": 8}
+    assert len(break_(model, WAsymmetric(frozen=mapping, distinct=distinct), x).report.broken) == 2
+    narrow = perceptron(3, 9, 4, 3)  # 9 rows of 3, 4 rows of 9, 3 rows of 4
+    with pytest.raises(BadInputError, match="too narrow") as caught:
+        break_(narrow, WAsymmetric(frozen={"0": 1, "*": 5}, distinct=True), x)
+    assert ready(caught.value) == {"0": 0, "4": 3, "*": 5}
+    assert str(caught.value).startswith(
+        "2 layers are too narrow for distinct rows: `4` (5 are to be frozen, but its rows have only"
+    )
+
+
 def test_a_larger_count_is_offered_where_there_is_one():
     with pytest.raises(BadInputError, match="`0` is too narrow for distinct rows: freezing 1 of 4") as caught:
         break_(perceptron(4, 6, 3), WAsymmetric(frozen=1))

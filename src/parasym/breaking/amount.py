@@ -47,15 +47,16 @@ def check_patterns(amount: object, paths: list[str], argument: str) -> None:
 def frozen_count(amount: float, block: Block) -> int:
     """Return the number of places to freeze in every row of a block, 0 to leave it alone.
 
-    A whole number is taken as it is. A fraction is rounded to the nearest count and raised, if need be, to the smallest one
-    with which all rows can differ; where none has, it is only rounded. Of a single place no fraction is frozen.
+    A whole number is taken as it is, also one above the fan-in, which is for others to refuse. A fraction is rounded to the
+    nearest count and raised, if need be, to the smallest one with which all rows can differ; where none has, it is only
+    rounded. Of a single place no fraction is frozen.
 
     Args:
         amount: An int, or a float between 0 and 1.
         block: The rows.
 
     Raises:
-        BadInputError: If the number is negative or above the fan-in.
+        BadInputError: If the number is negative or no number.
 
     Example:
         >>> frozen_count(0.25, Block("fc", rows=5, units=4, per=1))  # 1 of 4 gives four different rows, 2 of 4 six
@@ -69,12 +70,6 @@ def frozen_count(amount: float, block: Block) -> int:
         )
     if isinstance(amount, float):
         return _fraction(amount, block)
-    if amount > block.units:
-        what = "entries" if block.per == 1 else "input channels"
-        raise BadInputError(
-            f"Argument `frozen` is {amount} for `{block.path}`, but its rows have only {block.units} {what}. Freeze fewer: at "
-            f"most {block.units - 1} leave something to train."
-        )
     return amount
 
 

@@ -18,17 +18,37 @@ from parasym.symmetry import Binding
 
 
 class Narrow(NamedTuple):
-    """A block with fewer subsets of places than rows.
+    """A block with fewer subsets of places than rows, or with fewer places than are to be frozen.
 
     Attributes:
         site: The weight.
         block: The block.
-        count: Frozen places per row.
+        count: Frozen places per row that were asked for.
     """
 
     site: Site
     block: Block
     count: int
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether there are fewer places than are to be frozen."""
+        return self.count > self.block.units
+
+    @property
+    def repair(self) -> int:
+        """A count with which rows can differ: the smallest, or that next to what was asked for; 0 if there is none."""
+        rows, units = self.block.rows, self.block.units
+        if self.is_beyond:
+            return next((count for count in range(units - 1, 0, -1) if comb(units, count) >= rows), 0)
+        return smallest_count(rows, units) or 0
+
+    def __str__(self) -> str:
+        """Return why it is narrow, in numbers."""
+        what = "entries" if self.block.per == 1 else "input channels"
+        if self.is_beyond:
+            return f"{self.count} are to be frozen, but its rows have only {self.block.units} {what}"
+        return narrowness(self.block.rows, self.block.units, self.count)
 
 
 def narrow_blocks(sites: Iterable[Site], counts: Mapping[str, int]) -> list[Narrow]:
@@ -81,16 +101,14 @@ def refuse(narrow: list[Narrow], frozen: float | Mapping[str, float], *, inputs:
     """
     if not narrow:
         return
-    repairs = {one.block.path: smallest_count(one.block.rows, one.block.units) or 0 for one in narrow}
+    repairs = {one.block.path: one.repair for one in narrow}
     asked = frozen if isinstance(frozen, Mapping) else {"*": frozen}
     mapping = repairs | {path: amount for path, amount in asked.items() if path not in repairs}
-    shown = [f"`{one.block.path}` ({narrowness(one.block.rows, one.block.units, one.count)})" for one in narrow]
-    head = f"{shown[0].partition(' ')[0]} is" if len(narrow) == 1 else f"{len(narrow)} layers are"
-    what = shown[0].partition(" ")[2][1:-1] if len(narrow) == 1 else ", ".join(shown)
-    share = (
-        ": constants of 0 do not tell them apart"
-        if zeros
-        else ", or allow rows to share places with distinct=False: their constants still differ"
-    )
-    look = "" if inputs else ". With `inputs` only those rows must differ that a wire needs"
-    raise BadInputError(f"{head} too narrow for distinct rows: {what}. Give frozen={mapping!r}{share}{look}.")
+    alike = [one for one in narrow if not one.is_beyond]
+    head = f"`{narrow[0].block.path}` is" if len(narrow) == 1 else f"{len(narrow)} layers are"
+    what = str(narrow[0]) if len(narrow) == 1 else ", ".join(f"`{one.block.path}` ({one})" for one in narrow)
+    share = ": constants of 0 do not tell them apart" if zeros else ""
+    if alike and not zeros:
+        share = ", or allow rows to share places with distinct=False: their constants still differ"
+    look = ". With `inputs` only those rows must differ that a wire needs" if alike and not inputs else ""
+    raise BadInputError(f"{head} too narrow{' for distinct rows' * bool(alike)}: {what}. Give frozen={mapping!r}{share}{look}.")

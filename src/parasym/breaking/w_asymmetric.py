@@ -15,7 +15,7 @@ from parasym.breaking.freeze import frozen_tensors
 from parasym.breaking.graph import Graph, read_graph, symmetry_of
 from parasym.breaking.leftover import freeze_leftover_
 from parasym.breaking.method import AbstractBreaking
-from parasym.breaking.narrow import narrow_blocks, needing, refuse
+from parasym.breaking.narrow import Narrow, narrow_blocks, needing, refuse
 from parasym.breaking.plan import FrozenPlaces, Planned, as_data, from_data, install_, planned_rows
 from parasym.breaking.remains import remains
 from parasym.breaking.report import BreakReport, broken_tensors
@@ -125,8 +125,8 @@ class WAsymmetric(AbstractBreaking):
                 f"Argument `inputs` is needed with leftover='freeze', which asks what the graph leaves: {unread}."
             )
         sites, aside = self._sites(model, graph, unread)
-        counts = self._counts(sites)
-        self._refuse(sites, counts, graph, given=call is not None)
+        counts, beyond = self._counts(sites)
+        self._refuse(sites, counts, graph, beyond, given=call is not None)
         rows = [site for site in sites if any(counts[block.path] for block in site.blocks)]
         plan: list[Planned] = [
             planned_rows(site, [counts[b.path] for b in site.blocks], [self._std(b.path) for b in site.blocks]) for site in rows
@@ -140,7 +140,7 @@ class WAsymmetric(AbstractBreaking):
         install_(model, plan, seed=self.seed)
         if graph is not None and self.distinct is None:
             narrow = needing(model, graph.call, narrow_blocks(sites, counts))
-            refuse(narrow, self.frozen, inputs=True)
+            refuse([*beyond, *narrow], self.frozen, inputs=True)
         if graph is not None and self.leftover == "freeze":
             allowed = [n for n, x in model.named_parameters() if x.requires_grad and n not in {site.name for site in rows}]
             more, left = freeze_leftover_(model, graph, allowed, seed=self.seed, std=self.pin_std)
@@ -187,13 +187,15 @@ class WAsymmetric(AbstractBreaking):
                 aside[name] = unread if graph is None else "no operation applies it to an activation as a linear map"
         return sites, aside
 
-    def _counts(self, sites: list[Site]) -> dict[str, int]:
-        """Return the frozen places per row of every block."""
+    def _counts(self, sites: list[Site]) -> tuple[dict[str, int], list[Narrow]]:
+        """Return the frozen places per row of every block, and the blocks of which more are asked than there are."""
         blocks = [block for site in sites for block in site.blocks]
         paths = [block.path for block in blocks]
         check_patterns(self.frozen, paths, "frozen")
         check_patterns(self.std, paths, "std")
         counts = {block.path: frozen_count(value_for(self.frozen, block.path, otherwise=0), block) for block in blocks}
+        beyond = [Narrow(site, b, counts[b.path]) for site in sites for b in site.blocks if counts[b.path] > b.units]
+        counts |= {one.block.path: one.repair for one in beyond}  # so that all that is narrow comes in one message
         for block in blocks:
             if counts[block.path] == block.units:
                 warnings.warn(
@@ -205,17 +207,20 @@ class WAsymmetric(AbstractBreaking):
                     raise BadInputError(
                         f"`{block.path}` would be frozen at zero as a whole. Freeze fewer entries, or give `std` above 0."
                     )
-        return counts
+        return counts, beyond
 
-    def _refuse(self, sites: list[Site], counts: dict[str, int], graph: Graph | None, *, given: bool) -> None:
+    def _refuse(
+        self, sites: list[Site], counts: dict[str, int], graph: Graph | None, beyond: list[Narrow], *, given: bool
+    ) -> None:
         """Raise where rows must differ and cannot, as far as that does not depend on what wires need."""
         narrow = narrow_blocks(sites, counts)
         zeros = [one for one in narrow if self._std(one.block.path) == 0 and self.distinct is not None]
         refuse(zeros, self.frozen, inputs=True, zeros=True)
         if self.distinct is True or (self.distinct is None and graph is None):
-            refuse(
-                [one for one in narrow if self.distinct or not one.site.lone], self.frozen, inputs=given or bool(self.distinct)
-            )
+            alike = [one for one in narrow if self.distinct or not one.site.lone]
+            refuse([*beyond, *alike], self.frozen, inputs=given or bool(self.distinct))
+        elif self.distinct is False:
+            refuse(beyond, self.frozen, inputs=True)
 
     def _std(self, path: str) -> float:
         return float(value_for(self.std, path, otherwise=1.0))
