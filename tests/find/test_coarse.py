@@ -55,7 +55,7 @@ def routed(s: Any, x: Tensor) -> Tensor:
 
 COARSE = {  # model, inputs, words of the operation, what it may cost, derived by hand
     "look-up of channels by fixed numbers": (
-        two(lambda s, x: s.b(s.a(x).relu().gather(1, torch.tensor([[0, 2, 4, 5]] * 5))), between=4),
+        two(lambda s, x: s.b(s.a(x).relu().gather(1, 2 * torch.arange(10).expand(5, 10))), hidden=20, between=10),
         (X,),
         "gather",
         HIDDEN,
@@ -138,9 +138,11 @@ def test_a_look_up_of_neighbours_lets_channels_pass() -> None:
 
 
 def test_what_it_costs_is_what_a_finer_way_of_writing_finds() -> None:
-    kept = [0, 1, 4, 5]
-    coarse = two(lambda s, x: s.b(s.a(x).tanh().gather(1, torch.tensor([kept] * 5))), between=4)
-    finer = two(lambda s, x: s.b(s.a(x).tanh()[:, torch.tensor(kept)]), between=4)
+    def halves(s: Any, x: Tensor) -> Tensor:
+        h = s.a(x).relu()
+        return s.b(torch.cat([h[:, :3] + h[:, 3:], torch.zeros(5, 3)], 1))
+
+    coarse, finer = two(lambda s, x: s.b(bins(s.a(x).relu()))), two(halves)
     (pin,), found = find(coarse, (X,)).coarse, find(finer, (X,))
     assert found.coarse == ()
     assert {name for factor in found.factors for name in factor.tensors} == set(pin.tensors)

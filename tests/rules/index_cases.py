@@ -73,7 +73,9 @@ _POOLING = (
     # That the difference kills the bias, no rule says.
     _space("roll", lambda x: (x.roll(1, 2) - x).tanh(), SIGNED, 2, rest=5),
     _space("flip", lambda x: (x.flip(2) - x).tanh(), SIGNED, 2, rest=5),
-    op_case("roll", lambda x: x.roll(1, 1), ("signs(1)", "scale(1)"), label="of the wire", rest=None),
+    # One channel goes from the end to the front; the four keep their order, and may change places.
+    op_case("roll", lambda x: x.roll(1, 1).tanh(), ("S(4)", "signs(4)", "signs(1)"), label="of the wire", wire=(), rest=None),
+    op_case("flip", lambda x: x.flip(1).tanh(), ("signs(1)",), label="of the wire", wire=(), rest=None),
 )
 
 ROWS = (*HIDDEN[:2], ("second.weight", Slot(1, (0,), (5,), (1,), 0), -1))
@@ -172,6 +174,14 @@ def _filled(name: str, *args: Any) -> Callable[[Tensor], Tensor]:
     return lambda x: x.tanh() + getattr(aten, name)(x, *args)
 
 
+def _every_other(x: Tensor, fn: Callable[[Tensor], Tensor]) -> Tensor:
+    return aten.slice_scatter(x, fn(x[:, ::2]), 1, 0, 5, 2)
+
+
+_APART = ("S(3) x S(2)", "signs(5)")
+_SINGLE = ("S(5)", *["signs(1)"] * 5)
+
+
 def _bags(*more: Any, **options: Any) -> Callable[[Tensor, Tensor], Tensor]:
     return lambda w, i: nn.functional.embedding_bag(i, w, *more, **options)
 
@@ -203,6 +213,13 @@ _INDEXING = (
     _table("index", lambda w, i: w[i]),
     _table("gather", lambda w, i: w.gather(0, i[:, None].expand(12, 5))),
     _table("gather", lambda w, i: w.gather(0, i[:, None].repeat(1, 5)), label="repeated"),
+    op_case(
+        "gather",
+        lambda x: x.gather(1, torch.tensor([3, 4, 0, 1]).expand(12, 4)).tanh(),
+        _PICKED,
+        label="the same everywhere",
+        **_FOUR,
+    ),
     # Channels that look up different rows are not told from each other by more than a sign of all.
     _table(
         "gather",
@@ -293,6 +310,28 @@ _INDEXING = (
     op_case("fill", lambda x: x.tanh() + aten.fill(x, 0.3), PERMUTED),
     op_case("zero", lambda x: x.tanh() + aten.zero(x), SIGNED),
     op_case("slice_scatter", lambda x: aten.slice_scatter(x.tanh(), x[:4].sin(), 0, 0, 4), SIGNED),
+    # Every other channel three times as large: the three may change places, and the two between.
+    op_case("slice_scatter", lambda x: _every_other(x, lambda y: y * 3).tanh(), _APART, label="every other entry", wire=()),
+    op_case(
+        "slice_scatter",
+        lambda x: _every_other(x, lambda y: y.relu() * 2),
+        ("S(3) x S(2)", "scale(5)"),
+        label="bent",
+        wire=(),
+        rest=None,
+    ),
+    op_case(
+        "slice_scatter",
+        lambda x: _every_other(x, lambda y: y * torch.tensor([1.0, 2.0, 2.0]).to(y)).tanh(),
+        ("S(2) x S(2)", "signs(5)"),
+        label="by numbers of their own",
+        wire=(),
+        rest=None,
+    ),
+    op_case(
+        "slice_scatter", lambda x: _every_other(x, lambda y: y.flip(1)).tanh(), ("signs(1)",), label="mixed", wire=(), rest=None
+    ),
+    op_case("slice", lambda x: torch.cat([x[:, ::2], x[:, 1::2]], 1).tanh(), _SINGLE, label="of an odd axis", wire=(), rest=None),
     op_case("select_scatter", lambda x: aten.select_scatter(x.tanh(), x[3].sin(), 0, 4), SIGNED),
     # A constant added to every channel lets permutations through, zero lets everything through.
     op_case("zeros_like", _filled("zeros_like"), SIGNED),

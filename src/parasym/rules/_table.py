@@ -16,11 +16,13 @@ from parasym.rules import (
     rotary,
     scattering,
     shape,
+    slicing,
 )
 from parasym.rules.rule import Rule
 
 RULES: tuple[Rule, ...] = (
     *shape.RULES,
+    *slicing.RULES,
     *pointwise.RULES,
     *matmul.RULES,
     *convolution.RULES,

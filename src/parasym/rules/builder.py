@@ -57,6 +57,8 @@ class Builder:
         self.producers: dict[int, Instruction] = {}
         self._reshaped: dict[tuple[int, tuple[int, ...]], Value] = {}
         self.data_only: set[int] = set()
+        self.stepped: dict[int, tuple[int, int, int, int]] = {}
+        """Of every slice with a step what it was taken of: value, axis, start and step."""
         self._tag: tuple[Any, ...] = ()
         self._position = 0
         self.drawing: set[str] = set()

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from parasym.rules.builder import Builder
 from parasym.rules.fixed_axes import depends_on, runs_of, same_along, stays
-from parasym.rules.program import Linked, Value
+from parasym.rules.program import Kind, Linked, Value
 from parasym.rules.rule import Rule, Unsupported
 from parasym.rules.shape import joined
 
@@ -128,10 +128,29 @@ def looked_up(x: Value, indices: Sequence[Value | None]) -> tuple[list[int], lis
 
 
 def _gather(b: Builder, x: Value, dim: int, index: Value, **_: object) -> Value:
-    """An axis along which all look up the same entries is a batch."""
+    """An axis along which all look up the same entries is a batch; where all do, it is a look-up of whole slices."""
+    vector = same_everywhere(b, dim, index, x)
+    if vector is not None:
+        return _index_select(b, x, dim, vector)
     reason = numbered(b, index)
     kept, coarse = batch_axes(b, dim, index, x), coarse_axes(b, dim, index, reason, x)
     return b.fixed(x, index.shape, kept, averaging=True, reason=reason or BY_ENTRY, coarse=coarse)
+
+
+def same_everywhere(b: Builder, dim: int, index: Value, *xs: Value) -> Value | None:
+    """Return known numbers that are the same along all other axes, which are whole in all tensors, as a vector.
+
+    Args:
+        b: Where to write it.
+        dim: The axis that is indexed.
+        index: The index, with as many axes as the tensors.
+        xs: The tensors.
+    """
+    n = len(index.shape)
+    if not n or index.kind is not Kind.CONSTANT or index.data is None or len(batch_axes(b, dim, index, *xs)) < n - 1:
+        return None
+    data = index.data.movedim(dim, 0).reshape(index.shape[dim], -1)[:, 0]
+    return b.constant(data, data.shape, real=False)
 
 
 def batch_axes(b: Builder, dim: int, index: Value, *xs: Value) -> list[tuple[int, int]]:

@@ -4,8 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from parasym.rules.builder import Builder
+from parasym.rules.fixed_axes import is_of_parameter
 from parasym.rules.program import Value
 from parasym.rules.rule import Rule
+from parasym.rules.shape import joined
 
 Numbers = int | Sequence[int]
 
@@ -124,8 +126,19 @@ def _pad(b: Builder, x: Value, padding: Sequence[int], *args: object) -> Value:
     return b.fixed(x, shape, kept, fn=fn, averaging=mode != "constant")
 
 
-def _spread(b: Builder, x: Value, shifts: Numbers, dims: Numbers = ()) -> Value:
-    """A roll or a flip moves the axis by a fixed map; the axis is pinned."""
+def _roll(b: Builder, x: Value, shifts: Numbers, dims: Numbers = ()) -> Value:
+    """A roll of channels is two slices that change places; one of positions is a fixed map."""
+    axes = [d % len(x.shape) for d in _each(dims, 1)]
+    if not axes or not all(is_of_parameter(b, x, d) for d in axes):
+        return _spread(b, x, axes)
+    for d, shift in zip(axes, _each(shifts, len(axes)), strict=True):
+        first = -shift % x.shape[d]
+        x = joined(b, [b.slice(x, d, first, x.shape[d] - first), b.slice(x, d, 0, first)], d)
+    return x
+
+
+def _spread(b: Builder, x: Value, dims: Numbers = ()) -> Value:
+    """A fixed map of some axes, which are pinned."""
     moved = {d % len(x.shape) for d in _each(dims, 1)} or set(range(len(x.shape)))
     kept = [(k, k) for k in range(len(x.shape)) if k not in moved]
     reason = "which entry goes where is not followed along this axis"
@@ -133,7 +146,7 @@ def _spread(b: Builder, x: Value, shifts: Numbers, dims: Numbers = ()) -> Value:
 
 
 def _flip(b: Builder, x: Value, dims: Numbers) -> Value:
-    return _spread(b, x, 0, dims)
+    return _spread(b, x, dims)
 
 
 RULES = (
@@ -158,6 +171,6 @@ RULES = (
         _upsample,
     ),
     Rule(("constant_pad_nd", "pad"), _pad),
-    Rule(("roll",), _spread),
+    Rule(("roll",), _roll),
     Rule(("flip",), _flip),
 )

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from parasym.rules.builder import Builder, Operand
 from parasym.rules.fixed_axes import mask_of, runs_of, same_along, stays
-from parasym.rules.indexing import BY_ENTRY, batch_axes, coarse_axes, looked_up, numbered, unpaired
+from parasym.rules.indexing import BY_ENTRY, batch_axes, coarse_axes, looked_up, numbered, same_everywhere, unpaired
 from parasym.rules.pointwise import where
 from parasym.rules.program import Fn, Linked, Value
 from parasym.rules.rule import Rule, Unsupported
-from parasym.rules.shape import slice_scatter
+from parasym.rules.slicing import slice_scatter
 
 Pairs = list[tuple[int, int]]
 
@@ -49,6 +49,9 @@ def _scatter(b: Builder, x: Value, dim: int, index: Value, source: Operand, *, r
     """An axis along which all are written to the same places is a batch."""
     if 0 in index.shape:
         return x
+    vector = same_everywhere(b, dim, index, *([x, source] if isinstance(source, Value) else [x]))
+    if vector is not None and isinstance(source, Value) and reduce in (None, "add"):
+        return _index_put(b, x, [None] * (dim % len(x.shape)) + [vector], source, reduce == "add")
     reason = numbered(b, index)
     if reduce not in (None, "add"):
         raise Unsupported(f"a scatter that reduces by {reduce}")
@@ -180,6 +183,5 @@ RULES = (
     Rule(("index_fill",), _index_fill),
     Rule(("index_put",), _index_put),
     Rule(("masked_scatter",), _masked_scatter),
-    Rule(("slice_scatter",), slice_scatter),
     Rule(("select_scatter",), _select_scatter),
 )

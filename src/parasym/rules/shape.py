@@ -117,38 +117,6 @@ def _cat(b: Builder, xs: Sequence[Value], dim: int = 0) -> Value:
     return joined(b, [x for x in xs if x.shape != (0,)] or xs[:1], dim)
 
 
-def slice_scatter(
-    b: Builder, x: Value, source: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
-) -> Value:
-    """Return ``x`` with a slice of it replaced by ``source``, which is broadcast to it.
-
-    Args:
-        b: Where to write it.
-        x: What is written into.
-        source: What is written.
-        dim: The axis that is sliced.
-        start: Start of the slice, as in Python.
-        end: End of the slice.
-        step: Step of the slice.
-
-    Raises:
-        Unsupported: If the step does not divide the axis.
-    """
-    dim = dim % len(x.shape)
-    n = x.shape[dim]
-    first, last, step = slice(start, end, step).indices(n)
-    count = len(range(first, last, step))
-    source = b.expand(source, [count if k == dim else m for k, m in enumerate(x.shape)])
-    if step == 1 or not count:
-        parts = [b.slice(x, dim, 0, first), source, b.slice(x, dim, first + count, n - first - count)]
-        return joined(b, parts, dim)
-    if n % step or count != n // step:
-        raise Unsupported(f"an assignment to a slice with step {step} that does not divide the axis")
-    lead, tail = x.shape[:dim], x.shape[dim + 1 :]
-    folded, row = b.reshape(x, [*lead, count, step, *tail]), b.reshape(source, [*lead, count, 1, *tail])
-    return b.reshape(slice_scatter(b, folded, row, dim + 1, first, first + 1), x.shape)
-
-
 def _stack(b: Builder, xs: Sequence[Value], dim: int = 0) -> Value:
     return _cat(b, [_unsqueeze(b, x, dim % (len(x.shape) + 1)) for x in xs], dim % (len(xs[0].shape) + 1))
 
@@ -182,19 +150,6 @@ def _select(b: Builder, x: Value, dim: int, index: int) -> Value:
 
 def _unbind(b: Builder, x: Value, dim: int = 0) -> tuple[Value, ...]:
     return tuple(_select(b, x, dim, k) for k in range(x.shape[dim]))
-
-
-def _slice(b: Builder, x: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Value:
-    dim = dim % len(x.shape)
-    n = x.shape[dim]
-    first, last, step = slice(start, end, step).indices(n)
-    if step == 1:
-        return b.slice(x, dim, first, max(last - first, 0))
-    if n % step or first >= step or last <= n - step:
-        raise Unsupported(f"a slice with step {step} that does not divide the axis")
-    shape = list(x.shape)
-    folded = b.reshape(x, [*shape[:dim], n // step, step, *shape[dim + 1 :]])
-    return b.reshape(b.slice(folded, dim + 1, first, 1), [*shape[:dim], n // step, *shape[dim + 1 :]])
 
 
 def _narrow(b: Builder, x: Value, dim: int, start: int, length: int) -> Value:
@@ -248,7 +203,6 @@ RULES = (
     Rule(("chunk", "unsafe_chunk"), _chunk),
     Rule(("unbind",), _unbind),
     Rule(("select",), _select),
-    Rule(("slice",), _slice),
     Rule(("narrow",), _narrow),
     Rule(
         (
