@@ -54,7 +54,7 @@ def routed(s: Any, x: Tensor) -> Tensor:
 
 
 COARSE = {  # model, inputs, words of the operation, what it may cost, derived by hand
-    "look-up of channels by fixed numbers": (
+    "look-up of many channels by fixed numbers": (
         two(lambda s, x: s.b(s.a(x).relu().gather(1, 2 * torch.arange(10).expand(5, 10))), hidden=20, between=10),
         (X,),
         "gather",

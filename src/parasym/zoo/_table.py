@@ -12,6 +12,7 @@ from parasym.zoo.mlp import MLP
 from parasym.zoo.normalization import NORMALIZATION
 from parasym.zoo.recurrent import RECURRENT
 from parasym.zoo.reparametrized import REPARAMETRIZED
+from parasym.zoo.selection import SELECTION
 from parasym.zoo.transformer import TRANSFORMER
 
 ZOO: tuple[Entry, ...] = (
@@ -26,5 +27,6 @@ ZOO: tuple[Entry, ...] = (
     *EXPERTS,
     *GRAPH,
     *REPARAMETRIZED,
+    *SELECTION,
     *ASYMMETRIC,
 )

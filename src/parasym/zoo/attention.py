@@ -103,6 +103,27 @@ _BIASES = (
 )
 _ROTARY = " The rotation by position lets only complex numbers pass, one per plane, shared by all queries of a key-value head."
 
+
+class RelativeAttention(nn.Module):
+    """Attention whose scores know distances too, shifted into place by reshapes, as in Transformer-XL."""
+
+    def __init__(self, features: int, heads: int, head_dim: int, length: int) -> None:
+        super().__init__()
+        self.cut = (heads, head_dim)
+        self.q, self.k, self.v, self.r = (nn.Linear(features, heads * head_dim, bias=False) for _ in range(4))
+        self.o = nn.Linear(heads * head_dim, features, bias=False)
+        self.distances = nn.Buffer(torch.randn(2 * length, features))
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        q, k, v = (f(x).unflatten(-1, self.cut).transpose(1, 2) for f in (self.q, self.k, self.v))
+        r = self.r(self.distances).unflatten(-1, self.cut)
+        far = torch.einsum("bhtd,shd->bhts", q, r)
+        b, h, t, s = far.shape
+        far = far.reshape(b, h, s, t)[:, :, 1:].reshape(b, h, t, s - 1)[..., :t]
+        out = (q @ k.mT + far).softmax(-1) @ v
+        return self.o(out.transpose(1, 2).flatten(2))
+
+
 ATTENTION = (
     Entry(
         "attention",
@@ -196,5 +217,14 @@ ATTENTION = (
         factorial(2),
         48,
         _HEADS + _BIASES,
+    ),
+    Entry(
+        "attention_relative",
+        partial(RelativeAttention, 5, 2, 3, 4),
+        normal((6, 4, 5)),
+        ("S(2)", "GL(3)^2", "GL(3)^2"),
+        factorial(2),
+        36,
+        _HEADS + " Distances bear the dual of the queries, as keys do; the shift moves positions alone.",
     ),
 )
