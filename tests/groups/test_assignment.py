@@ -94,3 +94,16 @@ def test_no_prices_prove_a_wrong_assignment():
 def test_ties_and_zeros():
     p, _ = assign(torch.zeros(140, 140))
     assert sorted(p.tolist()) == list(range(140))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_columns_that_all_rows_want_are_found_in_further_rounds(seed: int) -> None:
+    """The first candidates of every row are the same few columns: prices have to name others before anything is proved."""
+    n, generator = 80, np.random.default_rng(seed + 1)
+    profit = 0.3 * generator.standard_normal((n, n)) + np.linspace(0, 3, n)
+    found = assign_sparsely(profit)
+    assert found is not None
+    p, v = found
+    rows, columns = linear_sum_assignment(-profit)
+    assert profit[np.arange(n), p].sum() == pytest.approx(profit[rows, columns].sum())
+    assert (profit - v <= (profit[np.arange(n), p] - v[p])[:, None] + 1e-9).all()
