@@ -48,7 +48,7 @@ class Fitted:
 Adopt = Callable[[nn.Module, Params], tuple[Params, tuple[str, ...]]]
 
 
-def fit_checkpoint(checkpoint: Checkpoint, model: nn.Module, adopt: Adopt | None = None) -> Fitted:
+def fit_checkpoint(checkpoint: Checkpoint, model: nn.Module, *, adopt: Adopt | None = None) -> Fitted:
     """Return the checkpoint as complete parameters of ``model``.
 
     Names must be those of ``model.state_dict()``, all of them behind one prefix at most. What a file may lack: the second name of

@@ -53,7 +53,7 @@ def read_fitted(paths: Sequence[Path], model: nn.Module, *, untie: bool = False)
         tell(f"{one.path}: {note}" for one, each in zip(told, found, strict=True) for note in one.notes[len(each.notes) :])
         tell([f"untied, for the files differ there: {some_names(apart)}" if apart else "nothing to untie: no tied names differ"])
         found = told
-    fitted = [fit_checkpoint(each, model, adopt_state_) for each in found]
+    fitted = [fit_checkpoint(each, model, adopt=adopt_state_) for each in found]
     for path, each, one in zip(paths, found, fitted, strict=True):
         tell(f"{path}: {note}" for note in one.notes[len(each.notes) :])
     return fitted
