@@ -24,11 +24,13 @@ class Narrow(NamedTuple):
         site: The weight.
         block: The block.
         count: Frozen places per row that were asked for.
+        may_share: Whether rows may share places.
     """
 
     site: Site
     block: Block
     count: int
+    may_share: bool = False
 
     @property
     def is_beyond(self) -> bool:
@@ -40,7 +42,8 @@ class Narrow(NamedTuple):
         """A count with which rows can differ: the smallest, or that next to what was asked for; 0 if there is none."""
         rows, units = self.block.rows, self.block.units
         if self.is_beyond:
-            return next((count for count in range(units - 1, 0, -1) if comb(units, count) >= rows), 0)
+            fitting = (count for count in range(units - 1, 0, -1) if self.may_share or comb(units, count) >= rows)
+            return next(fitting, 0)
         return smallest_count(rows, units) or 0
 
     def __str__(self) -> str:

@@ -194,7 +194,8 @@ class WAsymmetric(AbstractBreaking):
         check_patterns(self.frozen, paths, "frozen")
         check_patterns(self.std, paths, "std")
         counts = {block.path: frozen_count(value_for(self.frozen, block.path, otherwise=0), block) for block in blocks}
-        beyond = [Narrow(site, b, counts[b.path]) for site in sites for b in site.blocks if counts[b.path] > b.units]
+        every = [Narrow(site, b, counts[b.path], self.distinct is False) for site in sites for b in site.blocks]
+        beyond = [one for one in every if one.is_beyond]
         counts |= {one.block.path: one.repair for one in beyond}  # so that all that is narrow comes in one message
         for block in blocks:
             if counts[block.path] == block.units:
