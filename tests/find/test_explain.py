@@ -102,6 +102,15 @@ CASES = {  # model, inputs, parameter, group, axis, words of the operations on t
         ["addmm", "relu", "flip"],
         "which entry goes where",
     ),
+    "two powers of one number fit no scale": (
+        Net(lambda s, x: s.b((lambda h: h + h**3)(s.a(x))), a=nn.Linear(4, 6), b=nn.Linear(6, 3)),
+        X,
+        "a.bias",
+        "scale",
+        "axis 0",
+        ["addmm", "pow", "add"],
+        "only if there is none",
+    ),
     "tokens pin rows": (
         Net(lambda s, x: s.b(s.e(x).relu()), e=nn.Embedding(9, 6), b=nn.Linear(6, 3)),
         TOKENS,

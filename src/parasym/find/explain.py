@@ -20,6 +20,7 @@ from parasym.symmetry import Factor, Passage, Reason, Symmetry, Why
 
 _SPANNED = "allowed, and what it does other factors do already"
 _UNFIT = "no power of one matrix fits all places that bear it, or it was left out"
+_LOOP = "what meets along these ways asks for factors that fit together only if there is none"
 _TURNED = "it turns every plane by an angle of its own"
 _APART = "a constant tells its channels apart"
 
@@ -197,7 +198,7 @@ class Explanation:
             held = next((end for v in touched(step) if (end := ends(v))), "")
             if held:
                 return steps, held
-        return steps, lets(steps[-1].code)
+        return steps, _LOOP
 
     # -- translations --------------------------------------------------------------------------------
 
