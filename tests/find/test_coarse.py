@@ -75,6 +75,9 @@ COARSE = {  # model, inputs, words of the operation, what it may cost, derived b
         ("experts",),
     ),
     "a flip of channels": (two(lambda s, x: s.b(s.a(x).relu().flip(1))), (X,), "flip", HIDDEN),
+    "a roll of channels": (two(lambda s, x: s.b(s.a(x).relu().roll(2, 1))), (X,), "roll", HIDDEN),
+    "a look-up in runs": (two(lambda s, x: s.b(s.a(x).relu()[:, [3, 4, 0, 1]]), between=4), (X,), "index", HIDDEN),
+    "every fourth entry": (two(lambda s, x: s.b(s.a(x).relu()[:, ::4]), between=2), (X,), "slice", HIDDEN),
     "unpooling": (
         Net(lambda s, x: F.max_unpool2d(*F.max_pool2d(s.a(x), 2, return_indices=True), [2, 2]).sum((2, 3)), a=nn.Conv2d(3, 4, 1)),
         (IMAGE,),

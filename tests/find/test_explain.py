@@ -77,6 +77,11 @@ class Normed(nn.Module):
         return self.b(self.norm(self.a(x)).relu())
 
 
+def cubic(s: Any, x: Tensor) -> Tensor:
+    h = s.a(x)
+    return s.b(h + h**3)
+
+
 def masked(s: Any, x: Tensor) -> Tensor:
     return s.b(s.a(x).relu() * torch.arange(1.0, 7.0))
 
@@ -103,7 +108,7 @@ CASES = {  # model, inputs, parameter, group, axis, words of the operations on t
         "which entry goes where",
     ),
     "two powers of one number fit no scale": (
-        Net(lambda s, x: s.b((lambda h: h + h**3)(s.a(x))), a=nn.Linear(4, 6), b=nn.Linear(6, 3)),
+        Net(cubic, a=nn.Linear(4, 6), b=nn.Linear(6, 3)),
         X,
         "a.bias",
         "scale",

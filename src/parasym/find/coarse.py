@@ -6,7 +6,8 @@ that only coarse pins hold might have a group if the rule were finer, and so mig
 
 A coarse pin names axes that a finer rule would link, such as the entries that are looked up and the places they go to. Where
 one side of such a link is held for good the other would be too, so that the link is forced: this is iterated until nothing
-changes. All of it is one walk over the pins, linear in their number but for the iteration.
+changes. A rule that cuts an axis in runs, which may not change places then, notes that too: it may cost what has the axis as a
+whole, unless something pins it. All of it is one walk over the pins, linear in their number but for the iteration.
 
 It must not blame a rule for what is forced: looking up the rows of a table by tokens pins the rows, since the tokens are an
 input, and a position that the model returns pins what was searched. What it misses is a pin that costs no wire but a scale or
@@ -20,9 +21,24 @@ from math import prod
 from parasym.find.axis import Axis, Leaf
 from parasym.find.ground import Ground
 from parasym.find.relation import Relations
+from parasym.find.template import letters_of
 from parasym.find.terms import leaves
 from parasym.find.typing import PinnedAxis, Types
-from parasym.rules.program import Fixed, Instruction, Kind, Pin, Program, Value, operands, result
+from parasym.rules.program import (
+    Cat,
+    Fixed,
+    Instruction,
+    Kind,
+    Pin,
+    Program,
+    Reshape,
+    Slice,
+    Split,
+    Value,
+    operands,
+    result,
+    segments,
+)
 from parasym.symmetry import Coarse
 
 Wires = frozenset[Leaf]
@@ -52,7 +68,8 @@ def coarse_pins(ground: Ground, used: Sequence[Value], untold: Collection[Leaf])
     """
     types = ground.types
     held = [*_held(types), *_unknown(types, untold), *_lost(ground)]
-    if not held:
+    splits = [(split, mates) for split in types.program.splits if (mates := _mates(types, split))]
+    if not held and not splits:
         return ()
     bearing: dict[Leaf, list[Value]] = {}
     for value in used:
@@ -66,7 +83,11 @@ def coarse_pins(ground: Ground, used: Sequence[Value], untold: Collection[Leaf])
         if costs:
             origin = types.program.origin(step)
             found.setdefault((str(origin.target), origin.module, origin.source, reason), set()).update(costs)
-    return tuple(_coarse(*key, [value for value in used if value.index in costs]) for key, costs in found.items())
+    for split, mates in splits:
+        origin = types.program.origin(split)
+        key = (str(origin.target), origin.module, origin.source, split.reason)
+        found.setdefault(key, set()).update(value.index for value in used if value.index in mates)
+    return tuple(_coarse(*key, [value for value in used if value.index in costs]) for key, costs in found.items() if costs)
 
 
 def _coarse(operation: str, module: str, source: str, reason: str, values: list[Value]) -> Coarse:
@@ -148,3 +169,37 @@ def _lost(ground: Ground) -> Iterator[tuple[Instruction, str, Wires]]:
         if known is not None and known[0].lost and not isinstance(step.code, Pin):
             values = step.xs if step.out is None else (*step.xs, step.out)
             yield step.code, _LOST, _wires(axis for x in values for axis in ground.types.axes[x.index])
+
+
+def _mates(types: Types, split: Split) -> set[int]:
+    """Return the values that have an axis which was cut as a whole; none if something pins it, or nobody reads what was cut."""
+    if not any(split.axes[-1][0] is x for step in types.program.code for x in operands(step)):
+        return set()
+    pinned = {(pin.value.index, pin.dim) for pin in types.pins}
+    seen = {(value.index, dim) for value, dim in split.axes}
+    joins = [pairs for step in types.program.code for pairs in _same_axes(step)]
+    while True:
+        more = {place for pairs in joins if not seen.isdisjoint(pairs) for place in pairs} - seen
+        if not more:
+            break
+        seen |= more
+    return set() if seen & pinned else {index for index, _ in seen}
+
+
+def _same_axes(step: Instruction) -> list[set[tuple[int, int]]]:
+    """Return the axes of operands and result that are the same, whole and in order."""
+    out, letters = result(step), letters_of(step)
+    if out is None:
+        return []
+    values = (*operands(step), out)
+    if letters is not None:
+        by_letter: dict[int, set[tuple[int, int]]] = {}
+        for value, mine in zip(values, letters, strict=True):
+            for axis, letter in enumerate(mine):
+                if letter is not None:
+                    by_letter.setdefault(letter, set()).add((value.index, axis))
+        return list(by_letter.values())
+    if isinstance(step, (Slice, Cat)):
+        return [{(value.index, axis) for value in values} for axis in range(len(out.shape)) if axis != step.dim]
+    runs = segments(step.x.shape, out.shape) if isinstance(step, Reshape) else []
+    return [{(values[0].index, ins[0]), (out.index, outs[0])} for ins, outs in runs if len(ins) == len(outs) == 1]

@@ -27,6 +27,7 @@ from parasym.rules.program import (
     Reshape,
     Rotary,
     Slice,
+    Split,
     Value,
     content,
     operands,
@@ -389,6 +390,10 @@ class Builder:
         self.program.loops.add(into.index)
         self.program.code.append(Pointwise(Fn.LINEAR, (x,), into, signs=(1,), call=len(self.program.origins) - 1))
         self.data_only.discard(into.index)
+
+    def split(self, reason: str, *axes: tuple[Value, int]) -> None:
+        """Say why an axis was cut in runs whose channels may not change places, although they could if one knew better."""
+        self.program.splits.append(Split(len(self.program.origins) - 1, axes, reason))
 
     def pin(self, *xs: Value, reason: str = "", uncovered: bool = False, replaced: bool = False) -> None:
         """Let nothing act on these values; a reason says why it is not known any better."""

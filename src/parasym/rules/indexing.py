@@ -12,6 +12,7 @@ from parasym.rules.rule import Rule, Unsupported
 from parasym.rules.shape import joined
 
 BY_NUMBER = "entries are looked up by fixed numbers, which are not followed"
+IN_RUNS = "entries are taken in runs by fixed numbers, and channels of different runs are not exchanged"
 BY_ENTRY = "every entry is looked up by a number of its own along this axis, as far as is known"
 BY_COMPUTED = "entries are looked up by numbers that the model computes, which are not followed"
 
@@ -106,7 +107,10 @@ def _cut(b: Builder, x: Value, dim: int, index: Value) -> Value | None:
     runs = None if stays(b, x, dim) else runs_of(index, x.shape[dim])
     if runs is None:
         return None
-    return joined(b, [b.slice(x, dim, start, length) for start, length in runs], dim)
+    out = joined(b, [b.slice(x, dim, start, length) for start, length in runs], dim)
+    if len(runs) > 1:
+        b.split(IN_RUNS, (x, dim), (out, dim))
+    return out
 
 
 def looked_up(x: Value, indices: Sequence[Value | None]) -> tuple[list[int], list[tuple[int, int]]]:

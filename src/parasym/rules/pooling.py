@@ -133,7 +133,8 @@ def _roll(b: Builder, x: Value, shifts: Numbers, dims: Numbers = ()) -> Value:
         return _spread(b, x, axes)
     for d, shift in zip(axes, _each(shifts, len(axes)), strict=True):
         first = -shift % x.shape[d]
-        x = joined(b, [b.slice(x, d, first, x.shape[d] - first), b.slice(x, d, 0, first)], d)
+        before, x = x, joined(b, [b.slice(x, d, first, x.shape[d] - first), b.slice(x, d, 0, first)], d)
+        b.split("channels on both sides of the place where a roll begins are not exchanged", (before, d), (x, d))
     return x
 
 

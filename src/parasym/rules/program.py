@@ -293,6 +293,20 @@ class Pin(AbstractInstruction):
 Instruction = Pointwise | Contract | Reduce | Normalize | Fixed | Reshape | Permute | Expand | Slice | Cat | Rotary | Pin
 
 
+class Split(NamedTuple):
+    """An axis that a rule has cut in runs, so that their channels are told apart although the operation may not ask for it.
+
+    Attributes:
+        call: Number of the operation.
+        axes: The axis before and behind, as values with the number of the axis.
+        reason: Why it was cut.
+    """
+
+    call: int
+    axes: tuple[tuple[Value, int], ...]
+    reason: str
+
+
 @dataclass
 class Program:
     """A model in the small language.
@@ -304,6 +318,7 @@ class Program:
         loops: Indices of values that are written more than once.
         tags: For every written value the operation that wrote it, with its arguments, and which of its instructions it was.
         origins: Where every operation was called, by its number.
+        splits: Axes that rules have cut for want of a finer way.
     """
 
     values: list[Value] = field(default_factory=list)
@@ -312,12 +327,13 @@ class Program:
     loops: set[int] = field(default_factory=set)
     tags: dict[int, tuple[tuple[Any, ...], int]] = field(default_factory=dict)
     origins: list[Origin] = field(default_factory=list)
+    splits: list[Split] = field(default_factory=list)
 
-    def origin(self, step: "Instruction") -> Origin:
+    def origin(self, step: "Instruction | Split") -> Origin:
         """Return where the operation was called that an instruction belongs to.
 
         Args:
-            step: An instruction of the program.
+            step: An instruction of the program, or a note of one.
         """
         return self.origins[step.call] if 0 <= step.call < len(self.origins) else Origin("", "", "")
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from parasym.rules.builder import Builder, Operand
 from parasym.rules.fixed_axes import mask_of, runs_of, same_along, stays
-from parasym.rules.indexing import BY_ENTRY, batch_axes, coarse_axes, looked_up, numbered, same_everywhere, unpaired
+from parasym.rules.indexing import BY_ENTRY, IN_RUNS, batch_axes, coarse_axes, looked_up, numbered, same_everywhere, unpaired
 from parasym.rules.pointwise import where
 from parasym.rules.program import Fn, Linked, Value
 from parasym.rules.rule import Rule, Unsupported
@@ -141,12 +141,14 @@ def _cut(b: Builder, x: Value, dim: int, index: Value, values: Value, shape: lis
         return where(b, b.constant(condition, condition.shape, real=False), values, x)
     if runs is None or int(mask.data.sum()) != len(index.shape and index.data):  # pyright: ignore[reportArgumentType]
         return None
-    values, at = b.expand(values, shape), 0
+    old, (values, at) = x, (b.expand(values, shape), 0)
     for start, length in runs:
         part = b.slice(values, dim, at, length)
         if accumulate:
             part = b.add(b.slice(x, dim, start, length), part)
         x, at = slice_scatter(b, x, part, dim, start, start + length), at + length
+    if len(runs) > 1:
+        b.split(IN_RUNS, (old, dim), (values, dim), (x, dim))
     return x
 
 

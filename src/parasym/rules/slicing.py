@@ -38,7 +38,9 @@ def _stepped(b: Builder, x: Value, dim: int, at: range) -> Value:
         folded = b.reshape(x, [*shape[:dim], count, step, *shape[dim + 1 :]])
         return b.reshape(b.slice(folded, dim + 1, at.start, 1), [*shape[:dim], count, *shape[dim + 1 :]])
     if count <= _FEW and is_of_parameter(b, x, dim):
-        return joined(b, [b.slice(x, dim, k, 1) for k in at] or [b.slice(x, dim, 0, 0)], dim)
+        out = joined(b, [b.slice(x, dim, k, 1) for k in at] or [b.slice(x, dim, 0, 0)], dim)
+        b.split("every so-many-th entry is taken, and is not exchanged with others", (x, dim), (out, dim))
+        return out
     kept = [(k, k) for k in range(len(shape)) if k != dim]
     out = [count if k == dim else m for k, m in enumerate(shape)]
     return b.fixed(x, out, kept, averaging=True, reason=_STEPS, coarse=[((dim,), (dim,))])
