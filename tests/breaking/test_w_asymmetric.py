@@ -374,7 +374,11 @@ def test_vector_round_trip():
         (lambda: break_(nn.Linear(3, 3), WAsymmetric(frozen=1)), "broken already: `weight` has frozen entries"),
         (lambda: nn.LazyLinear(3), "no shape yet"),
         (lambda: nn.LayerNorm(3), "no parameter of two axes"),
-        (lambda: nn.Linear(3, 3).requires_grad_(False), "not trained, and so constant already"),
+        (
+            lambda: nn.Linear(3, 3, bias=False).requires_grad_(False),
+            r"`weight`, it is not trained, and so constant already\.$",
+        ),
+        (lambda: nn.Linear(3, 3).requires_grad_(False), r"constant already, and 1 more are left out\.$"),
         (lambda: 3, "must be a torch.nn.Module"),
     ],
 )
