@@ -10,14 +10,14 @@ WIDER: dict[str, tuple[str, ...]] = {
     "rules": ("tests/find", "tests/zoo"),
     "groups": ("tests/symmetry", "tests/testing"),
     "symmetry": ("tests/groups", "tests/orbit"),
-    "core": ("tests/checkpoint", "tests/orbit"),
+    "core": ("tests/test_arguments.py", "tests/checkpoint", "tests/orbit"),
     "data": ("tests/studies",),
     "functional": ("tests/verify", "tests/orbit", "tests/landscape"),
     "report": ("tests/cli", "tests/studies"),
     "testing": ("tests/rules", "tests/groups"),
     "zoo": ("tests/verify",),
 }
-"""Folders of tests, beside the one of its own name, that are about a room too."""
+"""Folders and files of tests, beside the one of its own name, that are about a room too."""
 
 
 def rooms() -> tuple[str, ...]:
@@ -44,6 +44,6 @@ def stages_of(room: str, file: Path) -> list[list[str]]:
     own = ROOT / "tests" / room
     near = [str(p.relative_to(ROOT)) for p in sorted(own.rglob(f"test_{file.stem}*.py"))]
     all_own = [f"tests/{room}"] if own.is_dir() else []
-    wider = [path for path in WIDER.get(room, ()) if (ROOT / path).is_dir()]
+    wider = [path for path in WIDER.get(room, ()) if (ROOT / path).exists()]
     stages = [[str(file.relative_to(ROOT)), *near], all_own, wider]
     return [stage for stage in stages if stage]

@@ -38,10 +38,11 @@ def try_seed(seed: int) -> bool:
     assert not wrong_factors(twins, found, args, seed), twins.names
     assert not wrong_factors(changed, left, args, seed), (changed.names, changed.changed)
     count = twins.count
-    assert members(found) in ([count], []), twins.names
+    # A part of them is right too, if a cut that no type has hides the rest; it counts as not found.
+    assert sum(members(found)) <= count, twins.names
     # The branches that are left alike may still change places.
     assert members(left) in ([count - 1] if count > 2 else [], []), (changed.names, changed.changed)
-    return bool(members(found))
+    return members(found) == [count]
 
 
 def test_one_changed_number_ends_an_exchange():
