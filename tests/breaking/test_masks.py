@@ -126,6 +126,18 @@ def test_masks_depend_on_path_and_seed():
     assert torch.equal(first.mask, next(iter(other.values())).mask)  # the same path, whatever stands elsewhere
 
 
+def test_masks_of_large_tensors_are_made_anew():
+    """What is kept beside a weight is what is frozen, not a mask of its size; small masks are kept."""
+    for numbers, kept in ((1 << 20, True), ((1 << 20) + 1, False)):
+        one = FrozenEntries.at((numbers,), torch.tensor([3]), torch.tensor([1.0]))
+        assert (one.mask is one.mask) is kept
+        assert (~one.mask).nonzero().tolist() == [[3]]
+        one.kept_in_full = True
+        assert one.mask is one.mask
+        one.forget()
+        assert (one.mask is one.mask) is kept
+
+
 _PRINT = """
 import torch
 from torch import nn
