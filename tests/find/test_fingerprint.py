@@ -40,6 +40,7 @@ VARIANTS: dict[type, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         "fn": ({"fn": Fn.ODD}, {"fn": Fn.EVEN}),
         "degrees": ({"fn": Fn.MUL, "degrees": (-1,)}, {"fn": Fn.MUL, "degrees": (-2,)}),
         "signs": ({"fn": Fn.LINEAR, "signs": (1,)}, {"fn": Fn.LINEAR, "signs": (-1,)}),
+        "factor": ({"fn": Fn.LINEAR, "factor": Fraction(2)}, {"fn": Fn.LINEAR, "factor": Fraction(3)}),
         "letters": ({"fn": Fn.GENERIC, "letters": ((0, 1),)}, {"fn": Fn.GENERIC, "letters": ((1, 0),)}),
     },
     Contract: {
@@ -52,7 +53,7 @@ VARIANTS: dict[type, dict[str, tuple[dict[str, Any], dict[str, Any]]]] = {
         "dims": ({"dims": (0,)}, {"dims": (1,)}),
         "odd": ({"odd": True}, {"odd": False}),
         "scale_free": ({"scale_free": True}, {"scale_free": False}),
-        "sums_to_one": ({"sums_to_one": True}, {"sums_to_one": False}),
+        "sums_to": ({"sums_to": 0}, {"sums_to": 1}),
     },
     Fixed: {
         "kept": ({"kept": ((0, 0),)}, {"kept": ((1, 1),)}),

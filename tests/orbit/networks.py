@@ -80,7 +80,7 @@ def linear_mlp(sizes: list[int] | None = None) -> Case:
     shifts = []
     for k in range(len(sizes) - 2):
         n = sizes[k + 1]
-        through = Through(f"{2 * k + 2}.weight", Slot(1, (0,), (n,), (1,), 0), 0)
+        through = Through(f"{2 * k + 2}.weight", (n,), (None, 0), (0,))
         places = (Shift(f"{2 * k}.bias", (n,), (0,)), Shift(f"{2 * k + 2}.bias", (sizes[k + 2],), (0,), -1, through=(through,)))
         shifts.append(Factor(Translation(n), Wire(f"{2 * k}.bias", n), (), places))
     return Case("linear", case.model, Symmetry((*case.symmetry.factors, *shifts), case.symmetry.shapes), case.inputs)

@@ -217,11 +217,11 @@ _RECURRENT = (
         inputs=_STEPS,
         wire=(),
     ),
-    # The two biases are summed at every step, and nothing says that it is always the same sum.
-    RuleCase("lstm_cell", lambda: Steps(nn.LSTMCell(3, 4)), _GATED, inputs=_STEPS, wire=(), rest=16),
-    RuleCase("gru_cell", lambda: Steps(nn.GRUCell(3, 4)), _GATED, inputs=_STEPS, wire=(), rest=8),
-    RuleCase("rnn_tanh_cell", lambda: Steps(nn.RNNCell(3, 4)), _GATED, inputs=_STEPS, wire=(), rest=4),
-    RuleCase("rnn_relu_cell", lambda: Steps(nn.RNNCell(3, 4, nonlinearity="relu")), FOUR, inputs=_STEPS, wire=(), rest=4),
+    # The two biases are summed at every step; those of a new state apart, as the gate of resetting multiplies one of them.
+    RuleCase("lstm_cell", lambda: Steps(nn.LSTMCell(3, 4)), (*_GATED, *["shift(4)"] * 4), inputs=_STEPS, wire=()),
+    RuleCase("gru_cell", lambda: Steps(nn.GRUCell(3, 4)), (*_GATED, *["shift(4)"] * 2), inputs=_STEPS, wire=()),
+    RuleCase("rnn_tanh_cell", lambda: Steps(nn.RNNCell(3, 4)), (*_GATED, "shift(4)"), inputs=_STEPS, wire=()),
+    RuleCase("rnn_relu_cell", lambda: Steps(nn.RNNCell(3, 4, nonlinearity="relu")), (*FOUR, "shift(4)"), inputs=_STEPS, wire=()),
 )
 
 

@@ -260,7 +260,7 @@ _COMPOSED = (
         label="with a factor",
     ),
     # Constants move between the summands by their weights, which the rule does not know.
-    two_case("lerp", lambda x, y: torch.lerp(x, y, 0.3), ("GL(5)",), rest=16),
+    two_case("lerp", lambda x, y: torch.lerp(x, y, 0.3), _SUM, rest=6),
     two_case("lerp", lambda x, y: torch.lerp(x, y, torch.sigmoid(x)), PERMUTED, label="by a gate", rest=None),
 )
 

@@ -73,5 +73,5 @@ def slow_delta(shift: Shift, t: Tensor, x: Tensor) -> Tensor:
             flat.extend(place)
         else:
             where = {dim: i for dim, i in zip(shift.dims, flat, strict=True) if dim is not None}
-            out[index] = shift.sign * t[tuple(where[d] for d in range(t.ndim))]
+            out[index] = shift.times * t[tuple(where[d] for d in range(t.ndim))]
     return out

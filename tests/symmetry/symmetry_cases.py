@@ -52,7 +52,7 @@ def linear_mlp() -> tuple[nn.Module, tuple[Tensor, ...], Symmetry]:
     model, wire = mlp(nn.Identity()), Wire("0.weight[0]", 5)
     shifts = (
         Shift("0.bias", (5,), (0,)),
-        Shift("2.bias", (3,), (0,), sign=-1, through=(Through("2.weight", whole(1, 5), 0),)),
+        Shift("2.bias", (3,), (0,), times=-1.0, through=(Through("2.weight", (5,), (None, 0), (0,)),)),
     )
     factors = (Factor(GeneralLinear(5), wire, (), hidden(5)), Factor(Translation(5), wire, (), shifts))
     return model, (torch.randn(7, 4, dtype=torch.float64),), Symmetry(factors, shapes(model))
@@ -88,7 +88,7 @@ def attention() -> tuple[nn.Module, tuple[Tensor, ...], Symmetry]:
     key_bias = (Shift("k.bias", (6,), (0,)),)
     value_bias = (
         Shift("v.bias", (6,), (0,)),
-        Shift("o.bias", (6,), (0,), sign=-1, through=(Through("o.weight", whole(1, 6), 0),)),
+        Shift("o.bias", (6,), (0,), times=-1.0, through=(Through("o.weight", (6,), (None, 0), (0,)),)),
     )
     factors = (
         Factor(Permutation(2), heads, (), permuted),

@@ -170,7 +170,8 @@ def test_json_keeps_every_field():
     outer, region = replace(slot, place=0), (Slot(1, (0,), (2,), (1,), -1),)
     binding = Binding("w", slot, over=(outer,), region=region, power=Fraction(-1), offset=1e-5)
     root = Binding("v", whole(0, 4), power=Fraction(-1, 2))
-    shift = Shift("w", (4,), (None, None, None, 0), -1, (slot,), (Through("w", slot, 1), Along("v", -0.5, 1e-5)))
+    steps = (Through("w", (4,), (None, None, None, 0), (1, 2), (slot,)), Along("v", -0.5, 1e-5))
+    shift = Shift("w", (4,), (None, None, None, 0), -1.0, (slot,), steps)
     symmetry = Symmetry(
         factors=(
             Factor(PlaneRotation(2, scale=False), Wire("a", 2), (Wire("b", 2),), (binding,)),
@@ -193,7 +194,7 @@ def test_json_keeps_every_field():
         ("{", "is not a symmetry written by parasym"),
         ("[]", "is not a symmetry written by parasym"),
         ("{}", "is not a symmetry written by parasym"),
-        ('{"format": 99}', "has format 99, but this version reads format 2"),
+        ('{"format": 99}', "has format 99, but this version reads format 3"),
     ],
 )
 def test_bad_json(text: str, message: str):

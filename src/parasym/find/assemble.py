@@ -7,6 +7,7 @@ from functools import cached_property, lru_cache
 from itertools import product as cartesian
 
 from parasym.find.axis import Leaf
+from parasym.find.blocks import joined_slot, joined_wires
 from parasym.find.color import cells
 from parasym.find.dependence import Deps, dependences
 from parasym.find.exponent import Exponents, Pattern
@@ -53,6 +54,11 @@ class Assembly:
         acting = {wire for wire, patterns in self.patterns.items() if wire not in types.pinned or any(patterns)}
         mixed = self.mixed | (types.planes - self.channelwise)
         self.deps: Deps = dependences(self.ground, mixed, self.where.keys(), acting)
+        free = {wire for wire in self.where if wire not in mixed and not self.deps.get(wire)}
+        classes = {first: [w for w in wires if w in free] for first, wires in joined_wires(self.ground).items()}
+        self.joined = {first: wires for first, wires in classes.items() if first in free and len(wires) > 1}
+        """Wires whose channels change places with those of others, by the first of them."""
+        self.joining = {wire: first for first, wires in self.joined.items() for wire in wires}
         self.bases = dict.fromkeys(wire for wire in self.where if wire not in mixed)
         self.order = {wire: k for k, wire in enumerate(self.where)}
         self._slots: dict[tuple[int, int, int], Slot] = {}
@@ -152,13 +158,25 @@ class Assembly:
             return self._mixing(wire, patterns, everywhere, spans), []
         discrete: list[Factor] = []
         classes = self.cells.get(wire, (tuple(range(wire.size)),))
-        if not pinned and wire not in types.planes and classes is not None and any(len(c) > 1 for c in classes):
+        if wire in self.joining:
+            discrete += [self._joined(wire)] if wire in self.joined else []
+        elif not pinned and wire not in types.planes and classes is not None and any(len(c) > 1 for c in classes):
             group = Permutation(wire.size, classes if len(classes) > 1 else ())
             discrete.append(self._factor(group, wire, everywhere))
         scales, signs = slices
         discrete += [self._factor(SignFlip(wire.size), wire, p, base) for p, base in signs if spans[1].add(p)]
         continuous = [self._factor(PositiveScaling(wire.size), wire, p, base) for p, base in scales if spans[0].add(p)]
         return continuous, discrete
+
+    def _joined(self, wire: Leaf) -> Factor:
+        """Return the permutations of the channels of several wires that only constants keep apart."""
+        wires = self.joined[wire]
+        name = Wire(self.names[wire].name, sum(w.size for w in wires))
+        self.positions[name] = self.positions[self.names[wire]]
+        places = [[self.where[w][k] for w in wires] for k in range(len(self.where[wire]))]
+        slots = [(p[0], joined_slot(p[0][1], [self._term(one) for one in p], p[0][3])) for p in places]
+        bindings = tuple(Binding(self._value(at[0]).name, slot, offset=self._value(at[0]).offset) for at, slot in slots)
+        return Factor(Permutation(name.size), name, (), bindings)
 
     def _sparse(self, patterns: list[Pattern]) -> list[Pattern]:
         """Return a basis of the same space whose patterns move few tensors, parameters rather than buffers, and variances least.

@@ -1,60 +1,28 @@
 """Where a constant can move from one parameter to others: shifts that later sums absorb.
 
-A shift of a parameter is followed through every operation that reads it. It must arrive as a vector that is
-constant along all other axes, and on every path something must take it away: a normalization that does not see it, or
-another parameter that is added to the same sum and to nothing else.
+A shift of a parameter is followed through every operation that reads it. On every path something must take it away: a
+normalization that does not see it, or another parameter that is added to the same sum. A parameter that takes a shift is moved
+itself, so all that reads it must be one of the sums where it does so, each as often as the shift arrives there.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any, NamedTuple
 
 from parasym.find.ground import Ground, Step
 from parasym.find.nulls import NullDirections
-from parasym.find.slots import slot_of
+from parasym.find.passing import Carrier, Open, Passing
 from parasym.find.structure import Cell, Place, TooManyCells
+from parasym.find.sums import Sums
 from parasym.find.template import Link, Template
-from parasym.rules.program import (
-    Cat,
-    Contract,
-    Expand,
-    Fixed,
-    Fn,
-    Instruction,
-    Kind,
-    Normalize,
-    Permute,
-    Pointwise,
-    Reduce,
-    Reshape,
-    Slice,
-    Value,
-)
-from parasym.symmetry import Along, Through
+from parasym.rules.program import Contract, Fn, Instruction, Pointwise, Value
 
-Passage = tuple[tuple[Place, ...], int]
 _DEPTH = 60
 _PATHS = 12
-
-
-class Carrier(NamedTuple):
-    """A parameter whose shift reaches a cell as a vector, constant along everything else.
-
-    Attributes:
-        source: Index of the parameter's value.
-        cell: Cell of the parameter.
-        run: Places of that cell along which the shift runs.
-        at: The places along which it runs where it has arrived.
-        sign: Its sign there.
-        through: What it went through.
-    """
-
-    source: int
-    cell: Cell
-    run: tuple[Place, ...]
-    at: tuple[Place, ...]
-    sign: int = 1
-    through: tuple[Through | Along, ...] = ()
+_TRIES = 400
+"""Steps of the search that starts at one shift, at most."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +31,7 @@ class Exchange:
 
     source: Carrier
     sinks: tuple[tuple[Carrier, Carrier], ...]
-    """Pairs of the source as it arrives and the sink that cancels it there."""
+    """Pairs of the source as it arrives and a sink that cancels it there; a sink may cancel several at once."""
 
 
 @dataclass(slots=True)
@@ -73,27 +41,52 @@ class _Use:
     link: Link
 
 
-@dataclass
-class _Search:
-    """What one attempt to absorb a shift has used so far."""
-
-    sinks: list[tuple[Carrier, Carrier]] = field(default_factory=list)
-    seen: set[tuple[int, Cell]] = field(default_factory=set)
-
-
-class Blocked(Exception):
-    """A path on which nothing absorbs a shift.
+class _Sum(NamedTuple):
+    """A sum in which a sink takes a shift away.
 
     Attributes:
-        value: Where it ends.
+        value: Index of the sum.
+        cell: Cell of it.
+        source: Index of the sink.
+        sink: Cell of the sink.
+    """
+
+    value: int
+    cell: Cell
+    source: int
+    sink: Cell
+
+
+class _Search(NamedTuple):
+    """What one attempt to absorb a shift has used so far; never modified.
+
+    Attributes:
+        sums: What arrives in which sums, with the sink as it arrives there.
+        seen: The cells that the shift has reached.
+        path: The instructions on the way to where it is now.
+    """
+
+    sums: tuple[tuple[_Sum, Carrier, Carrier], ...] = ()
+    seen: frozenset[tuple[int, Cell]] = frozenset()
+    path: tuple[Step, ...] = ()
+
+
+class Blocked(NamedTuple):
+    """Where a shift is seen that nothing absorbs.
+
+    Attributes:
+        value: Where its path ends.
         step: The instruction that sees the shift, if it is not the value itself that must not move.
         path: The instructions up to there.
     """
 
-    def __init__(self, value: Value, step: Step | None = None) -> None:
-        super().__init__()
-        self.value, self.step = value, step
-        self.path = [] if step is None else [step]
+    value: Value
+    step: Step | None
+    path: tuple[Step, ...]
+
+
+class _Escaped(Exception):
+    """A path of a sink that does not end where it is wanted."""
 
 
 class Carriers:
@@ -102,9 +95,10 @@ class Carriers:
     Args:
         ground: Types and places.
         nulls: What later operations do not see.
+        sums: What sums to a known number.
     """
 
-    def __init__(self, ground: Ground, nulls: NullDirections) -> None:
+    def __init__(self, ground: Ground, nulls: NullDirections, sums: Sums) -> None:
         self.ground = ground
         self.nulls = nulls
         self.exchanges: list[Exchange] = []
@@ -113,27 +107,28 @@ class Carriers:
         program = ground.types.program
         self._values = program.values
         self._outputs = {v.index for v in program.outputs}
-        self._sums: set[tuple[int, int]] = set()
-        self._made = {step.out.index: step.code for step in ground.steps if step.out is not None}
         self._readers: dict[int, list[tuple[Step, int]]] = defaultdict(list)
         self._uses: dict[tuple[int, Cell], list[_Use]] = {}
         self._lost: set[int] = set(program.loops)
+        self._sums = sums
+        self._tries = 0
+        self._blocked: Blocked | None = None
+        self._joined: dict[tuple[int, Cell], tuple[int, Cell]] = {}
+        """Of parameters that take each other's shifts directly, another one: they need no second way."""
         self._direct: dict[tuple[int, Cell], list[Carrier]] = {}
-        """Shifts of parameters as they arrive in a cell, unless something multiplied them on the way."""
+        """Shifts of parameters as they arrive in a cell, unless a parameter multiplied them on the way."""
         for step in ground.steps:
             self._read(step)
+        self._passing = Passing(ground, sums, self._lost)
         leaves = [v for v in self._values if v.leaf and v.offset == 0 and v.index not in self._lost]
-        for value in leaves:
-            for cell in self._cells(value):
-                self._direct[value.index, cell] = self._runs(value, cell)
+        starts = {(value.index, cell): self._runs(value, cell) for value in leaves for cell in self._cells(value)}
+        self._direct |= {key: list(runs) for key, runs in starts.items()}
         carrying = {index for index, _ in self._direct}
         for step in ground.steps:
             if any([x.index in carrying for x in step.xs]) and self._may_carry(step.code):
                 carrying.update(self._advance(step))
-        for value in leaves:
-            for cell in self._cells(value):
-                for carrier in self._direct[value.index, cell]:
-                    self._try(value, cell, carrier)
+        for (index, cell), runs in starts.items():
+            self._try_all(self._values[index], cell, runs)
 
     def _cells(self, value: Value) -> list[Cell]:
         try:
@@ -142,211 +137,228 @@ class Carriers:
             return []
 
     def _read(self, step: Step) -> None:
-        out, code = step.out, step.code
-        if isinstance(code, Normalize) and code.sums_to_one and out is not None:
-            self._sums.update((out.index, a) for a in code.dims)
         for operand, x in enumerate(step.xs):
-            links = None if out is None else _links(step.template, operand)
-            if not links or out is None:
+            links = None if step.out is None else _links(step.template, operand)
+            if not links:
                 self._lost.add(x.index)
                 continue
-            if self._sums and any(index == x.index for index, _ in self._sums):
-                self._pass_sums(code, x, out, links)
             self._readers[x.index].append((step, operand))
 
     def _uses_of(self, index: int, cell: Cell) -> list[_Use]:
-        """Return what reads a cell; an operand that cannot be followed is lost, and asked for no more."""
+        """Return what reads a cell; sums come last, as they leave a choice."""
         known = self._uses.get((index, cell))
         if known is None:
-            known = self._uses[index, cell] = [
+            known = [
                 _Use(step, operand, link)
                 for step, operand in self._readers[index]
                 for link in step.template.links(operand)
                 if link.x_cell == cell
             ]
+            known.sort(key=lambda use: _adds(use.step.code))
+            self._uses[index, cell] = known
         return known
 
-    def _pass_sums(self, step: Instruction, x: Value, out: Value, links: list[Link]) -> None:
-        if not isinstance(step, (Reshape, Permute, Expand)) or len(links) != 1:
-            return
-        for axis in range(len(x.shape)):
-            if (x.index, axis) in self._sums:
-                targets = {t for p, t in links[0].places.items() if p[0] == axis}
-                sources = {p for p, t in links[0].places.items() if t[0] in {u[0] for u in targets}}
-                if targets and all(p[0] == axis for p in sources) and len({t[0] for t in targets}) == 1:
-                    self._sums.add((out.index, next(iter(targets))[0]))
-
-    # -- sinks: parameters that reach a sum by a path of their own ----------------------------------
+    # -- sinks: parameters that reach a sum by paths of their own ----------------------------------
 
     def _runs(self, value: Value, cell: Cell) -> list[Carrier]:
+        """Return the shifts of a cell: along all of its places, along one axis, along one place."""
         structure = self.ground.structure(value)
         runs = [run for a in range(len(cell)) if (run := structure.run(a, cell))]
         whole = [tuple(place for run in runs for place in run)] if len(runs) > 1 else []
         parts = [(place,) for run in runs if len(run) > 1 for place in run]
-        return [Carrier(value.index, cell, run, run) for run in (*runs, *whole, *parts)]
+        sizes = {(a, k): wire.size for a, t in enumerate(cell) for k, wire in enumerate(self.ground.wires(value, a, t))}
+        return [Carrier(value.index, cell, run, run, tuple(sizes[p] for p in run)) for run in (*whole, *runs, *parts)]
 
     def _may_carry(self, code: Instruction) -> bool:
-        """Whether a shift may come through an instruction without being multiplied."""
-        product = isinstance(code, Pointwise) and code.fn is Fn.MUL
-        return not product and (bool(self._sums) or not isinstance(code, Contract))
-
-    def _alone(self, x: Value, cell: Cell) -> bool:
-        return x.index not in self._outputs and x.index not in self._lost and len(self._uses_of(x.index, cell)) == 1
+        """Whether a shift may come through an instruction without being multiplied by a parameter."""
+        if isinstance(code, Contract):
+            return self._passing.meets(code.x) or self._passing.meets(code.y)
+        return not (isinstance(code, Pointwise) and code.fn is Fn.MUL)
 
     def _advance(self, step: Step) -> set[int]:
         """Take shifts through an instruction; return the value they arrive in."""
         out = step.out
         if out is None or out.index in self._lost:
             return set()
+        arrived = False
         for operand, x in enumerate(step.xs):
+            if x.index in self._outputs or x.index in self._lost:
+                continue
             for cell in self._cells(x):
-                if not self._direct.get((x.index, cell)) or not self._alone(x, cell):
-                    continue
-                use = self._uses_of(x.index, cell)[0]
-                if use.step is not step or use.operand != operand:
-                    continue
-                moved = [self._carry(use, old) for old in self._direct[x.index, cell]]
-                here = self._direct.setdefault((out.index, use.link.out_cell), [])
-                here += [c for c in moved if c is not None and not c.through]
-        return {out.index}
+                uses = self._uses_of(x.index, cell)
+                here = [use for use in uses if use.step is step and use.operand == operand]
+                for c in self._direct.get((x.index, cell), ()):
+                    if len(uses) == 1 or self._goes_on(uses, c):
+                        for use in here:
+                            moved = [m for m in self._passing.carried(step, operand, use.link, c) if not m.through]
+                            if moved:
+                                self._direct.setdefault((out.index, use.link.out_cell), []).extend(moved)
+                                arrived = True
+        return {out.index} if arrived else set()
+
+    def _goes_on(self, uses: list[_Use], c: Carrier) -> bool:
+        """Whether all that reads a cell lets a shift through; otherwise it must be taken away before."""
+        return all(any(True for _ in self._passing.carried(u.step, u.operand, u.link, c)) for u in uses)
 
     # -- sources: depth first, until every path is absorbed -------------------------------------------
 
-    def _try(self, value: Value, cell: Cell, carrier: Carrier) -> None:
-        search = _Search()
-        try:
-            self._absorb(value, cell, carrier, search, _DEPTH)
-        except Blocked as seen:
-            self.seen.setdefault((value.index, cell, carrier.run), seen)
-            return
-        if search.sinks:
-            self.exchanges.append(Exchange(carrier, tuple(search.sinks)))
+    def _try_all(self, value: Value, cell: Cell, runs: list[Carrier]) -> None:
+        done: list[set[Place]] = []
+        for carrier in runs:
+            if any(set(carrier.run) <= run for run in done):
+                continue
+            found = self._try(value, cell, carrier)
+            if found is not None:
+                self.exchanges.append(found)
+                done.append(set(carrier.run))
 
-    def _absorb(self, value: Value, cell: Cell, c: Carrier, search: _Search, depth: int) -> None:
+    def _try(self, value: Value, cell: Cell, carrier: Carrier) -> Exchange | None:
+        self._tries, self._blocked = _TRIES, None
+        for search in self._absorbed(value, cell, carrier, _Search(), _DEPTH):
+            sinks = self._sinks(search) if search.sums else None
+            if sinks and self._is_new(found := Exchange(carrier, sinks)):
+                return found
+        if self._blocked is not None:
+            self.seen[value.index, cell, carrier.run] = self._blocked
+        return None
+
+    def _absorbed(self, value: Value, cell: Cell, c: Carrier, search: _Search, depth: int) -> Iterator[_Search]:
+        """Yield every way in which all that reads a cell loses sight of a shift."""
         if self._invisible(value, cell, c):
+            yield search
             return
+        self._tries -= 1
         again = (value.index, cell) in search.seen
         lost = value.index in self._outputs or value.index in self._lost
-        if not depth or lost or again or len(search.sinks) > _PATHS:
-            raise Blocked(value)
-        search.seen.add((value.index, cell))
-        for use in self._uses_of(value.index, cell):
-            out = use.step.out
-            moved = self._carry(use, c)
-            if moved is None or out is None:
-                raise Blocked(value, use.step)
-            if self._cancel(use, out, moved, search):
-                continue
-            try:
-                self._absorb(out, use.link.out_cell, moved, search, depth - 1)
-            except Blocked as seen:
-                seen.path.insert(0, use.step)
-                raise
+        if not depth or lost or again or self._tries < 0 or len(search.sums) > _PATHS:
+            self._blocked = self._blocked or Blocked(value, None, search.path)
+            return
+        search = search._replace(seen=search.seen | {(value.index, cell)})
+        yield from self._through_uses(self._uses_of(value.index, cell), c, search, depth)
+
+    def _through_uses(self, uses: list[_Use], c: Carrier, search: _Search, depth: int) -> Iterator[_Search]:
+        if not uses:
+            yield search
+            return
+        use, *rest = uses
+        out, path = use.step.out, (*search.path, use.step)
+        assert out is not None
+        passes = False
+        for moved in self._passing.carried(use.step, use.operand, use.link, c):
+            passes = True
+            if _adds(use.step.code):
+                for after in self._cancelled(use, out, moved, search):
+                    yield from self._through_uses(rest, c, after, depth)
+            for after in self._absorbed(out, use.link.out_cell, moved, search._replace(path=path), depth - 1):
+                yield from self._through_uses(rest, c, after._replace(path=search.path), depth)
+        if not passes:
+            self._blocked = self._blocked or Blocked(out, use.step, path)
 
     def _invisible(self, value: Value, cell: Cell, c: Carrier) -> bool:
-        return any(not still & set(c.at) for still in self.nulls.of(value, cell) or ())
+        return any(not still & set(c.places) for still in self.nulls.of(value, cell) or ())
 
-    def _cancel(self, use: _Use, out: Value, moved: Carrier, search: _Search) -> bool:
-        step = use.step.code
-        if not isinstance(step, Pointwise) or step.fn is not Fn.ADD:
-            return False
-        for sink in self._direct.get((out.index, use.link.out_cell), []):
-            if sink.at != moved.at or (sink.source, sink.cell) == (moved.source, moved.cell):
-                continue
-            # Of two parameters that meet directly only the first is the source: the other way is the inverse.
-            if (
-                not moved.through
-                and not search.sinks
-                and len(self._uses_of(moved.source, moved.cell)) == 1
-                and sink.source < moved.source
-            ):
-                continue
-            if any(sink.source == other.source and sink.cell == other.cell for _, other in search.sinks):
-                continue
-            if not self._arrives_here(step, use.operand, sink):
-                continue
-            search.sinks.append((moved, sink))
+    def _cancelled(self, use: _Use, out: Value, moved: Carrier, search: _Search) -> Iterator[_Search]:
+        """Yield every way in which a sum takes a shift away."""
+        cell = use.link.out_cell
+        forms = [moved]
+        while any(isinstance(p, Open) for p in forms[-1].at) and (further := self._passing.unfolded(forms[-1])) is not None:
+            forms.append(further)
+        sinks = [s for s in self._direct.get((out.index, cell), []) if (s.source, s.cell) != (moved.source, moved.cell)]
+        # The later ones first: of two parameters that meet directly the first is then the source.
+        for sink in (*(s for s in sinks if s.source > moved.source), *(s for s in sinks if s.source < moved.source)):
+            for form in forms:
+                if not _same_place(form, sink):
+                    continue
+                here = _Sum(out.index, cell, sink.source, sink.cell)
+                yield search._replace(sums=(*search.sums, (here, form, sink)))
+
+    # -- whether what takes a shift is seen by nothing else ---------------------------------------------
+
+    def _sinks(self, search: _Search) -> tuple[tuple[Carrier, Carrier], ...] | None:
+        """Return by what every sink has to be shifted, if that takes away all that arrives, everywhere alike."""
+        sinks: dict[tuple[int, Cell], dict[_Sum, list[tuple[Carrier, Carrier]]]] = {}
+        for here, form, sink in search.sums:
+            sinks.setdefault((here.source, here.sink), {}).setdefault(here, []).append((form, sink))
+        found = [self._shift_of(wanted) for wanted in sinks.values()]
+        return None if None in found else tuple([pair for pairs in found for pair in pairs or ()])
+
+    def _shift_of(self, wanted: dict[_Sum, list[tuple[Carrier, Carrier]]]) -> list[tuple[Carrier, Carrier]] | None:
+        """Return what a sink has to take away: the sum of all that arrives, over how often it comes there itself."""
+        source, sink = next(iter(wanted.values()))[0]
+        at = {here: pairs[0][1].at for here, pairs in wanted.items()}
+        if any(s.run != sink.run or s.at != at[here] for here, pairs in wanted.items() for _, s in pairs):
+            return None
+        start = Carrier(sink.source, sink.cell, sink.run, sink.run, sink.sizes)
+        try:
+            met = self._met(self._values[sink.source], sink.cell, start, at, _DEPTH)
+        except _Escaped:
+            return None
+        needs = []
+        for here, pairs in wanted.items():
+            if not met.get(here):
+                return None
+            need: dict[Any, Fraction] = {}
+            for form, s in pairs:
+                key = (form.through, tuple(s.at.index(p) for p in form.at), form.sizes)
+                need[key] = need.get(key, Fraction(0)) + Fraction(form.times) / met[here]
+            needs.append({key: times for key, times in need.items() if times})
+        if not needs[0] or any(need != needs[0] for need in needs):
+            return None
+        return [
+            (source._replace(at=tuple(start.at[k] for k in order), sizes=sizes, riders=(), times=times, through=through), start)
+            for (through, order, sizes), times in needs[0].items()
+        ]
+
+    def _met(
+        self, value: Value, cell: Cell, c: Carrier, at: dict[_Sum, tuple[Place | Open, ...]], depth: int
+    ) -> dict[_Sum, int | Fraction]:
+        """Return with which factor a sink arrives in the sums where it is wanted, if all of its paths end there.
+
+        Raises:
+            _Escaped: If one does not.
+        """
+        if self._invisible(value, cell, c):
+            return {}
+        self._tries -= 1
+        if not depth or value.index in self._outputs or value.index in self._lost or self._tries < 0:
+            raise _Escaped
+        found: dict[_Sum, int | Fraction] = {}
+        for use in self._uses_of(value.index, cell):
+            out = use.step.out
+            assert out is not None
+            here = _Sum(out.index, use.link.out_cell, c.source, c.cell)
+            moved = [m for m in self._passing.carried(use.step, use.operand, use.link, c) if not m.through]
+            moved = [m for m in moved if m.at == at[here]] if here in at else moved
+            if not moved:
+                raise _Escaped
+            ends = {here: moved[0].times} if here in at else self._met(out, use.link.out_cell, moved[0], at, depth - 1)
+            for end, times in ends.items():
+                found[end] = found.get(end, 0) + times
+        return found
+
+    def _is_new(self, exchange: Exchange) -> bool:
+        """Whether an exchange is not made of earlier ones: pairs of parameters that are added directly form a tree."""
+        if len(exchange.sinks) != 1 or exchange.sinks[0][0].through:
             return True
-        return False
+        (arrived, sink), source = exchange.sinks[0], exchange.source
+        del arrived
+        a, b = self._root((source.source, source.cell)), self._root((sink.source, sink.cell))
+        self._joined[a] = b
+        return a != b
 
-    def _arrives_here(self, step: Pointwise, operand: int, sink: Carrier) -> bool:
-        """Whether a sink enters this very sum by another operand than the shift."""
-        for k, x in enumerate(step.xs):
-            if k != operand:
-                for cell in self._cells(x):
-                    if any((c.source, c.cell) == (sink.source, sink.cell) for c in self._direct.get((x.index, cell), ())):
-                        return True
-        return False
+    def _root(self, key: tuple[int, Cell]) -> tuple[int, Cell]:
+        while self._joined.get(key, key) != key:
+            key = self._joined[key]
+        return key
 
-    # -- one instruction --------------------------------------------------------------------------
 
-    def _carry(self, use: _Use, c: Carrier) -> Carrier | None:
-        code, template, operand, link = use.step.code, use.step.template, use.operand, use.link
-        key = (_passage, operand, link.x_cell, link.out_cell, c.at)
-        if key not in template.known:
-            template.known[key] = _passage(template, operand, link, c.at)
-        passed = template.known[key]
-        if isinstance(code, Contract):
-            return self._contract(code, operand, link, c, passed)
-        if passed is None:
-            return None
-        at, sign = passed
-        if isinstance(code, Pointwise) and code.fn is Fn.MUL:
-            along = [self._vector(code, k, at) for k in range(len(code.xs)) if k != operand]
-            if not along or None in along:
-                return None
-            return c._replace(at=at, through=(*c.through, *(a for a in along if a is not None)))
-        return c if sign == 1 and at == c.at else Carrier(c.source, c.cell, c.run, at, c.sign * sign, c.through)
+def _adds(code: Instruction) -> bool:
+    return isinstance(code, Pointwise) and code.fn is Fn.ADD
 
-    def _vector(self, step: Pointwise, operand: int, at: tuple[Place, ...]) -> Along | None:
-        """Return a factor that is a power of a leaf vector lying exactly along the run."""
-        power = float(step.degrees[operand])
-        source = step.xs[operand]
-        while not source.leaf:
-            earlier = self._made.get(source.index)
-            if isinstance(earlier, Reshape):
-                source = earlier.x
-            elif isinstance(earlier, Pointwise) and earlier.fn is Fn.MUL and len(earlier.xs) == 1:
-                power *= float(earlier.degrees[0])
-                source = earlier.xs[0]
-            else:
-                return None
-        wide = [letter for letter, n in zip(step.letters[operand], step.xs[operand].shape, strict=True) if n > 1]
-        axis = wide[0] if len(wide) == 1 else None
-        if axis is None or len(source.shape) != 1 or source.index in self._lost:
-            return None
-        out = self.ground.structure(step.out)
-        if out.counts[axis] != 1 or at != out.run(axis, out.first):
-            return None
-        return Along(source.name, power, source.offset)
 
-    def _contract(self, step: Contract, operand: int, link: Link, c: Carrier, passed: Passage | None) -> Carrier | None:
-        mine, theirs = (step.x_letters, step.y_letters) if operand == 0 else (step.y_letters, step.x_letters)
-        x, y = (step.x, step.y) if operand == 0 else (step.y, step.x)
-        if y.kind is not Kind.PARAMETER and not self._sums:
-            return None
-        gone = [letter for letter in mine if letter not in step.out_letters]
-        if not step.out.real or any(self.ground.count(x, mine.index(letter)) > 1 for letter in gone):
-            return None
-        if any(letter not in theirs for letter in gone):
-            return None
-        if passed is not None and len(gone) == 1 and (y.index, theirs.index(gone[0])) in self._sums:
-            return c._replace(at=passed[0])
-        letters = {mine[axis] for axis, _ in c.at}
-        if len(letters) != 1 or not letters <= set(gone) or y.kind is not Kind.PARAMETER or x is y:
-            return None
-        (letter,) = letters
-        axis = mine.index(letter)
-        if c.at != self.ground.structure(x).run(axis, link.x_cell):
-            return None
-        rest = [a for a, m in enumerate(theirs) if m not in gone]
-        if len(rest) != 1 or theirs[rest[0]] in mine or self.ground.count(y, rest[0]) != 1:
-            return None
-        slot_axis = theirs.index(letter)
-        through = Through(y.name, slot_of(slot_axis, self.ground.term(y, slot_axis, 0), -1), rest[0])
-        out_axis = step.out_letters.index(theirs[rest[0]])
-        at = tuple((out_axis, k) for k in range(len(self.ground.wires(y, rest[0], 0))))
-        return c._replace(at=at, through=(*c.through, through)) if at else None
+def _same_place(a: Carrier, b: Carrier) -> bool:
+    """Whether two shifts lie along the same places, and are open on the same activations."""
+    return len(a.at) == len(b.at) and set(a.at) == set(b.at) and a.riders == b.riders
 
 
 def _links(template: Template, operand: int) -> list[Link]:
@@ -354,33 +366,3 @@ def _links(template: Template, operand: int) -> list[Link]:
         return template.links(operand)
     except TooManyCells:
         return []
-
-
-def _passage(template: Template, operand: int, link: Link, at: tuple[Place, ...]) -> Passage | None:
-    """Return where a shift along some places arrives, and with which sign, as far as the form of an instruction tells."""
-    step = template.step
-    if not template.out.real:
-        return None  # a position or a choice does not shift along
-    if not all(place in link.places for place in at):
-        return None
-    arrived = tuple(link.places[place] for place in at)
-    sign = 1
-    x = template.structures[operand]
-    if isinstance(step, Slice):  # a shift of a piece of a whole axis is not constant along it
-        passes = x.counts[step.dim] > 1 or all(axis != step.dim for axis, _ in at)
-    elif isinstance(step, Cat):
-        passes = template.out.counts[step.dim] > 1
-    elif isinstance(step, Pointwise):
-        linear = step.fn is Fn.ADD or (step.fn is Fn.LINEAR and step.signs[0] != 0)
-        sign = step.signs[operand] if linear else 1
-        once = step.fn is Fn.MUL and step.degrees[operand] == 1 and len({v.index for v in step.xs}) == len(step.xs)
-        passes = linear or once
-    elif isinstance(step, Reduce):
-        passes = step.fn in ("mean", "max") and all(x.counts[a] == 1 for a in step.dims)
-    elif isinstance(step, Fixed):
-        kept = {axis for axis, _ in step.kept}
-        single = all(n == 1 for a, n in enumerate(x.counts) if a not in kept)
-        passes = single and ((step.fn == "linear" and step.averaging) or step.fn == "max")
-    else:
-        passes = isinstance(step, (Reshape, Permute, Expand, Contract))
-    return (arrived, sign) if passes else None

@@ -8,10 +8,11 @@ Every try computes all fingerprints anew, so there are at most :data:`MOST` of t
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 
+from parasym.find.axis import Leaf
 from parasym.find.fingerprint import Child, Fingerprints, Node
 from parasym.find.fingerprint_hint import may_have_equal_branches
 from parasym.find.ground import Ground
@@ -38,11 +39,13 @@ class Exchanges:
     coarse: tuple[Coarse, ...] = ()
 
 
-def exchanges(ground: Ground) -> Exchanges:
+def exchanges(ground: Ground, joining: Mapping[Leaf, Leaf]) -> Exchanges:
     """Return the exchanges of whole branches.
 
     Args:
         ground: Types and places.
+        joining: For wires whose channels change places with those of others, which wire stands for all of them: to exchange the
+            two as a whole is nothing new.
     """
     program = ground.types.program
     # Recurrences, and statistics that a branch updates, are no trees.
@@ -69,6 +72,8 @@ def exchanges(ground: Ground) -> Exchanges:
         for other in walks[1:]:
             swap = _pairing(walks[0], other)
             if swap is None or other in members or used & set(swap):
+                continue
+            if all(_is_joined(ground, joining, a, b) for a, b in swap.items()):
                 continue
             if tries == MOST:
                 left += [program.values[node[0]] for node in other]
@@ -110,6 +115,17 @@ def _pairing(first: list[Node], second: list[Node]) -> dict[Node, Hashable] | No
             return None
         swap[a], swap[b] = b, a
     return swap if any(a != b for a, b in swap.items()) else None
+
+
+def _is_joined(ground: Ground, joining: Mapping[Leaf, Leaf], a: Node, b: Hashable) -> bool:
+    """Whether two blocks of one tensor differ only in wires that permutations of channels mix."""
+    if a == b:
+        return True
+    if not joining or not isinstance(b, tuple) or a[0] != b[0]:
+        return False
+    value = ground.types.program.values[a[0]]
+    wires = [[ground.wires(value, axis, t) for axis, t in enumerate(cell)] for cell in (a[1], b[1])]
+    return all([joining.get(w, w) for w in p] == [joining.get(w, w) for w in q] for p, q in zip(*wires, strict=True))
 
 
 def _factor(ground: Ground, members: list[list[Node]]) -> Factor:

@@ -13,6 +13,7 @@ from parasym.find.level import kept_apart
 from parasym.find.nulls import NullDirections
 from parasym.find.relation import Relations
 from parasym.find.structure import Cell, Place, TooManyCells
+from parasym.find.sums import Sums
 from parasym.find.terms import leaves
 from parasym.find.wording import does, holds, lets, mixes, pins, sees
 from parasym.rules.program import Kind, Rotary, Value
@@ -204,9 +205,10 @@ class Explanation:
 
     def _shift(self, value: Value, acting: list[Factor]) -> Why:
         there = tuple(_acts(f, "shift", "as a whole" if len(f.bindings) == 1 else "with others") for f in acting)
-        seen = Carriers(self._ground, NullDirections(self._ground)).seen
+        sums = Sums(self._ground)
+        seen = Carriers(self._ground, NullDirections(self._ground, sums), sums).seen
         reasons = []
-        for (index, cell, run), blocked in seen.items():
+        for (index, cell, run), blocked in sorted(seen.items(), key=lambda item: len(item[0][2])):
             if index == value.index:
                 reasons.append(self._reason(self._along(value, cell, run), self._seen(blocked)))
         if not there and not reasons:
@@ -219,9 +221,9 @@ class Explanation:
 
     def _seen(self, blocked: Blocked) -> Way:
         if blocked.step is not None:
-            return blocked.path, sees(blocked.step.code)
+            return list(blocked.path), sees(blocked.step.code)
         output = self.chains.is_output(blocked.value)
-        return blocked.path, holds(blocked.value, output=True) if output else "it is followed no further"
+        return list(blocked.path), holds(blocked.value, output=True) if output else "it is followed no further"
 
     # -- words ---------------------------------------------------------------------------------------
 

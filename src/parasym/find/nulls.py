@@ -2,11 +2,13 @@
 
 For every cell of every value, a list of sets of places: a shift that is constant along all places of one of
 the sets is invisible. Softmax does not see a constant over its axis, LayerNorm not the mean, BatchNorm with batch
-statistics no constant over the batch. The empty set means that every shift is invisible.
+statistics no constant over the batch; and a weight that reads what sums to zero does not show a constant over its inputs. The
+empty set means that every shift is invisible.
 """
 
 from parasym.find.ground import Ground, Step
 from parasym.find.structure import Cell, Place, TooManyCells
+from parasym.find.sums import Sums
 from parasym.find.template import Link, Template
 from parasym.rules.program import (
     Cat,
@@ -34,10 +36,12 @@ class NullDirections:
 
     Args:
         ground: Types and places.
+        sums: What sums to zero.
     """
 
-    def __init__(self, ground: Ground) -> None:
+    def __init__(self, ground: Ground, sums: Sums) -> None:
         self.ground = ground
+        self.sums = sums
         self._known: dict[tuple[int, Cell], Nulls] = {}
         self._blocked: set[int] = {v.index for v in ground.types.program.outputs}
         values = ground.types.program.values
@@ -63,7 +67,8 @@ class NullDirections:
         if out is not None and out.kind is Kind.STATE and out.index in self.ground.types.program.loops:
             return  # an update of running statistics; the caller moves those along
         # A normalization hides shifts of its own, and a slice does not see what it cuts off.
-        if out is None or (self._sees_all(out) and not isinstance(code, (Normalize, Slice))):
+        hides = isinstance(code, (Normalize, Slice)) or (isinstance(code, Contract) and bool(self._sums_to_zero(code)))
+        if out is None or (self._sees_all(out) and not hides):
             self._blocked.update([x.index for x in step.xs])
             return
         for operand, x in enumerate(step.xs):
@@ -78,12 +83,13 @@ class NullDirections:
             reached = set()
             for link in links:
                 reached.add(link.x_cell)
-                self._meet((x.index, link.x_cell), self._behind(template, operand, link, out))
+                self._meet((x.index, link.x_cell), self._behind(step, operand, link, out))
             if not isinstance(code, Slice):
                 self._block_unreached(x, reached)
 
-    def _behind(self, template: Template, operand: int, link: Link, out: Value) -> Nulls | None:
+    def _behind(self, step: Step, operand: int, link: Link, out: Value) -> Nulls | None:
         """Return the null directions of a cell of an operand as far as one cell of the output tells."""
+        template, code = step.template, step.code
         mine = own_nulls(template, link)
         if mine is not None:
             return mine
@@ -91,7 +97,30 @@ class NullDirections:
         if behind is None:
             return None
         pulled = (_pulled(template, operand, link, b) for b in behind)
-        return [k for k in pulled if k is not None]
+        vanishing = self._vanishing(code, operand, link) if isinstance(code, Contract) else []
+        return [*vanishing, *(k for k in pulled if k is not None)]
+
+    def _sums_to_zero(self, code: Contract) -> list[tuple[int, frozenset[tuple[int, int]]]]:
+        """Return letters that are summed over, with places of them, along which an operand sums to zero, and which operand."""
+        found = []
+        for k, (x, letters) in enumerate(((code.x, code.x_letters), (code.y, code.y_letters))):
+            for places in self.sums.of(x.index, 0):
+                along = frozenset((letters[axis], place) for axis, place in places)
+                if code.x is not code.y and not {letter for letter, _ in along} & set(code.out_letters):
+                    found.append((k, along))
+        return found
+
+    def _vanishing(self, code: Contract, operand: int, link: Link) -> Nulls:
+        """Return along which places an operand may be constant to meet only what sums to zero."""
+        x, letters = (code.x, code.x_letters) if operand == 0 else (code.y, code.y_letters)
+        structure = self.ground.structure(x)
+        found: Nulls = []
+        for other, along in self._sums_to_zero(code):
+            axes = {a for a, letter in enumerate(letters) if letter in {letter for letter, _ in along}}
+            if other != operand and all(structure.counts[a] == 1 for a in axes):
+                places = structure.everywhere(link.x_cell, axes)
+                found.append(frozenset((a, k) for a, k in places if (letters[a], k) in along))
+        return found
 
     def _block_unreached(self, x: Value, reached: set[Cell]) -> None:
         try:

@@ -26,7 +26,7 @@ from parasym.find.ground import Ground
 from parasym.find.lower import Lowered
 from parasym.find.self_check import self_checked
 from parasym.find.trace import trace
-from parasym.find.translation import translations
+from parasym.find.translation import moves_whole_tensors, swaps_what_shifts, translations
 from parasym.find.typing import infer_types
 from parasym.find.untraceable import Untraceable
 from parasym.find.where import bug
@@ -185,8 +185,10 @@ def solve(named: Named, lowered: Lowered, *, explained: bool = False) -> Symmetr
     bugs: list[Uncovered] = []
     continuous, discrete = _found("linear factors", assembly.linear_factors, bugs) or ((), ())
     moves = _found("translations", lambda: translations(ground, assembly.leaves), bugs)
-    (swaps,) = _found("exchanges", lambda: [exchanges(ground)], bugs) or (Exchanges(),)
-    factors = (*moves, *continuous, *discrete, *swaps.factors)
+    (swaps,) = _found("exchanges", lambda: [exchanges(ground, assembly.joining)], bugs) or (Exchanges(),)
+    continuous = [factor for factor in continuous if not moves_whole_tensors(factor, moves, named.shapes)]
+    branches = [factor for factor in swaps.factors if not swaps_what_shifts(factor, moves, named.shapes)]
+    factors = (*moves, *continuous, *discrete, *branches)
     flat = _found("flat directions", lambda: [flat_directions(lowered.program, factors)], bugs)
     frozen = _found("frozen entries", lambda: frozen_entries(lowered.program), bugs)
     lowered.bugs += bugs

@@ -1,5 +1,7 @@
 """Translations: what null directions let move freely, and what parameters can exchange."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from math import prod
 
 from parasym.find.carriers import Carriers, Exchange
@@ -7,9 +9,10 @@ from parasym.find.ground import AllWhole, Ground, PositionsWhole
 from parasym.find.nulls import NullDirections
 from parasym.find.slots import slot_of
 from parasym.find.structure import Cell, Place, TooManyCells
+from parasym.find.sums import Sums
 from parasym.groups import Translation
 from parasym.rules.program import Fn, Kind, Pointwise, Reduce, Reshape, Value, operands
-from parasym.symmetry import Factor, Shift, Slot, Wire
+from parasym.symmetry import Factor, Shift, Slot, Swap, Wire
 
 Free = set[tuple[int, Cell]]
 
@@ -28,19 +31,62 @@ def translations(ground: Ground, leaves: list[Value]) -> list[Factor]:
     factors: list[Factor] = []
     free: Free = set()
     known: set[tuple[str, tuple[int, ...]]] = set()
-    exchanged: set[tuple[str, ...]] = set()
+    exchanged: set[frozenset[str]] = set()
     split = not all(ground.single(v) for v in ground.types.program.values)
     others = (PositionsWhole(ground.types), AllWhole(ground.types)) if split else ()
     for here in (ground, *others):
-        nulls = NullDirections(here)
+        sums = Sums(here)
+        nulls = NullDirections(here, sums)
         found = [f for v in leaves if v.kind is Kind.PARAMETER for f in _null_factors(here, nulls, v, free)]
         factors += [f for f in found if _extent(f) not in known]
         known |= {_extent(f) for f in found}
-        exchanges = [e for e in Carriers(here, nulls).exchanges if not _is_free(e, free)]
+        exchanges = [e for e in Carriers(here, nulls, sums).exchanges if not _is_free(e, free)]
         made = [(_names(here, e), _exchange_factor(here, e)) for e in exchanges]
         factors += [factor for names, factor in made if names not in exchanged]
         exchanged |= {names for names, _ in made}
     return factors
+
+
+def moves_whole_tensors(factor: Factor, moves: Sequence[Factor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether all that a factor moves are tensors that translations take anywhere, so that it is made of them.
+
+    Of ``w + A B`` every ``A`` and every ``B`` is reached by translations that ``w`` absorbs; there is no need for ``GL(r)``.
+
+    Args:
+        factor: A continuous factor.
+        moves: The translations.
+        shapes: Shapes of all tensors.
+    """
+    starts = [move.bindings[0] for move in moves]
+    whole = {s.tensor for s in starts if isinstance(s, Shift) and prod(s.shape) == prod(shapes[s.tensor])}
+    return set(factor.tensors) <= whole
+
+
+def swaps_what_shifts(factor: Factor, moves: Sequence[Factor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Return whether an exchange only swaps tensors that are added up, so that translations reach all that it does.
+
+    Of ``x (v + w)`` the sum counts: ``v`` and ``w`` lie on one orbit of a translation with ``w`` and ``v``.
+
+    Args:
+        factor: An exchange of branches.
+        moves: The translations.
+        shapes: Shapes of all tensors.
+    """
+    pairs = [_pair(move, shapes) for move in moves]
+    for swap in factor.bindings:
+        assert isinstance(swap, Swap)
+        for parts in zip(*swap.members, strict=True):
+            names = {part.tensor for part in parts}
+            linked = sum(pair is not None and pair <= names for pair in pairs)
+            if any(part.slots for part in parts) or linked < len(names) - 1:
+                return False
+    return True
+
+
+def _pair(move: Factor, shapes: Mapping[str, tuple[int, ...]]) -> frozenset[str] | None:
+    """Return two tensors whose difference a translation moves anywhere."""
+    whole = [s for s in move.bindings if isinstance(s, Shift) and not s.through and prod(s.shape) == prod(shapes[s.tensor])]
+    return frozenset(s.tensor for s in whole) if len(whole) == len(move.bindings) == 2 else None
 
 
 def _extent(factor: Factor) -> tuple[str, tuple[int, ...]]:
@@ -55,10 +101,10 @@ def _is_free(exchange: Exchange, free: Free) -> bool:
     return any((end.source, end.cell) in free for end in ends)
 
 
-def _names(ground: Ground, exchange: Exchange) -> tuple[str, ...]:
+def _names(ground: Ground, exchange: Exchange) -> frozenset[str]:
     values = ground.types.program.values
     ends = [exchange.source, *(sink for _, sink in exchange.sinks)]
-    return tuple(sorted(values[end.source].name for end in ends))
+    return frozenset(values[end.source].name for end in ends)
 
 
 def _null_factors(ground: Ground, nulls: NullDirections, value: Value, free: Free) -> list[Factor]:
@@ -72,7 +118,7 @@ def _null_factors(ground: Ground, nulls: NullDirections, value: Value, free: Fre
             if not still:
                 free.add((value.index, cell))
             places = [p for p in ground.places(value, cell) if p not in still]
-            shift = _shift(ground, value, cell, tuple(places), 1)
+            shift = _shift(ground, value, cell, tuple(places), 1.0)
             name = Wire(_label(ground, value, cell), prod(shift.shape))
             mates = _statistics(ground, value, shift) if not still else ()
             out.append(Factor(Translation(name.size), name, (), (shift, *mates)))
@@ -89,23 +135,25 @@ def _statistics(ground: Ground, value: Value, shift: Shift) -> tuple[Shift, ...]
         means = {s.out.index for s in code if isinstance(s, Reduce) and s.fn == "mean" and s.x is total.out}
         for s in code:
             if isinstance(s, Pointwise) and s.out.kind is Kind.STATE and operands(s)[0].index in means:
-                out.append(Shift(s.out.name, shift.shape, shift.dims, 1, shift.slots))
+                out.append(Shift(s.out.name, shift.shape, shift.dims, 1.0, shift.slots))
     return tuple(out)
 
 
 def _exchange_factor(ground: Ground, exchange: Exchange) -> Factor:
     values = ground.types.program.values
     source = exchange.source
-    first = _shift(ground, values[source.source], source.cell, source.run, 1)
+    first = _shift(ground, values[source.source], source.cell, source.run, 1.0)
     shifts = [first]
     for arrived, sink in exchange.sinks:
-        plain = _shift(ground, values[sink.source], sink.cell, sink.run, -arrived.sign * sink.sign)
-        shifts.append(Shift(plain.tensor, plain.shape, plain.dims, plain.sign, plain.slots, arrived.through))
+        order = [sink.at.index(place) for place in arrived.at]
+        run = tuple(sink.run[k] for k in order)
+        plain = _shift(ground, values[sink.source], sink.cell, run, float(-arrived.times / sink.times))
+        shifts.append(replace(plain, through=arrived.through))
     name = Wire(_label(ground, values[source.source], source.cell), prod(first.shape))
     return Factor(Translation(name.size), name, (), tuple(shifts))
 
 
-def _shift(ground: Ground, value: Value, cell: Cell, run: tuple[Place, ...], sign: int) -> Shift:
+def _shift(ground: Ground, value: Value, cell: Cell, run: tuple[Place, ...], times: float) -> Shift:
     """Return the shift of a cell by a vector along ``run``, constant along its other places."""
     where = {place: k for k, place in enumerate(run)}
     sizes: dict[Place, int] = {}
@@ -117,7 +165,7 @@ def _shift(ground: Ground, value: Value, cell: Cell, run: tuple[Place, ...], sig
         dims.append(None)
         dims += [where.get((axis, k)) for k in range(len(term.wires))]
         sizes |= {(axis, k): wire.size for k, wire in enumerate(term.wires)}
-    return Shift(value.name, tuple(sizes[p] for p in run), tuple(dims), sign, tuple(slots))
+    return Shift(value.name, tuple(sizes[p] for p in run), tuple(dims), times, tuple(slots))
 
 
 def _label(ground: Ground, value: Value, cell: Cell) -> str:

@@ -295,6 +295,10 @@ class _Typing:
         return axes
 
     def _cat(self, step: Cat) -> list[Axis]:
+        for x in step.xs:
+            # A lone channel of zeros is told from its neighbours, and may change places with other channels of zeros.
+            if x.kind is Kind.CONSTANT and self.of(x)[step.dim] == UNIT and x.shape[step.dim] == 1:
+                self.of(x)[step.dim] = Leaf(1)
         out = list(self.of(step.xs[0]))
         for x in step.xs[1:]:
             for k, axis in enumerate(self.of(x)):

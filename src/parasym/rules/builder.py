@@ -1,5 +1,6 @@
 """Writes programs: the functions that rules are made of."""
 
+import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
 from math import prod
@@ -56,6 +57,7 @@ class Builder:
         self.program = Program()
         self._shifted: dict[tuple[str, float], Value] = {}
         self.producers: dict[int, Instruction] = {}
+        self._patches: dict[tuple[Any, ...], Value] = {}
         self._reshaped: dict[tuple[int, tuple[int, ...]], Value] = {}
         self.data_only: set[int] = set()
         self.stepped: dict[int, tuple[int, int, int, int]] = {}
@@ -182,8 +184,15 @@ class Builder:
         """Return the product; a product with a number is a linear map."""
         for a, b in ((x, y), (y, x)):
             if isinstance(b, Value) and _is_number(a):
-                return self.pointwise(Fn.LINEAR, b, signs=(0,))  # an unknown factor
+                return self.scaled(b, None if isinstance(a, Value) else a)
         return self.pointwise(Fn.MUL, x, y)
+
+    def scaled(self, x: Value, number: complex | Fraction | None = None) -> Value:
+        """Return ``x`` times a number, ``None`` for one that is not known."""
+        known = isinstance(number, (int, float, Fraction)) and math.isfinite(number) and number != 0
+        out = self.value(x.shape)
+        self.emit(Pointwise(Fn.LINEAR, (x,), out, signs=(0,), factor=Fraction(number) if known else None))
+        return out
 
     def power(self, x: Operand, degree: float | Fraction) -> Value:
         """Return ``x ** degree``."""
@@ -252,13 +261,13 @@ class Builder:
         """Return ``x`` centred and scaled to unit variance over ``dims``."""
         out = self.value(x.shape)
         axes = tuple(sorted(d % x_ndim(x) for d in dims))
-        self.emit(Normalize(x, out, axes, odd=True, scale_free=eps <= NEGLIGIBLE))
+        self.emit(Normalize(x, out, axes, odd=True, scale_free=eps <= NEGLIGIBLE, sums_to=0))
         return out
 
     def softmax(self, x: Value, dim: int, *, log: bool = False) -> Value:
         """Return the softmax (or its logarithm) of ``x`` over ``dim``."""
         out = self.value(x.shape)
-        self.emit(Normalize(x, out, (dim % x_ndim(x),), odd=False, sums_to_one=not log))
+        self.emit(Normalize(x, out, (dim % x_ndim(x),), odd=False, sums_to=None if log else 1))
         return out
 
     def fixed(
@@ -280,6 +289,28 @@ class Builder:
         out = self.value(shape, real=x.real if real is None else real)
         self.emit(Fixed(x, out, tuple(kept), averaging, fn, reason=reason, coarse=tuple(coarse)))
         return out
+
+    def patches(
+        self, x: Value, shape: Sequence[int], kept: Sequence[tuple[int, int]], geometry: tuple[Any, ...], *, averaging: bool
+    ) -> Value:
+        """Return a fixed map of ``x`` on all axes but the kept ones; the same map of the same value is made once.
+
+        Two convolutions that look at the same patches are linear maps of one value. Where a window is one place wide in all
+        directions, that value is ``x`` itself.
+
+        Args:
+            x: What it maps.
+            shape: Shape of the result.
+            kept: Pairs of axes ``(of x, of the result)`` that pass through.
+            geometry: All that tells the map from others of these shapes.
+            averaging: Whether what is constant over the other axes stays the same constant.
+        """
+        if len(kept) == len(x.shape):
+            return self.reshape(x, shape)
+        key = (x.index, tuple(shape), tuple(kept), geometry)
+        if key not in self._patches or x.index in self.program.loops:
+            self._patches[key] = self.fixed(x, shape, kept, averaging=averaging)
+        return self._patches[key]
 
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:
         """Return ``x`` in another shape."""

@@ -53,7 +53,8 @@ def _convolution(
     head = 3 if groups > 1 else 2
     kept = [k for k in range(n) if kernel[k] == 1 and strides[k] == 1 and pads[k] == 0]  # along these it looks at one place
     pairs = [(k, k) for k in (*range(head), *(head + k for k in kept))]
-    patches = b.fixed(grouped, [*grouped.shape[:head], *sizes, *kernel], pairs, averaging=exact)
+    geometry = (*kernel, *strides, *dilations, padding if isinstance(padding, str) else tuple(pads))
+    patches = b.patches(grouped, [*grouped.shape[:head], *sizes, *kernel], pairs, geometry, averaging=exact)
     filters = b.reshape(weight, [groups, out_channels // groups, inputs, *kernel]) if groups > 1 else weight
     g, p, k = ("g" if groups > 1 else ""), _SPACE[:n], _SPACE[n : 2 * n]
     out = b.contract(patches, filters, f"b{g}i{p}{k},{g}oi{k}->b{g}o{p}")

@@ -88,31 +88,6 @@ def stays(b: Builder, x: Value, axis: int) -> bool:
     return False
 
 
-def is_of_parameter(b: Builder, x: Value, axis: int) -> bool:
-    """Return whether an axis is known to be one of a parameter, whole and in order: channels.
-
-    Args:
-        b: Tells how the value was made.
-        x: A value.
-        axis: One of its axes.
-
-    Example:
-        >>> from parasym.rules.program import Kind
-        >>> b = Builder()
-        >>> h = b.contract(b.value((7, 3), Kind.INPUT), b.value((4, 3), Kind.PARAMETER), "bi,oi->bo")
-        >>> is_of_parameter(b, h, 0), is_of_parameter(b, h, 1)
-        (False, True)
-    """
-    for _ in range(_DEPTH):
-        if x.leaf:
-            return True
-        source = _source(b.producers.get(x.index), axis)
-        if source is None:
-            return False
-        x, axis = source
-    return False
-
-
 def depends_on(b: Builder, x: Value) -> str:
     """Return what the numbers of a value depend on: ``model`` if on a parameter, else ``input`` if on one, else ``constants``.
 

@@ -1,5 +1,6 @@
 """Element-wise functions: what passes is what commutes with the function of one number."""
 
+import math
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
@@ -83,7 +84,7 @@ def _div(b: Builder, x: Operand, y: Operand, *, rounding_mode: str | None = None
     if rounding_mode is not None:
         return b.pointwise(Fn.GENERIC, x, y)
     if not isinstance(y, Value):
-        return b.mul(x, 1.0)
+        return b.scaled(x, 1 / Fraction(y) if isinstance(y, (int, float)) and y and math.isfinite(y) else None)
     x, y = _narrow(b, x, y)
     return b.mul(x, b.power(y, -1) if isinstance(y, Value) else 1.0)
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from parasym.rules.builder import Builder
-from parasym.rules.fixed_axes import is_of_parameter
+from parasym.rules.origin import is_channels
 from parasym.rules.program import Value
 from parasym.rules.rule import Rule
 from parasym.rules.shape import joined
@@ -110,14 +110,17 @@ def _upsample(b: Builder, x: Value, size: Sequence[int] | None, *rest: object) -
 
 
 def _pad(b: Builder, x: Value, padding: Sequence[int], *args: object) -> Value:
-    """Zero padding of an axis leaves what passes on the other axes; the padded axis is pinned."""
+    """Zeros beside channels are joined to them; an axis of positions is pinned by padding, and the other axes pass."""
     value = next((a for a in args if isinstance(a, (int, float))), 0)
     mode = next((a for a in args if isinstance(a, str)), "constant")
     touched = {}
     for k in range(len(padding) // 2):
         low, high = padding[2 * k], padding[2 * k + 1]
-        if low or high:
-            touched[len(x.shape) - 1 - k] = low + high
+        axis = len(x.shape) - 1 - k
+        if mode == "constant" and value == 0 and x.real and is_channels(b, x, axis):
+            x = _joined_zeros(b, x, axis, low, high)
+        elif low or high:
+            touched[axis] = low + high
     if not touched:
         return x
     shape = [n + touched.get(k, 0) for k, n in enumerate(x.shape)]
@@ -126,10 +129,19 @@ def _pad(b: Builder, x: Value, padding: Sequence[int], *args: object) -> Value:
     return b.fixed(x, shape, kept, fn=fn, averaging=mode != "constant")
 
 
+def _joined_zeros(b: Builder, x: Value, axis: int, low: int, high: int) -> Value:
+    """Return a value with zeros before and after its channels; negative numbers cut some of them off."""
+    start, stop = max(-low, 0), x.shape[axis] - max(-high, 0)
+    if (start, stop) != (0, x.shape[axis]):
+        x = b.slice(x, axis, start, stop - start)
+    sides = [b.filled([n if k == axis else m for k, m in enumerate(x.shape)]) for n in (max(low, 0), max(high, 0))]
+    return b.cat([sides[0], x, sides[1]], axis)
+
+
 def _roll(b: Builder, x: Value, shifts: Numbers, dims: Numbers = ()) -> Value:
     """A roll of channels is two slices that change places; one of positions is a fixed map."""
     axes = [d % len(x.shape) for d in _each(dims, 1)]
-    if not axes or not all(is_of_parameter(b, x, d) for d in axes):
+    if not axes or not all(is_channels(b, x, d) for d in axes):
         return _spread(b, x, axes)
     for d, shift in zip(axes, _each(shifts, len(axes)), strict=True):
         first = -shift % x.shape[d]

@@ -120,6 +120,7 @@ class Pointwise(AbstractInstruction):
         out: Output.
         degrees: Of a product, the power to which each operand is taken.
         signs: The signs of the terms of a sum, or the factor 1 or -1 of a linear map; 0 if it is another number.
+        factor: Of a linear map, the number it multiplies by; ``None`` if that is not known.
         letters: For every operand and each of its axes the axis of ``out`` that it lies on, ``None`` where it is
             broadcast; by default operands are aligned from the right.
     """
@@ -130,6 +131,7 @@ class Pointwise(AbstractInstruction):
     degrees: tuple[int | Fraction, ...] = ()
     signs: tuple[int, ...] = ()
     letters: tuple[tuple[int | None, ...], ...] = ()
+    factor: Fraction | None = None
 
     def __post_init__(self) -> None:
         """Align operands from the right, and take products of first powers, where nothing else is said."""
@@ -177,7 +179,7 @@ class Normalize(AbstractInstruction):
         dims: Axes over which statistics are taken.
         odd: Whether ``x -> -x`` gives ``out -> -out``; a softmax is not odd.
         scale_free: Whether positive factors disappear; only without an epsilon.
-        sums_to_one: Whether the output sums to one over ``dims``.
+        sums_to: What the output sums to over ``dims``: 0, 1, or ``None`` if that is not known.
     """
 
     x: Value
@@ -185,7 +187,7 @@ class Normalize(AbstractInstruction):
     dims: tuple[int, ...]
     odd: bool = True
     scale_free: bool = False
-    sums_to_one: bool = False
+    sums_to: int | None = None
 
 
 @dataclass(eq=False, slots=True)

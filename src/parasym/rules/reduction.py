@@ -34,7 +34,7 @@ def _linear(fn: str) -> Callable[..., Any]:
 
 def _divided(b: Builder, total: Value) -> Value:
     """A sum over a number of terms; what tells a mean from a sum is that something was divided."""
-    return b.pointwise(Fn.LINEAR, total, signs=(0,))
+    return b.scaled(total)
 
 
 def _extreme(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False) -> Value:

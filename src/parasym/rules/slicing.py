@@ -8,7 +8,7 @@ row of the axis folded by the step, if the step divides it, and cut into single 
 import torch
 
 from parasym.rules.builder import Builder
-from parasym.rules.fixed_axes import is_of_parameter
+from parasym.rules.origin import is_channels
 from parasym.rules.pointwise import where
 from parasym.rules.program import Expand, Kind, Pointwise, Value
 from parasym.rules.rule import Rule
@@ -37,7 +37,7 @@ def _stepped(b: Builder, x: Value, dim: int, at: range) -> Value:
     if n % step == 0 and count == n // step and at.start < step:
         folded = b.reshape(x, [*shape[:dim], count, step, *shape[dim + 1 :]])
         return b.reshape(b.slice(folded, dim + 1, at.start, 1), [*shape[:dim], count, *shape[dim + 1 :]])
-    if count <= _FEW and is_of_parameter(b, x, dim):
+    if count <= _FEW and is_channels(b, x, dim):
         out = joined(b, [b.slice(x, dim, k, 1) for k in at] or [b.slice(x, dim, 0, 0)], dim)
         b.split("every so-many-th entry is taken, and is not exchanged with others", (x, dim), (out, dim))
         return out

@@ -1,7 +1,7 @@
 """Whether the parts of a symmetry fit each other: every wire, slot and shift fits the shapes of the tensors."""
 
 from collections.abc import Callable, Mapping, Sequence
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import torch
@@ -107,23 +107,36 @@ def _shift(factor: Factor, shift: Shift, shapes: Shapes) -> str:
             if prod(weight) != length:
                 return f"`{step.weight}` has {prod(weight)} numbers instead of {length}"
             continue
-        complaint = _slot_complaint([step.slot], weight)
-        if complaint or prod(step.slot.sizes) != length or not 0 <= step.axis < len(weight) or step.axis == step.slot.axis:
-            return complaint or f"`{step.weight}` cannot take {length} channels there"
-        length = weight[step.axis]
+        complaint = _slot_complaint(step.slots, weight)
+        if complaint:
+            return complaint
+        sizes = _unflattened(weight, step.slots)
+        met = [d for d in step.dims if d is not None]
+        if len(step.dims) != len(sizes) or prod(step.shape) != length or len(set(met)) < len(met):
+            return f"`{step.weight}` cannot take {length} channels there"
+        if any(
+            not 0 <= d < len(step.shape) or step.shape[d] != n for d, n in zip(step.dims, sizes, strict=True) if d is not None
+        ):
+            return f"`{step.weight}` cannot take a shift of shape {step.shape} there"
+        if len(set(step.out)) < len(step.out) or any(not 0 <= k < len(sizes) for k in step.out):
+            return f"`{step.weight}` has no axes {step.out}"
+        length = prod([*(n for d, n in enumerate(step.shape) if d not in met), *(sizes[k] for k in step.out)])
     complaint = _slot_complaint(shift.slots, shapes[shift.tensor])
     if complaint:
         return complaint
-    slots = {slot.axis: slot for slot in shift.slots}
-    sizes: list[int] = []
-    for axis, n in enumerate(shapes[shift.tensor]):
-        sizes += [len(slots[axis].starts), *slots[axis].sizes] if axis in slots else [n]
+    sizes = _unflattened(shapes[shift.tensor], shift.slots)
     dims = [d for d in shift.dims if d is not None]
     if len(shift.dims) != len(sizes) or sorted(dims) != list(range(len(shift.shape))):
         return "its axes are not those of the shift"
     if prod(shift.shape) != length or any(d is not None and shift.shape[d] != n for d, n in zip(shift.dims, sizes, strict=True)):
         return f"a shift of shape {shift.shape} does not fit {length} channels"
-    return "" if shift.sign in {1, -1} else f"its sign is {shift.sign}"
+    return "" if shift.times and isfinite(shift.times) else f"it is multiplied by {shift.times}"
+
+
+def _unflattened(shape: Sequence[int], slots: Sequence[Slot]) -> list[int]:
+    """Return the lengths of the axes of a tensor, with those cut that slots cut."""
+    cut = {slot.axis: slot for slot in slots}
+    return [n for axis, m in enumerate(shape) for n in ([len(cut[axis].starts), *cut[axis].sizes] if axis in cut else [m])]
 
 
 def _swap(factor: Factor, swap: Swap, shapes: Shapes) -> str:

@@ -21,7 +21,7 @@ from parasym.symmetry.shift import Shift
 from parasym.symmetry.swap import Swap
 from parasym.symmetry.symmetry import FlatDirections, Symmetry, Uncovered
 
-FORMAT = 2
+FORMAT = 3
 
 
 def dumps(symmetry: Symmetry) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from parasym.core import Params
@@ -12,30 +13,39 @@ from parasym.symmetry.binding import AbstractBinding, Slot, replace, select, unf
 
 @dataclass(frozen=True)
 class Through:
-    r"""A weight that carries a translation on: :math:`t \mapsto W t`, summed over all axes but one.
+    r"""A weight that carries a translation on: :math:`t \mapsto W t`, a contraction with some axes of ``t``.
+
+    The axes of the result are those of ``t`` that did not meet the weight, in order, and then those of the weight along which the
+    result lies, such as the groups of a convolution, which both have. All other axes of the weight are summed over.
 
     Attributes:
         weight: Name of the parameter.
-        slot: The part of an axis along which ``t`` meets it.
-        axis: The axis along which the result lies.
+        shape: Shape as which ``t`` is read.
+        dims: For every unflattened axis of the weight, the axis of ``t`` that it meets, or ``None``.
+        out: Unflattened axes of the weight along which the result lies.
+        slots: How axes of the weight are unflattened or restricted; other axes are whole.
     """
 
     weight: str
-    slot: Slot
-    axis: int
+    shape: tuple[int, ...]
+    dims: tuple[int | None, ...]
+    out: tuple[int, ...]
+    slots: tuple[Slot, ...] = ()
 
     def apply(self, t: Tensor, params: Mapping[str, Tensor]) -> Tensor:
-        """Return ``W t`` of shape ``[W.shape[axis]]``."""
+        """Return the contraction, flattened.
+
+        Args:
+            t: The translation, of as many entries as :attr:`shape`.
+            params: Parameters by name.
+        """
         weight = params[self.weight]
-        index, sizes, at = unfold({self.slot.axis: self.slot}, tuple(weight.shape))
+        index, sizes, _ = unfold({slot.axis: slot for slot in self.slots}, tuple(weight.shape))
         part = select(weight, index).reshape(sizes)
-        spread = [1] * len(sizes)
-        first = at[self.slot.axis] + 1
-        spread[first : first + len(self.slot.sizes)] = self.slot.sizes
-        product = (part * t.to(part).reshape(spread)).reshape(
-            [-1 if k == self.slot.axis else n for k, n in enumerate(weight.shape)]
-        )
-        return product.sum(dim=[k for k in range(product.ndim) if k != self.axis])
+        mine = [d if d is not None else len(self.shape) + k for k, d in enumerate(self.dims)]
+        left = [d for d in range(len(self.shape)) if d not in self.dims]
+        t = t.to(part).reshape(self.shape)
+        return torch.einsum(t, [*range(len(self.shape))], part, mine, [*left, *(mine[k] for k in self.out)]).reshape(-1)
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Along:
 
 @dataclass(frozen=True)
 class Shift(AbstractBinding):
-    r"""One parameter that a translation moves: ``tensor += sign * W_k ... W_1 t``.
+    r"""One parameter that a translation moves: ``tensor += times * W_k ... W_1 t``.
 
     The element ``t`` is read as a tensor of shape ``shape``. Its axis ``dims[k]`` runs along unflattened axis
     ``k`` of the parameter; where ``dims[k]`` is ``None`` the shift is constant.
@@ -69,7 +79,7 @@ class Shift(AbstractBinding):
         tensor: Name of the parameter or buffer.
         shape: Shape as which ``t`` is read once it went through.
         dims: For every unflattened axis of the parameter, the axis of ``t`` or ``None``.
-        sign: 1 or -1.
+        times: A number, mostly 1 or -1.
         slots: How axes are unflattened or restricted; other axes are whole.
         through: Weights on the way, first to last.
     """
@@ -77,7 +87,7 @@ class Shift(AbstractBinding):
     tensor: str
     shape: tuple[int, ...]
     dims: tuple[int | None, ...]
-    sign: int = 1
+    times: float = 1.0
     slots: tuple[Slot, ...] = ()
     through: tuple[Through | Along, ...] = ()
 
@@ -108,7 +118,7 @@ class Shift(AbstractBinding):
         x = params[self.tensor]
         for step in self.through:
             t = step.apply(t, params)
-        t = t.reshape(self.shape) * self.sign
+        t = t.reshape(self.shape) * self.times
         index, sizes, _ = unfold({slot.axis: slot for slot in self.slots}, tuple(x.shape))
         order = [d for d in self.dims if d is not None]
         t = t.permute(order).reshape([n if d is not None else 1 for n, d in zip(sizes, self.dims, strict=True)])

@@ -1,0 +1,396 @@
+"""Shifts that move from one parameter to others, against answers derived by hand and the rank of the Jacobian."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from parasym import find, verify
+from parasym.core import model_params
+from parasym.symmetry import Symmetry
+
+Linear = nn.Linear
+
+
+class Model(nn.Module):
+    """A forward in one line, on parts by name."""
+
+    def __init__(self, run: Callable[..., Tensor], **parts: Any):
+        super().__init__()
+        for name, part in parts.items():
+            setattr(self, name, part)
+        self.run = run
+
+    def forward(self, *args: Tensor) -> Tensor:
+        return self.run(self, *args)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and what is right for it.
+
+    Attributes:
+        name: What it is about.
+        model: Makes it.
+        inputs: Shapes of its inputs.
+        shifts: Sizes of the translations, in any order.
+        dimension: Of all factors.
+        order: Of the discrete ones.
+        rest: Null directions of the Jacobian that belong to no factor, and why there are any is said beside the case.
+    """
+
+    name: str
+    model: Callable[[], nn.Module]
+    inputs: tuple[tuple[int, ...], ...]
+    shifts: tuple[int, ...]
+    dimension: int
+    order: int
+    rest: int = 0
+
+
+def matrix(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.randn(shape))
+
+
+def plain(n: int, m: int) -> Linear:
+    return Linear(n, m, bias=False)
+
+
+def _pair(run: Callable[..., Tensor], kind: Callable[[int, int], nn.Module] = Linear, **parts: nn.Module) -> Callable[[], Model]:
+    """Two layers ``a`` and ``b`` that read the same, and ``c`` that reads four channels."""
+    return lambda: Model(run, **({"a": kind(3, 2), "b": kind(3, 2), "c": kind(4, 2)} | parts))
+
+
+def _adapted(run: Callable[..., Tensor], *, layers: Callable[[int, int], nn.Module] = plain) -> Callable[[], Model]:
+    return lambda: Model(run, base=Linear(3, 4), down=layers(3, 2), up=layers(2, 4), out=Linear(4, 2))
+
+
+def _cell(kind: Callable[..., nn.Module], steps: int) -> Callable[[], Model]:
+    def run(model: Model, x: Tensor) -> Tensor:
+        state = None
+        for _ in range(steps):
+            state = model.cell(x, state)
+        return model.out(state[0] if isinstance(state, tuple) else state)
+
+    return lambda: Model(run, cell=kind(3, 3), out=Linear(3, 2))
+
+
+def _two(run: Callable[..., Tensor], n: int = 3, **parts: Any) -> Callable[[], Model]:
+    return lambda: Model(run, **{k: v() for k, v in parts.items()}, a=Linear(n, 4), c=Linear(4, 2))
+
+
+def _added(model: Model, h: Tensor, other: Tensor) -> Tensor:
+    return h + model.c(torch.cat([h, other.tanh()], -1))
+
+
+def _read_by_two(model: Model, h: Tensor) -> Tensor:
+    return model.a(h).tanh() * model.b(h)
+
+
+def _gated(h: Tensor) -> Tensor:
+    first, second = h.chunk(2, -1)
+    return first.tanh() * second.sigmoid()
+
+
+def conv(n: int, m: int, size: int = 1, **options: Any) -> nn.Conv2d:
+    return nn.Conv2d(n, m, size, **options)
+
+
+def _convs(second: Callable[[], nn.Module]) -> Callable[[], Model]:
+    return lambda: Model(lambda s, x: s.c((s.a(x) + s.b(x)).tanh()), a=conv(2, 3, 3), b=second(), c=conv(3, 2))
+
+
+_X, _IM = ((7, 3),), ((5, 3, 4, 4),)
+_CELLS = {"lstm": (nn.LSTMCell, (3, 3, 3, 3)), "gru": (nn.GRUCell, (3, 3)), "rnn": (nn.RNNCell, (3,))}
+
+
+def _normed(*layers: nn.Module) -> Callable[[], nn.Module]:
+    return lambda: nn.Sequential(*layers)
+
+
+JOINED = (
+    Case("a bias", _pair(lambda s, x: s.c(torch.cat([s.a(x), s.b(x).tanh()], -1))), _X, (2,), 6, 8),
+    # Two linear maps of the same side by side are one, of rank three: 41 numbers make a map of 20.
+    Case("two biases", _pair(lambda s, x: s.c(torch.cat([s.a(x), s.b(x)], -1)), c=Linear(4, 5)), _X, (2, 2), 12, 2, 9),
+    Case(
+        "before a layer that is cut again",
+        _pair(lambda s, x: _gated(s.c(torch.cat([s.a(x), s.b(x).tanh()], -1))), c=Linear(4, 6)),
+        _X,
+        (2,),
+        6,
+        8,
+    ),
+    Case("channels of images", _pair(lambda s, x: s.c(torch.cat([s.a(x), s.b(x).tanh()], 1)), conv), _IM, (2,), 6, 8),
+    Case(
+        "before a border of zeros",
+        _pair(lambda s, x: s.c(torch.cat([s.a(x), s.b(x).tanh()], 1)), conv, c=conv(4, 2, 3, padding=1)),
+        _IM,
+        (),
+        4,
+        8,
+    ),
+    # The residual sum is one more linear map of the same channels.
+    Case("and added", _pair(lambda s, x: s.o(_added(s, s.a(x), s.b(x)).tanh()), o=Linear(2, 2)), _X, (2,), 2, 64, 4),
+)
+TWICE = (
+    *(
+        Case(f"{name} called {n} times", _cell(kind, n), _X, shifts, sum(shifts), 48)
+        for name, (kind, shifts) in _CELLS.items()
+        for n in (2, 3)
+    ),
+    Case(
+        "one parameter in two sums",
+        _two(
+            lambda s, x: s.c((x @ s.d + s.v + s.b).tanh() + (s.a(x) + s.v).tanh()),
+            d=lambda: matrix(3, 4),
+            v=lambda: matrix(4),
+            b=lambda: matrix(4),
+        ),
+        _X,
+        (4,),
+        4,
+        384,
+    ),
+    # In the next two nothing reads ``a.bias``.
+    Case(
+        "one of two sums lacks a partner",
+        _two(
+            lambda s, x: s.c((x @ s.d + s.v + s.b).tanh() + (x @ s.a.weight.T + s.v).tanh()),
+            d=lambda: matrix(3, 4),
+            v=lambda: matrix(4),
+            b=lambda: matrix(4),
+        ),
+        _X,
+        (),
+        0,
+        384,
+        4,
+    ),
+    Case(
+        "the same with opposite signs",
+        _two(
+            lambda s, x: s.c((x @ s.d + s.v + s.b).tanh() + (x @ s.a.weight.T + s.v - s.b).tanh()),
+            d=lambda: matrix(3, 4),
+            v=lambda: matrix(4),
+            b=lambda: matrix(4),
+        ),
+        _X,
+        (),
+        0,
+        384,
+        4,
+    ),
+    Case("added twice", _two(lambda s, x: s.c((s.a(x) + s.v + s.v).tanh()), v=lambda: matrix(4)), _X, (4,), 4, 384),
+)
+POOLED = (
+    Case(
+        "a maximum, flattened", _normed(nn.Conv1d(3, 2, 1), nn.MaxPool1d(2), nn.Flatten(), Linear(4, 2)), ((9, 3, 4),), (2,), 4, 2
+    ),
+    Case("a maximum in two dimensions", _normed(conv(3, 2), nn.MaxPool2d(2), nn.Flatten(), Linear(8, 2)), _IM, (2,), 4, 2),
+    Case("an adaptive maximum", _normed(conv(3, 2), nn.AdaptiveMaxPool2d(2), nn.Flatten(), Linear(8, 2)), _IM, (2,), 4, 2),
+    Case("an average", _normed(conv(3, 2), nn.AvgPool2d(2), nn.Flatten(), Linear(8, 2)), ((9, 3, 4, 4),), (2,), 6, 1),
+    Case(
+        "a maximum of positive parts", _normed(conv(3, 2), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(), Linear(8, 2)), _IM, (), 2, 2
+    ),
+    Case(
+        "a grouped convolution",
+        _normed(conv(3, 4), conv(4, 4, 3, groups=2), nn.Tanh(), nn.Flatten(), Linear(16, 2)),
+        _IM,
+        (4,),
+        12,
+        128,
+    ),
+)
+NORMED = (
+    Case("no gain", _normed(Linear(3, 4), nn.Tanh(), nn.LayerNorm(4, elementwise_affine=False), Linear(4, 2)), _X, (2,), 2, 48),
+    Case(
+        "no gain, no bias",
+        _normed(Linear(3, 4), nn.Tanh(), nn.LayerNorm(4, elementwise_affine=False), plain(4, 2)),
+        _X,
+        (2,),
+        2,
+        48,
+    ),
+    Case(
+        "no gain, read by two",
+        lambda: Model(
+            lambda s, x: _read_by_two(s, s.n(s.f(x).tanh())),
+            f=Linear(3, 4),
+            n=nn.LayerNorm(4, elementwise_affine=False),
+            a=Linear(4, 2),
+            b=Linear(4, 2),
+        ),
+        _X,
+        (2, 2),
+        4,
+        192,
+    ),
+    Case(
+        "no gain, times a number of each sample",
+        lambda: Model(
+            lambda s, x: s.a(s.n(s.f(x).tanh()) * 0.3 * x[:, :1]),
+            f=Linear(3, 4),
+            n=nn.LayerNorm(4, elementwise_affine=False),
+            a=Linear(4, 2),
+        ),
+        _X,
+        (2,),
+        2,
+        48,
+    ),
+    # With a gain the sum of all over the gain is zero: a shift of the weight by the inverse of the gain, which no factor says.
+    Case("a gain", _normed(Linear(3, 4), nn.Tanh(), nn.LayerNorm(4), Linear(4, 2)), _X, (4,), 8, 768, 2),
+    Case(
+        "images, flattened",
+        _normed(conv(3, 4), nn.Tanh(), nn.LayerNorm([4, 2, 2], elementwise_affine=False), nn.Flatten(), Linear(16, 2)),
+        ((9, 3, 2, 2),),
+        (2,),
+        2,
+        48,
+    ),
+    Case(
+        "groups, flattened",
+        _normed(conv(3, 4), nn.Tanh(), nn.GroupNorm(2, 4, affine=False), nn.Flatten(), Linear(16, 2)),
+        ((9, 3, 2, 2),),
+        (4,),
+        4,
+        32,
+    ),
+    Case(
+        "channels and positions, but only channels are summed",
+        _normed(conv(3, 4), nn.Tanh(), nn.GroupNorm(1, 4, affine=False), conv(4, 2)),
+        ((9, 3, 2, 2),),
+        (),
+        0,
+        48,
+    ),
+)
+LOW_RANK = (
+    Case("an adapter", _adapted(lambda s, x: s.out((s.base(x) + 0.5 * s.up(s.down(x))).tanh())), _X, (6, 8), 14, 384),
+    Case(
+        "an adapter on sequences",
+        _adapted(lambda s, x: s.out((s.base(x) + s.up(s.down(x)) / 3).tanh())),
+        ((5, 4, 3),),
+        (6, 8),
+        14,
+        384,
+    ),
+    Case("scaled between", _adapted(lambda s, x: s.out((s.base(x) - s.up(s.down(x) * 0.7)).tanh())), _X, (6, 8), 14, 384),
+    Case("a nonlinearity between", _adapted(lambda s, x: s.out((s.base(x) + s.up(s.down(x).relu())).tanh())), _X, (), 2, 768),
+    Case("of another input", _adapted(lambda s, x: s.out((s.base(x) + s.up(s.down(x.tanh()))).tanh())), _X, (), 4, 384),
+    Case(
+        "a number that is not known",
+        _adapted(lambda s, x: s.out((s.base(x) + x[:, :1] * s.up(s.down(x))).tanh())),
+        _X,
+        (),
+        4,
+        384,
+    ),
+    Case(
+        "a chain of three",
+        lambda: Model(
+            lambda s, x: s.base(x) + s.up(s.mid(s.down(x))), base=Linear(3, 4), down=plain(3, 2), mid=plain(2, 2), up=plain(2, 4)
+        ),
+        _X,
+        (6, 4, 8),
+        18,
+        1,
+    ),
+    Case(
+        "multiplied first",
+        lambda: Model(lambda s, x: x @ (s.w + s.a @ s.b), w=matrix(3, 4), a=matrix(3, 2), b=matrix(2, 4)),
+        _X,
+        (6, 8),
+        14,
+        1,
+    ),
+    Case(
+        "convolutions",
+        lambda: Model(
+            lambda s, x: s.base(x) + s.up(s.down(x)),
+            base=conv(2, 3, 3),
+            down=conv(2, 2, 3, bias=False),
+            up=conv(2, 3, bias=False),
+        ),
+        ((9, 2, 4, 4),),
+        (36, 6),
+        42,
+        1,
+    ),
+)
+PARALLEL = (
+    Case("two layers", _two(lambda s, x: s.c((s.a(x) + s.b(x)).tanh()), b=lambda: Linear(3, 4)), _X, (12, 4), 16, 384),
+    Case(
+        "two layers, weighted", _two(lambda s, x: s.c((s.a(x) - 2 * s.b(x)).tanh()), b=lambda: Linear(3, 4)), _X, (12, 4), 16, 384
+    ),
+    Case(
+        "three layers",
+        _two(lambda s, x: s.c((s.a(x) + s.b(x) + s.d(x)).tanh()), b=lambda: Linear(3, 4), d=lambda: Linear(3, 4)),
+        _X,
+        (12, 12, 4, 4),
+        32,
+        384,
+    ),
+    Case(
+        "of different inputs", _two(lambda s, x: s.c((s.a(x) + s.b(x.tanh())).tanh()), b=lambda: Linear(3, 4)), _X, (4,), 4, 384
+    ),
+    Case("two convolutions", _convs(lambda: conv(2, 3, 3)), ((5, 2, 5, 5),), (54, 3), 57, 48),
+    # Both see the pixel in the middle of their windows.
+    Case("of different windows", _convs(lambda: conv(2, 3, 3, padding=1, dilation=2)), ((5, 2, 5, 5),), (3,), 3, 48, 6),
+)
+CASES = {
+    f"{kind}: {case.name}": case
+    for kind, cases in (
+        ("joined", JOINED),
+        ("twice", TWICE),
+        ("pooled", POOLED),
+        ("normed", NORMED),
+        ("low rank", LOW_RANK),
+        ("parallel", PARALLEL),
+    )
+    for case in cases
+}
+
+
+def _found(case: Case) -> tuple[nn.Module, tuple[Tensor, ...], Symmetry]:
+    torch.manual_seed(0)
+    model = case.model().double()
+    inputs = tuple(torch.randn(shape, dtype=torch.float64) for shape in case.inputs)
+    return model, inputs, find(model, inputs)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_shifts(name: str):
+    case = CASES[name]
+    model, inputs, symmetry = _found(case)
+    sizes = [f.dimension for f in symmetry.factors if f.group.label.startswith("shift")]
+    assert (sorted(sizes), symmetry.dimension, symmetry.order) == (sorted(case.shifts), case.dimension, case.order)
+    report = verify(model, symmetry, inputs)
+    assert report.holds == "yes", report
+    assert all(row.moved > 1e-3 for row in report.rows)
+    counted = report.completeness
+    assert counted is not None
+    assert (counted.explained, counted.nullity - counted.explained) == (case.dimension, case.rest), report
+
+
+def test_a_shift_of_a_matrix_goes_through_another():
+    """Of ``w + A B`` a shift ``t`` of ``A`` takes ``t B`` from ``w``, and one of ``B`` takes ``A t``."""
+    _, _, symmetry = _found(CASES["low rank: multiplied first"])
+    params = {k: torch.randn(shape, dtype=torch.float64) for k, shape in (("w", (3, 4)), ("a", (3, 2)), ("b", (2, 4)))}
+    for factor, shape in zip(symmetry.factors, ((3, 2), (2, 4)), strict=True):
+        t = torch.randn(shape, dtype=torch.float64)
+        moved = factor.act(t.flatten(), params)
+        name = factor.tensors[0]
+        torch.testing.assert_close(moved[name], params[name] + t)
+        torch.testing.assert_close(moved["w"], params["w"] - (t @ params["b"] if name == "a" else params["a"] @ t))
+        torch.testing.assert_close(moved["w"] + moved["a"] @ moved["b"], params["w"] + params["a"] @ params["b"])
+
+
+def test_the_cases_are_in_double_precision_and_move():
+    model, _, symmetry = _found(CASES["joined: a bias"])
+    element = symmetry.sample(generator=torch.Generator().manual_seed(0))
+    assert all(p.dtype == torch.float64 for p in model.parameters())
+    assert (element(model_params(model))["c.bias"] - model_params(model)["c.bias"]).abs().max() > 1e-3
