@@ -13,6 +13,7 @@ from parasym.zoo.normalization import NORMALIZATION
 from parasym.zoo.recurrent import RECURRENT
 from parasym.zoo.reparametrized import REPARAMETRIZED
 from parasym.zoo.selection import SELECTION
+from parasym.zoo.shifts import SHIFTS
 from parasym.zoo.transformer import TRANSFORMER
 
 ZOO: tuple[Entry, ...] = (
@@ -28,5 +29,6 @@ ZOO: tuple[Entry, ...] = (
     *GRAPH,
     *REPARAMETRIZED,
     *SELECTION,
+    *SHIFTS,
     *ASYMMETRIC,
 )
