@@ -100,9 +100,9 @@ CASES = (
     _case(
         "turned around",
         _scores(lambda m, q, k: q.roll(2, -1) @ k.mT),
-        ("signs(2)", "scale(2)"),
-        "a roll pins its axis, although the planes might turn",
-        rest=6,
+        LEFT,
+        "real parts meet imaginary ones, by a roll",
+        rest=4,
     ),
     _case(
         "exchanged",

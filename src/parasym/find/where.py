@@ -157,4 +157,6 @@ def let_go(error: BaseException) -> None:
         if one is not None and id(one) not in seen:
             seen.add(id(one))
             traceback.clear_frames(one.__traceback__)
+            for frame, _ in traceback.walk_tb(one.__traceback__):
+                frame.f_locals  # noqa: B018  brings what was once read of the variables up to date: they are no more
             todo += [one.__cause__, one.__context__]
