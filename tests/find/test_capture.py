@@ -62,7 +62,8 @@ def test_trace_and_export_agree(entry):
     try:
         named, lowered = trace(model, args, None)
     except Untraceable:
-        assert any(isinstance(module, nn.RNNBase) for module in model.modules())
+        writes_into_a_view = entry.name == "every_other_in_place"
+        assert writes_into_a_view or any(isinstance(module, nn.RNNBase) for module in model.modules())
         return
     assert not lowered.uncovered
     exported = export(model, args, None, level="functional")
