@@ -167,6 +167,23 @@ def test_every_gate_of_a_cell_has_places_of_its_own():
     assert len({tuple(gate.flatten().tolist()) for gate in gates}) == 4
 
 
+@pytest.mark.parametrize(
+    ("kind", "gates"), [(nn.LSTM, 4), (nn.LSTMCell, 4), (nn.GRU, 3), (nn.GRUCell, 3), (nn.RNN, 1), (nn.RNNCell, 1)]
+)
+def test_recurrences_are_known_without_inputs(kind: Any, gates: int):
+    suffix = "" if issubclass(kind, nn.RNNCellBase) else "_l0"
+    report = break_(kind(4, 5), WAsymmetric(frozen=2)).report
+    rows = f"in each of {5 * gates} rows"
+    assert [(one.name, one.what) for one in report.broken] == [
+        (f"weight_ih{suffix}", f"2 of 4 entries {rows}"),
+        (f"weight_hh{suffix}", f"2 of 5 entries {rows}"),
+    ]
+    if gates > 1:  # a gate has a path of its own, and its rows need differ only among themselves
+        model = break_(kind(4, 5), WAsymmetric(frozen={f"weight_hh{suffix}.1": 0, "*": 2})).model
+        mask = next(entries.mask for name, _, _, entries in frozen_tensors(model) if name == f"weight_hh{suffix}")
+        assert [int((~gate).sum()) for gate in mask.split(5)] == [10 * (k != 1) for k in range(gates)]
+
+
 def test_reasons():
     raw = left_by_name(break_(Raw(), WAsymmetric(), inputs()).report)
     assert raw == {"unused": "no operation applies it to an activation as a linear map"}
