@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from parasym import breaking
 from parasym.breaking import FrozenEntries, WAsymmetric, distinct_masks
 from parasym.breaking.amount import frozen_count, value_for
+from parasym.breaking.drawing import distinct_places
 from parasym.breaking.site import Block
 from parasym.core import BadInputError
 
@@ -67,6 +68,9 @@ def test_fewer_subsets_than_rows_is_an_error():
         distinct_masks(5, 4, 1, generator=torch.Generator(), where="fc")
     with pytest.raises(BadInputError, match="No number would do"):
         distinct_masks(7, 4, 2, generator=torch.Generator())
+    with pytest.raises(BadInputError, match="too narrow"):
+        distinct_places(5, 4, 1, generator=torch.Generator())
+    assert len(torch.unique(distinct_places(5, 4, 1, generator=torch.Generator(), repeat=True))) == 4
 
 
 @pytest.mark.parametrize("count", [0, 5, -1])
