@@ -31,6 +31,15 @@ def test_the_sum_is_that_of_the_models() -> None:
     assert all(tuple(row) == COUNTED for row in document["models"].values())
 
 
+def test_a_rule_for_what_had_none_may_be_coarse() -> None:
+    kept = {"m": {"pins": 0, "parameters": 0, "numbers": 0, "uncovered": 1}}
+    coarse = {"pins": 1, "parameters": 2, "numbers": 9, "uncovered": 0}
+    assert grown({"m": coarse}, kept) == []
+    assert grown({"m": coarse | {"uncovered": 1}}, kept) == ["m: pins 0 -> 1, parameters 0 -> 2, numbers 0 -> 9"]
+    assert grown({"m": coarse | {"uncovered": 2, "pins": 0}}, kept) == ["m: parameters 0 -> 2, numbers 0 -> 9, uncovered 1 -> 2"]
+    assert "not in" in grown({"n": coarse}, kept)[0]
+
+
 def test_a_rule_that_pins_more_is_seen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr("sys.argv", ["corpus", "zoo: mlp_sigmoid"])
     assert main() == 0

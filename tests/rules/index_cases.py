@@ -134,6 +134,7 @@ _REDUCTION = (
     _over("sort", lambda x: x.sort(dim=1, stable=True, descending=True)[0][:, 0].tanh(), PERMUTED, label="stable"),
     _over("argsort", lambda x: x.tanh().sum(1) * x.argsort(1)[:, 0], PERMUTED, rest=None),
     _over("msort", lambda x: x.movedim(1, 0).msort()[0].tanh(), PERMUTED),
+    _over("histc", lambda x: x.tanh().sum(1) * x.histc(2, 0, 1)[0], PERMUTED, rest=None),
     _over("kthvalue", lambda x: x.kthvalue(1, 1)[0].tanh(), PERMUTED),
     _over("median", lambda x: x.median(1)[0].tanh(), PERMUTED, missing=("signs(5)",)),
     _over("nanmedian", lambda x: x.nanmedian(1)[0].tanh(), PERMUTED, missing=("signs(5)",)),

@@ -19,6 +19,8 @@ CASES = (*POINTWISE, *SHAPE, *LAYERS, *INDEX, *RANDOM)
 
 EXCEPTIONS = {
     "_assert_tensor_metadata": "returns nothing: the graph drops it before rules are asked",
+    "_grouped_mm": "exists in half precision only: see test_grouped.py",
+    "grouped_mm_fallback": "an operation of transformers, the same as _grouped_mm",
 }
 
 
@@ -46,7 +48,8 @@ def test_every_operation_has_a_case():
 
 
 def test_every_operation_exists():
-    assert not [name for rule in RULES for name in rule.names if not hasattr(torch.ops.aten, name)]
+    names = [name for rule in RULES for name in rule.names]
+    assert [name for name in names if not hasattr(torch.ops.aten, name)] == ["grouped_mm_fallback"]
 
 
 def test_no_operation_has_two_rules():
