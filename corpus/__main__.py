@@ -2,7 +2,8 @@
 
 For every model it is counted how many pins are coarse, how many parameters they may cost a group, how many numbers those
 hold, and how many operations have no rule. The sums are kept in ``corpus/coarse.json`` and may only shrink: the exit code is
-1 if one has grown, but where an operation has got a rule since. ``--write`` writes what has shrunk, and new models; it refuses what has grown.
+1 if one has grown, but where an operation has got a rule since. ``--write`` writes what has shrunk, and new models; it refuses
+what has grown.
 """
 
 import argparse

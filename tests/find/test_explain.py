@@ -3,6 +3,7 @@
 import copy
 import linecache
 import pickle
+import weakref
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from parasym.core import BadInputError, SymmetryError
 from parasym.find import find
 from parasym.find.chain import Chains, touched
 from parasym.find.explain import Explanation
+from parasym.find.where import Running
 from parasym.groups import Permutation
 from parasym.rules import BY_NAME, Builder, Value
 from parasym.rules.program import Fn
@@ -296,6 +298,20 @@ def test_a_tied_name_is_the_first_one() -> None:
     model.other = model.fc1.weight  # pyright: ignore[reportAttributeAccessIssue]
     symmetry = find(model, (X,))
     assert len({symmetry.why(name, "scale").tensor for name in ("other", "fc1.weight")}) == 1
+
+
+def test_to_say_where_keeps_nothing_alive() -> None:
+    class Holds(nn.Module):
+        def forward(self) -> tuple[str, bool]:
+            x = torch.zeros(3)
+            gone = weakref.ref(x)
+            module, _ = running()
+            del x
+            return module, gone() is None
+
+    outer = nn.ModuleDict({"inner": Holds()})
+    running = Running(outer)
+    assert outer["inner"]() == ("inner", True)
 
 
 def test_the_numbers_of_constants_are_let_go() -> None:

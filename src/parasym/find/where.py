@@ -103,12 +103,21 @@ class Running:
             if foreign and not line:
                 line = f"{code.co_filename}:{frame.f_lineno}"
             if code.co_varnames[:1] == ("self",) and code.co_argcount:
-                owner = frame.f_locals.get("self")
+                owner = _owner(frame)
                 module = self._paths.get(id(owner)) if module is None else module
                 if owner is self._model:
                     break
             frame = frame.f_back
         return module or "", line
+
+
+def _owner(frame: FrameType) -> Any:
+    """Return ``self`` of a method that runs; a snapshot of its variables would keep tensors alive."""
+    variables = frame.f_locals
+    owner = variables.get("self")
+    if type(variables) is dict:
+        variables.clear()
+    return owner
 
 
 def _is_foreign(file: str) -> bool:
