@@ -3,6 +3,7 @@
 #   make demo    the main job on real data, ending in one HTML page
 #   make test    the whole test suite
 #   make test-order   the same with the files in an order drawn by ORDER=1
+#   make planted plant elements in every model of the zoo, and see which method brings them back (half an hour)
 #   make faults  plant faults into every room, and list those that no test notices (hours)
 #   make corpus  what is pinned for want of a finer rule, over many models (a minute)
 #   make check   linters, formatter, types, floors, spelling
@@ -13,7 +14,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: demo test test-slow test-order faults corpus check format docs tables bench clean
+.PHONY: demo test test-slow test-order planted faults corpus check format docs tables bench clean
 
 # The first Python of at least 3.11; no other version has all the pinned wheels.
 PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13 python; do \
@@ -27,8 +28,8 @@ PYTEST_FLAGS ?= -n 2 --dist loadfile
 
 export MPLBACKEND := Agg
 # One thread per test process: two processes with two threads each fight over two cores.
-demo test test-slow test-order faults corpus: export OMP_NUM_THREADS = 1
-demo test test-slow test-order faults corpus: export MKL_NUM_THREADS = 1
+demo test test-slow test-order planted faults corpus: export OMP_NUM_THREADS = 1
+demo test test-slow test-order planted faults corpus: export MKL_NUM_THREADS = 1
 
 demo: $(VENV)/.demo
 	$(BIN)/parasym demo --out parasym-demo
@@ -42,6 +43,11 @@ test-slow: $(VENV)/.test
 ORDER ?= 1
 test-order: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) --random-order-bucket=module --random-order-seed=$(ORDER)
+
+DRAWS ?= 20
+SINGLE ?= 6
+planted: $(VENV)/.demo
+	$(BIN)/python -m parasym.testing.planted_page docs/planted.md --draws $(DRAWS) --single $(SINGLE)
 
 faults: $(VENV)/.test
 	$(BIN)/python -m faults

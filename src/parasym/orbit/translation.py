@@ -22,7 +22,7 @@ def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance
         symmetry: Any symmetry.
         params: Parameters by name; not modified.
         max_steps: Bound on the passes over all translations.
-        tolerance: Largest translation, relative to the tensor, at which to stop.
+        tolerance: Largest translation, relative to the tensor, at which to stop; rounding is where it stops at the latest.
     """
     return Element(symmetry, settling_moves(symmetry, params, max_steps=max_steps, tolerance=tolerance))(params)
 
@@ -34,7 +34,7 @@ def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, t
         symmetry: Any symmetry.
         params: Parameters by name; not modified.
         max_steps: Bound on the passes over all translations.
-        tolerance: Largest translation, relative to the tensor, at which to stop.
+        tolerance: Largest translation, relative to the tensor, at which to stop; rounding is where it stops at the latest.
     """
     moves: list[Move] = []
     factors = [f for f in symmetry.factors if isinstance(f.bindings[0], Shift)]
@@ -46,7 +46,8 @@ def settling_moves(symmetry: Symmetry, params: Params, *, max_steps: int = 20, t
             if size > 0:
                 params = factor.act(t, params)
                 moves.append(Move(factor.id, t))
-                largest = max(largest, size)
+                noise = ROUNDING * torch.finfo(t.dtype).eps
+                largest = max(largest, size if size > noise else 0.0)
         if largest <= tolerance:
             break
     return tuple(moves)

@@ -89,8 +89,8 @@ def circuit_rows() -> list[tuple[str, ...]]:
 
 
 def method_rows() -> list[tuple[str, ...]]:
-    """Return one row per method of matching: its name on the command line, its class, what it does."""
-    return [(f"`{name}`", f"`{kind.__name__}`", summary(kind)) for name, kind in METHODS.items()]
+    """Return one row per method of matching: its name on the command line, its class, what it does, what it cannot see."""
+    return [(f"`{name}`", f"`{kind.__name__}`", summary(kind), " ".join(kind.blind_spots)) for name, kind in METHODS.items()]
 
 
 def selector_rows() -> list[tuple[str, ...]]:
@@ -107,7 +107,7 @@ def render() -> str:
             ("family", "what it is", "operations"),
             rule_rows(),
         ),
-        ("Methods of matching", ("name", "method", "what it does"), method_rows()),
+        ("Methods of matching", ("name", "method", "what it does", "what it cannot see by nature"), method_rows()),
         (
             f"{len(ZOO)} models with the symmetry each is known to have",
             ("model", "factors", "order", "dimension", "derivation"),
