@@ -17,6 +17,11 @@ MASK = torch.tensor([[0, 1, 1, 1], [1, 0, 1, 1], [1, 1, 0, 1], [1, 1, 1, 0], [0,
 class Net(nn.Module):
     """A weight that is read in some way."""
 
+    mask: Tensor
+    holds: Tensor
+    rows: Tensor
+    constants: Tensor
+
     def __init__(self, read: Callable[["Net", Tensor], Tensor]) -> None:
         super().__init__()
         self.weight, self.out, self.read = nn.Parameter(torch.randn(5, 4)), nn.Linear(5, 2), read

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from parasym import ActivationMatching, canonicalize, distance, match, model_params
+from parasym import ActivationMatching, WeightMatching, canonicalize, distance, match, model_params
 from parasym.find import find
 from parasym.functional import Call
 from parasym.functional.run import run
@@ -26,8 +26,8 @@ def test_a_moved_copy_comes_back(shaken):
     symmetry, a = find(model, kwargs=call), model_params(model)
     b = symmetry.sample(generator=torch.Generator().manual_seed(1)).exactly(a)
     assert gap(a, b) > 5 * norm(a)
-    for method in ({}, {"method": ActivationMatching(model, [call])}):
-        there = match(symmetry, a, b, **method)
+    for method in (WeightMatching(), ActivationMatching(model, [call])):
+        there = match(symmetry, a, b, method=method)
         assert there.after < 1e-5 * norm(a)
         assert there.converged
         outputs = [run(model, p, Call((), call)).logits for p in (a, there.params)]

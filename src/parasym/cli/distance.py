@@ -24,7 +24,7 @@ from parasym.cli.progress import working
 from parasym.cli.screen import tell
 from parasym.cli.subject import ensure_values, find_symmetry, load_subject
 from parasym.orbit import distance as find_distance
-from parasym.report import Table, rich_table, sig
+from parasym.report import Columns, Table, rich_table, sig
 
 
 def distance(
@@ -78,7 +78,7 @@ def _distance(
     tell(found.notes)
     rows = ((sig(float(found), 6), sig(found.relative, 4), found.status),)
     note = "Measured in one gauge. " + "; ".join(found.gauge) + "." if found.gauge else "No freedom changes norms."
-    columns = (("distance", "right"), ("in norms of A", "right"), ("proved", "left"))
+    columns: Columns = (("distance", "right"), ("in norms of A", "right"), ("proved", "left"))
     answer = {
         "distance": float(found),
         "relative": found.relative,
