@@ -3,7 +3,7 @@
 #   make demo    the main job on real data, ending in one HTML page
 #   make test    the whole test suite
 #   make test-order   the same with the files in an order drawn by ORDER=1
-#   make planted plant elements in every model of the zoo, and see which method brings them back (half an hour)
+#   make planted plant elements in every model of the zoo, and see which method brings them back (what is new)
 #   make faults  plant faults into every room, and list those that no test notices (hours)
 #   make corpus  what is pinned for want of a finer rule, over many models (a minute)
 #   make check   linters, formatter, types, floors, spelling
@@ -45,7 +45,7 @@ test-order: $(VENV)/.test
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) --random-order-bucket=module --random-order-seed=$(ORDER)
 
 DRAWS ?= 20
-SINGLE ?= 6
+SINGLE ?= 2
 planted: $(VENV)/.demo
 	$(BIN)/python -m parasym.testing.planted_page docs/planted.md --draws $(DRAWS) --single $(SINGLE)
 

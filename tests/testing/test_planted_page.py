@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import pytest
 import torch
 
 from parasym.orbit import METHODS
 from parasym.testing.planted import ALL, BOUNDS, Cell, Recovery, found
-from parasym.testing.planted_page import Tally, main, render
+from parasym.testing.planted_page import Tally, main, read_tallies, render
 from parasym.zoo import ZOO
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "planted.md"
@@ -21,6 +22,13 @@ def test_the_page_has_every_model_and_method():
         assert all(sentence in part for sentence in kind.blind_spots)
 
 
+def test_the_page_shows_its_cells():
+    cells = read_tallies(PAGE.parent / "results" / "planted.json")
+    draws, single = (max(t.count for c, t in cells.items() if (c.kind == ALL) == whole) for whole in (True, False))
+    assert PAGE.read_text() == render(cells, draws=draws, single=single), "docs/planted.md is stale: run `make planted`"
+    assert not any(tally.lost for tally in cells.values())
+
+
 def test_what_is_lost_stands_out():
     cell, tally = Cell("weight", ALL, "mlp_relu", torch.float64), Tally()
     for left in (1e-12, 0.5, float("nan")):
@@ -31,8 +39,13 @@ def test_what_is_lost_stands_out():
     assert "`mlp_relu`: it did not see" in text
 
 
-def test_it_is_written(tmp_path):
+def test_it_is_written_and_goes_on_with_what_is_there(tmp_path, monkeypatch):
     main([str(tmp_path / "page.md"), "--draws", "1", "--single", "1", "--models", "mlp_tanh"])
     text = (tmp_path / "page.md").read_text()
     assert "| `mlp_tanh` |" in text
     assert "**" not in text
+    before = read_tallies(tmp_path / "results" / "page.json")
+    monkeypatch.setattr("parasym.testing.planted_page.recovery", lambda *_: pytest.fail("what is there is not planted again"))
+    main([str(tmp_path / "page.md"), "--draws", "1", "--single", "1", "--models", "mlp_tanh"])
+    assert (tmp_path / "page.md").read_text() == text
+    assert read_tallies(tmp_path / "results" / "page.json") == before

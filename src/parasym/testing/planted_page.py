@@ -1,6 +1,7 @@
-"""The page of planted elements: ``python -m parasym.testing.planted_page docs/planted.md --draws 20 --single 6``."""
+"""The page of planted elements: ``python -m parasym.testing.planted_page docs/planted.md --draws 20 --single 2``."""
 
 import argparse
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -123,27 +124,73 @@ def _kinds(tallies: Iterable[Cell]) -> tuple[str, ...]:
     return tuple(dict.fromkeys((ALL, *sorted({cell.kind for cell in tallies}))))
 
 
+def read_tallies(path: Path) -> dict[Cell, Tally]:
+    """Return what became of the elements of every cell, as :func:`write_tallies` wrote it; nothing if there is no file.
+
+    Args:
+        path: The file.
+    """
+    rows = json.loads(path.read_text()) if path.exists() else []
+    dtypes = {str(dtype): dtype for dtype in DTYPES}
+    return {
+        Cell(method, kind, model, dtypes[dtype]): Tally(worst, lost, count, dict.fromkeys(notes))
+        for model, kind, dtype, method, worst, lost, count, notes in rows
+    }
+
+
+def write_tallies(path: Path, tallies: Mapping[Cell, Tally]) -> None:
+    """Write what became of the elements of every cell, one cell a line.
+
+    Args:
+        path: The file.
+        tallies: The cells.
+    """
+    lines = [
+        json.dumps([c.model, c.kind, str(c.dtype), c.method, float(f"{t.worst:.1e}"), t.lost, t.count, [*t.notes]])
+        for c, t in tallies.items()
+    ]
+    path.write_text("[\n" + ",\n".join(lines) + "\n]\n")
+
+
 def main(arguments: list[str] | None = None) -> None:
-    """Write the page to the path given on the command line.
+    """Plant what is missing in the file of cells, and write it and the page.
 
     Args:
         arguments: What was given; that of the process if ``None``.
     """
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("page", type=Path)
+    parser.add_argument("page", type=Path, help="the page, and beside it results/NAME.json with every cell")
     parser.add_argument("--draws", type=int, default=20, help="elements of all factors in every cell")
-    parser.add_argument("--single", type=int, default=6, help="elements of one kind of factor in every cell")
+    parser.add_argument("--single", type=int, default=2, help="elements of one kind of factor in every cell")
     parser.add_argument("--models", nargs="*", help="names in the zoo; all if left out")
+    parser.add_argument("--again", action="store_true", help="plant anew what is in the file already")
     given = parser.parse_args(arguments)
     torch.set_num_threads(1)
+    path = given.page.parent / "results" / f"{given.page.stem}.json"
+    path.parent.mkdir(exist_ok=True)
+    old = {} if given.again else read_tallies(path)
     tallies: dict[Cell, Tally] = {}
     for cell in cells(given.models):
-        tally = tallies.setdefault(cell, Tally())
-        for seed in range(given.draws if cell.kind == ALL else given.single):
-            tally.add(recovery(cell, seed), BOUNDS[cell.dtype])
-        if tally.lost:
-            sys.stderr.write(f"{cell.method} {cell.kind} {cell.model} {cell.dtype}: {tally}\n")
-    given.page.write_text(render(tallies, draws=given.draws, single=given.single))
+        wanted = given.draws if cell.kind == ALL else given.single
+        known = old.get(cell)
+        tallies[cell] = known if known is not None and known.count == wanted else planted(cell, wanted)
+    write_tallies(path, tallies)
+    given.page.write_text(render(read_tallies(path), draws=given.draws, single=given.single))
+
+
+def planted(cell: Cell, count: int) -> Tally:
+    """Return what became of the elements of one cell.
+
+    Args:
+        cell: What is planted.
+        count: How many.
+    """
+    tally = Tally()
+    for seed in range(count):
+        tally.add(recovery(cell, seed), BOUNDS[cell.dtype])
+    if tally.lost:
+        sys.stderr.write(f"{cell.method} {cell.kind} {cell.model} {cell.dtype}: {tally}\n")
+    return tally
 
 
 if __name__ == "__main__":
