@@ -27,7 +27,7 @@ def test_it_has_not_grown_on_the_others(name: str) -> None:
 def test_the_sum_is_that_of_the_models() -> None:
     document = json.loads(KEPT.read_text())
     assert document["total"] == total(document["models"].values())
-    assert set(document["models"]) == set(MODELS)
+    assert set(document["models"]) <= set(MODELS)
     assert all(tuple(row) == COUNTED for row in document["models"].values())
 
 
@@ -37,7 +37,8 @@ def test_a_rule_for_what_had_none_may_be_coarse() -> None:
     assert grown({"m": coarse}, kept) == []
     assert grown({"m": coarse | {"uncovered": 1}}, kept) == ["m: pins 0 -> 1, parameters 0 -> 2, numbers 0 -> 9"]
     assert grown({"m": coarse | {"uncovered": 2, "pins": 0}}, kept) == ["m: parameters 0 -> 2, numbers 0 -> 9, uncovered 1 -> 2"]
-    assert "not in" in grown({"n": coarse}, kept)[0]
+    assert grown({"n": coarse}, kept) == ["n: pins 0 -> 1, parameters 0 -> 2, numbers 0 -> 9"]
+    assert grown({"n": dict.fromkeys(coarse, 0)}, kept) == []
 
 
 def test_a_rule_that_pins_more_is_seen(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -84,7 +84,7 @@ class Half(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         ends = torch.tensor([4, 8], dtype=torch.int32, device=x.device)
-        return torch._grouped_mm(self.a(x).relu(), self.w, offs=ends)
+        return torch.ops.aten._grouped_mm(self.a(x).relu(), self.w, offs=ends)
 
 
 def test_the_product_of_torch_is_the_same() -> None:
