@@ -74,6 +74,12 @@ COARSE = {  # model, inputs, words of the operation, what it may cost, derived b
         "scatter",
         ("experts",),
     ),
+    "ones beside channels": (
+        two(lambda s, x: s.b(F.pad(s.a(x).relu(), (1, 1), value=1.0)), between=8),
+        (X,),
+        "constant_pad_nd",
+        HIDDEN,
+    ),
     "a flip of channels": (two(lambda s, x: s.b(s.a(x).relu().flip(1))), (X,), "flip", HIDDEN),
     "a roll of channels": (two(lambda s, x: s.b(s.a(x).relu().roll(2, 1))), (X,), "roll", HIDDEN),
     "a look-up in runs": (two(lambda s, x: s.b(s.a(x).relu()[:, [3, 4, 0, 1]]), between=4), (X,), "index", HIDDEN),
@@ -118,6 +124,7 @@ FORCED = {  # model and inputs: what is pinned an input, an output or the task p
     "a position that is returned": (two(lambda s, x: s.b(s.a(x).relu()).argmax(-1)), (X,)),
     "an order over positions": (two(lambda s, x: s.b(s.a(x).relu().topk(2, dim=1).values.sum(1)), inputs=3), (SEQ,)),
     "a roll over positions": (two(lambda s, x: s.b(s.a(x).relu().roll(1, 1)), inputs=3), (SEQ,)),
+    "a padding of positions": (two(lambda s, x: s.b(F.pad(s.a(x).relu(), (0, 0, 1, 1), value=1.0).amax(1)), inputs=3), (SEQ,)),
     "a convolution": (Net(lambda s, x: s.b(s.a(x).relu()), a=nn.Conv2d(3, 4, 3), b=nn.Conv2d(4, 2, 3)), (IMAGE,)),
     "neighbours": (
         two(

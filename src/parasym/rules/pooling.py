@@ -10,6 +10,7 @@ from parasym.rules.rule import Rule
 from parasym.rules.shape import joined
 
 Numbers = int | Sequence[int]
+_PADDED = "what is added beside entries is not followed along this axis"
 
 
 def _each(value: Numbers | None, n: int, default: Sequence[int] = ()) -> list[int]:
@@ -126,7 +127,8 @@ def _pad(b: Builder, x: Value, padding: Sequence[int], *args: object) -> Value:
     shape = [n + touched.get(k, 0) for k, n in enumerate(x.shape)]
     kept = [(k, k) for k in range(len(x.shape)) if k not in touched]
     fn = "linear" if mode != "constant" or value == 0 else "generic"
-    return b.fixed(x, shape, kept, fn=fn, averaging=mode != "constant")
+    coarse = [((k,), (k,)) for k in sorted(touched)]
+    return b.fixed(x, shape, kept, fn=fn, averaging=mode != "constant", reason=_PADDED, coarse=coarse)
 
 
 def _joined_zeros(b: Builder, x: Value, axis: int, low: int, high: int) -> Value:

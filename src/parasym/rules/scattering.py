@@ -154,8 +154,7 @@ def _cut(b: Builder, x: Value, dim: int, index: Value, values: Value, shape: lis
 
 def _masked_scatter(b: Builder, x: Value, mask: Value, source: Value) -> Value:
     """Rows of the source fill the rows that a mask chooses, if it chooses whole rows."""
-    b.pin(mask)
-    b.by(mask)
+    numbered(b, mask)
     n = len(x.shape)
     mask = b.expand(mask, x.shape)
     if not n or not source.shape or source.shape[-1] != x.shape[-1] or not same_along(b, mask, n - 1):
