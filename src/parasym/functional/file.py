@@ -39,7 +39,7 @@ class FileInputs:
     notes: tuple[str, ...]
 
 
-def read_inputs(path: Path, model: nn.Module, *, size: int = BATCH) -> FileInputs:
+def read_inputs(path: str | Path, model: nn.Module, *, size: int = BATCH) -> FileInputs:
     """Return the inputs in a file as calls of a model, on its device and in its precision.
 
     | the file holds | read as |
@@ -64,6 +64,7 @@ def read_inputs(path: Path, model: nn.Module, *, size: int = BATCH) -> FileInput
         CheckpointError: If the file cannot be read.
         BadInputError: If it holds something else, or what ``forward`` does not take.
     """
+    path = Path(path)
     found = read_file(path, "Data")
     content = _plain(found.content)
     left = _foreign(content)
