@@ -85,30 +85,40 @@ class Running:
     """
 
     def __init__(self, model: nn.Module) -> None:
-        self._model = model
         self._paths = {id(module): path for path, module in model.named_modules()}
-        self._foreign: dict[str, bool] = {}
-        """Whether a file holds code of the model, by its name."""
+        self._files: dict[str, str] = {}
+        """Whose code a file holds, by its name."""
 
     def __call__(self) -> tuple[str, str]:
         """Return the path of the module, and the line as ``file:line``; empty where there is none."""
         module: str | None = None
-        line = ""
+        line, outside = "", False
         frame: FrameType | None = sys._getframe(1)
         while frame is not None and (module is None or not line):
             code = frame.f_code
-            foreign = self._foreign.get(code.co_filename)
-            if foreign is None:
-                foreign = self._foreign[code.co_filename] = _is_foreign(code.co_filename)
-            if foreign and not line:
-                line = f"{code.co_filename}:{frame.f_lineno}"
-            if code.co_varnames[:1] == ("self",) and code.co_argcount:
-                owner = _owner(frame)
-                module = self._paths.get(id(owner)) if module is None else module
-                if owner is self._model:
-                    break
+            kind = self._files.get(code.co_filename)
+            if kind is None:
+                kind = self._files[code.co_filename] = _kind(code.co_filename)
+            if kind is _OWN:
+                if outside:
+                    break  # where the pass called the model
+            else:
+                outside = True
+                if kind is _FOREIGN and not line:
+                    line = f"{code.co_filename}:{frame.f_lineno}"
+                if module is None and code.co_argcount and code.co_varnames[0] == "self":
+                    module = self._paths.get(id(_owner(frame)))
             frame = frame.f_back
         return module or "", line
+
+
+_HERE = str(Path(__file__).parent)
+_OWN, _FOREIGN, _SYSTEM = "own", "foreign", "system"
+
+
+def _kind(file: str) -> str:
+    """Return whether a file holds code of this folder, that of a model, or torch's and Python's own."""
+    return _OWN if file.startswith(_HERE) else _FOREIGN if _is_foreign(file) else _SYSTEM
 
 
 def _owner(frame: FrameType) -> Any:
