@@ -108,3 +108,24 @@ def test_nothing_is_changed_where_nothing_is_drawn():
         out, seen = drawn(draw, X)
         assert not seen
         assert torch.equal(out, draw(X))
+
+
+def test_what_is_drawn_has_the_mean_and_the_spread_that_it_should_have():
+    x = torch.randn(500, 100, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    with FollowingDraws():
+        normal, flat = torch.randn_like(x), torch.rand_like(x)
+    assert abs(float(normal.mean())) < 0.1
+    assert abs(float(normal.std()) - 1) < 0.1
+    assert abs(float(flat.mean()) - 0.5) < 0.1
+    assert 0 <= float(flat.min()) < 0.01
+    assert 0.99 < float(flat.max()) <= 1
+
+
+def test_attention_of_shared_heads_is_that_of_repeated_heads():
+    q, k, v = (torch.randn(2, heads, 5, 4, generator=torch.Generator().manual_seed(heads)).double() for heads in (4, 2, 2))
+    repeated = [x.repeat_interleave(2, -3) for x in (k, v)]
+    with FollowingDraws():
+        found = functional.scaled_dot_product_attention(q, k, v, dropout_p=0.5, enable_gqa=True)
+        same = functional.scaled_dot_product_attention(q, *repeated, dropout_p=0.5)
+    assert torch.allclose(found, same)
+    assert not torch.allclose(found, functional.scaled_dot_product_attention(q, *repeated), atol=1e-2)
