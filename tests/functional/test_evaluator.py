@@ -35,6 +35,23 @@ def test_everything_is_in_the_precision_of_the_proof() -> None:
     assert plain["a.weight"].dtype == torch.float16
 
 
+def test_tensors_that_a_forward_makes_are_in_that_precision_too() -> None:
+    class Makes(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.a = nn.Linear(3, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.a(x) @ torch.eye(3).float() + torch.full((3,), 1 / 3)
+
+    run, params = evaluator(Makes(), torch.float64, 0)
+    x = torch.randn(4, 3).double()
+    (found,) = run(params, Call((x,)))
+    exact = x @ params["a.weight"].T + params["a.bias"] + torch.tensor(1, dtype=torch.float64) / 3
+    assert (found - exact).abs().max() < 1e-14
+    assert torch.get_default_dtype() == torch.float32
+
+
 def test_only_normalizations_have_statistics() -> None:
     run, _ = evaluator(Counted(), torch.float64, 0)
     assert run.statistics == ("norm.running_mean", "norm.running_var")

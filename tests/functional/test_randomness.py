@@ -123,9 +123,9 @@ def test_what_is_drawn_has_the_mean_and_the_spread_that_it_should_have():
 
 def test_attention_of_shared_heads_is_that_of_repeated_heads():
     q, k, v = (torch.randn(2, heads, 5, 4, generator=torch.Generator().manual_seed(heads)).double() for heads in (4, 2, 2))
-    repeated = [x.repeat_interleave(2, -3) for x in (k, v)]
+    keys, values = (x.repeat_interleave(2, -3) for x in (k, v))
     with FollowingDraws():
         found = functional.scaled_dot_product_attention(q, k, v, dropout_p=0.5, enable_gqa=True)
-        same = functional.scaled_dot_product_attention(q, *repeated, dropout_p=0.5)
+        same = functional.scaled_dot_product_attention(q, keys, values, dropout_p=0.5)
     assert torch.allclose(found, same)
-    assert not torch.allclose(found, functional.scaled_dot_product_attention(q, *repeated), atol=1e-2)
+    assert not torch.allclose(found, functional.scaled_dot_product_attention(q, keys, values), atol=1e-2)
