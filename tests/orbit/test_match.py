@@ -13,6 +13,7 @@ from parasym.orbit import WeightMatching, distance, match
 from parasym.orbit.gauge import balance
 from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import gap
+from parasym.orbit.solve import signed_profit
 from parasym.symmetry import Binding, Element, Move, Symmetry
 from tests.orbit.networks import CASES, Case, attention, gelu_mlp, linear_mlp, relu_mlp, rotary, tanh_mlp, whole
 from tests.orbit.planted import strangers
@@ -229,3 +230,32 @@ def test_recurrent_wire_meets_itself():
         assert distance(symmetry, a, b) < 1e-12
         c = case.params(seed + 50)
         assert distance(symmetry, a, c) <= gap(a, c)
+
+
+@pytest.mark.parametrize(
+    "parities",
+    [
+        [(False,) * 3, (True, False, False), (False, True, False), (False, False, True)],
+        [(True, True, False), (False, True, False), (False, False, True)],
+        [(True, True, False), (False, True, True), (True, True, True), (False,) * 3],
+        [(False,) * 3],
+    ],
+)
+def test_signs_that_nothing_links_are_found_one_by_one(parities):
+    g = torch.Generator().manual_seed(0)
+    costs = {parity: torch.randn(4, 4, generator=g, dtype=torch.float64) for parity in parities}
+    best, pattern = signed_profit(costs, 3)
+    sums = []
+    for bits in range(8):
+        odd = {parity: sum(bits >> k & 1 for k in range(3) if parity[k]) % 2 for parity in costs}
+        sums.append(sum(-cost if odd[parity] else cost for parity, cost in costs.items()))
+    every = torch.stack(sums)
+    assert torch.allclose(best, every.amax(0))
+    assert torch.allclose(every.gather(0, pattern.unsqueeze(0))[0], best)
+
+
+def test_as_many_signs_as_a_deep_network_has():
+    costs = {tuple(k == j for j in range(40)): torch.full((2, 2), (-1.0) ** k) for k in range(40)}
+    best, pattern = signed_profit(costs, 40)
+    assert (best == 40).all()
+    assert (pattern == sum(1 << k for k in range(1, 40, 2))).all()

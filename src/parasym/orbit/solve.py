@@ -69,8 +69,35 @@ def signed_profit(costs: Costs, count: int) -> tuple[Tensor, Tensor]:
     if count == 0:
         total = torch.stack(list(costs.values())).sum(0) if len(costs) > 1 else next(iter(costs.values()))
         return total, torch.zeros((), dtype=torch.long)
+    like = next(iter(costs.values()))
+    total, pattern = torch.zeros_like(like), torch.zeros_like(like, dtype=torch.long)
+    for signs in _linked(costs, count):
+        some = {parity: cost for parity, cost in costs.items() if any(parity[k] for k in signs)}
+        if some:
+            best, bits = _best_pattern(some, signs)
+            total, pattern = total + best, pattern | bits
+    for parity, cost in costs.items():
+        if not any(parity):
+            total = total + cost
+    return total, pattern
+
+
+def _linked(costs: Costs, count: int) -> list[list[int]]:
+    """Return the signs in groups that no inner product links: a deep network has two for every layer, each by itself."""
+    groups = [{k} for k in range(count)]
+    for parity in costs:
+        joined = {k for k, flipped in enumerate(parity) if flipped}
+        touched = [group for group in groups if group & joined]
+        groups = [group for group in groups if not group & joined]
+        groups += [set().union(*touched)] if touched else []
+    return [sorted(group) for group in groups]
+
+
+def _best_pattern(costs: Costs, signs: list[int]) -> tuple[Tensor, Tensor]:
+    """Return the best inner products over all patterns of some signs, and the pattern that attains them."""
     best = pattern = None
-    for bits in range(2**count):
+    for chosen in range(2 ** len(signs)):
+        bits = sum(1 << k for at, k in enumerate(signs) if chosen >> at & 1)
         value: Tensor | None = None
         for parity, cost in costs.items():
             odd = sum(bits >> k & 1 for k, flipped in enumerate(parity) if flipped) % 2
