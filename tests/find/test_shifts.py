@@ -341,6 +341,20 @@ PARALLEL = (
     # Both see the pixel in the middle of their windows.
     Case("of different windows", _convs(lambda: conv(2, 3, 3, padding=1, dilation=2)), ((5, 2, 5, 5),), (3,), 3, 48, 6),
 )
+
+
+def _square(run: Callable[..., Tensor]) -> Callable[[], Model]:
+    return lambda: Model(run, w=matrix(3, 3), a=matrix(3, 3), b=matrix(3, 3))
+
+
+# What is read twice moves by a square of its shift, which nothing takes away: nine directions of every first factor stay unsaid.
+SQUARES = (
+    Case("a matrix times itself", _square(lambda s, x: x @ s.w + x @ s.a @ s.a + x @ s.b), _X, (9,), 9, 2, 9),
+    Case("multiplied first", _square(lambda s, x: x @ s.w + x @ (s.a @ s.a) + x @ s.b), _X, (9,), 9, 2, 9),
+    Case("on both sides of another", _square(lambda s, x: x @ s.w + x @ s.a @ s.b @ s.a), _X, (9,), 10, 2, 8),
+    Case("before both branches", _square(lambda s, x: (h := x @ s.a) @ s.w + h @ s.a @ s.b), _X, (9,), 10, 2, 8),
+    Case("times its transpose", _square(lambda s, x: x @ s.w + x @ s.a @ s.a.T + x @ s.b), _X, (9,), 12, 1, 6),
+)
 CASES = {
     f"{kind}: {case.name}": case
     for kind, cases in (
@@ -350,6 +364,7 @@ CASES = {
         ("normed", NORMED),
         ("low rank", LOW_RANK),
         ("parallel", PARALLEL),
+        ("square", SQUARES),
     )
     for case in cases
 }

@@ -228,6 +228,7 @@ class Carriers:
             yield search
             return
         self._tries -= 1
+        # Two paths that meet other than in a sum that takes both away may do so in a product: a square of the shift.
         again = (value.index, cell) in search.seen
         lost = value.index in self._outputs or value.index in self._lost
         if not depth or lost or again or self._tries < 0 or len(search.sums) > _PATHS:
