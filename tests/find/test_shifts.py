@@ -69,7 +69,7 @@ def _adapted(run: Callable[..., Tensor], *, layers: Callable[[int, int], nn.Modu
 
 
 def _cell(kind: Callable[..., nn.Module], steps: int) -> Callable[[], Model]:
-    def run(model: Model, x: Tensor) -> Tensor:
+    def run(model: Any, x: Tensor) -> Tensor:
         state = None
         for _ in range(steps):
             state = model.cell(x, state)
@@ -82,11 +82,11 @@ def _two(run: Callable[..., Tensor], n: int = 3, **parts: Any) -> Callable[[], M
     return lambda: Model(run, **{k: v() for k, v in parts.items()}, a=Linear(n, 4), c=Linear(4, 2))
 
 
-def _added(model: Model, h: Tensor, other: Tensor) -> Tensor:
+def _added(model: Any, h: Tensor, other: Tensor) -> Tensor:
     return h + model.c(torch.cat([h, other.tanh()], -1))
 
 
-def _read_by_two(model: Model, h: Tensor) -> Tensor:
+def _read_by_two(model: Any, h: Tensor) -> Tensor:
     return model.a(h).tanh() * model.b(h)
 
 

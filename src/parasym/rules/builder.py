@@ -189,9 +189,13 @@ class Builder:
 
     def scaled(self, x: Value, number: complex | Fraction | None = None) -> Value:
         """Return ``x`` times a number, ``None`` for one that is not known."""
-        known = isinstance(number, (int, float, Fraction)) and math.isfinite(number) and number != 0
+        known = None
+        if isinstance(number, Fraction):
+            known = number
+        elif isinstance(number, (int, float)) and math.isfinite(number):
+            known = Fraction(number)
         out = self.value(x.shape)
-        self.emit(Pointwise(Fn.LINEAR, (x,), out, signs=(0,), factor=Fraction(number) if known else None))
+        self.emit(Pointwise(Fn.LINEAR, (x,), out, signs=(0,), factor=known or None))
         return out
 
     def power(self, x: Operand, degree: float | Fraction) -> Value:

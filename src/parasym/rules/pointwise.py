@@ -84,7 +84,7 @@ def _div(b: Builder, x: Operand, y: Operand, *, rounding_mode: str | None = None
     if rounding_mode is not None:
         return b.pointwise(Fn.GENERIC, x, y)
     if not isinstance(y, Value):
-        return b.scaled(x, 1 / Fraction(y) if isinstance(y, (int, float)) and y and math.isfinite(y) else None)
+        return b.scaled(b.number(x), 1 / Fraction(y) if isinstance(y, (int, float)) and y and math.isfinite(y) else None)
     x, y = _narrow(b, x, y)
     return b.mul(x, b.power(y, -1) if isinstance(y, Value) else 1.0)
 
