@@ -39,6 +39,7 @@ LEFT: dict[str, tuple[str, ...]] = {
     "rnn_tanh": ("shift(4)",),
     "lstm": ("shift(4)",) * 4,
     "gru": ("shift(4)",) * 2,
+    "gru_cell": ("shift(4)",) * 2,
     "lstm_bidirectional": ("shift(3)",) * 8,
     "gru_bidirectional": ("shift(3)",) * 4,
     "lstm_stacked": ("shift(3)",) * 8,
