@@ -53,6 +53,18 @@ class Adapter(nn.Module):
         return self.base(x) + self.up(self.down(x))
 
 
+class Multiplied(nn.Module):
+    """Two linear layers and a number that multiplies all outputs: a parameter without axes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 5, bias=False), nn.Linear(5, 3)
+        self.level = nn.Parameter(torch.tensor(0.3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.second(self.first(x)) * self.level
+
+
 def chain(*widths: int, bias: bool = True) -> nn.Sequential:
     return nn.Sequential(*(nn.Linear(a, b, bias=bias) for a, b in pairwise(widths)))
 
@@ -73,6 +85,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], WAsymmetric, in
     "attention, enough": (lambda: Attention(2, 3), (4, 6), WAsymmetric(frozen=2), 0),
     "attention with biases": (lambda: Attention(2, 3, bias=True), (4, 6), shared(1), 18),
     "orthogonal": (Normed, (5,), shared({"first": 0, "second": 1}), 3),  # pyright: ignore[reportArgumentType]
+    "a number": (Multiplied, (4,), WAsymmetric(frozen=2), 8),
     "adapters": (lambda: nn.Sequential(Adapter(8, 7, 4), nn.GELU(), Adapter(7, 5, 4)), (8,), shared(1), 12),
 }
 
@@ -88,7 +101,7 @@ def nullity(model: nn.Module, *shape: int) -> int:
 
     def outputs(vector: Tensor) -> Tensor:
         parts = zip(masks.items(), vector.split(sizes), strict=True)
-        params = {n: stored[n].index_put(tuple(mask.nonzero().T), part) for (n, mask), part in parts}
+        params = {n: stored[n].masked_scatter(mask, part) for (n, mask), part in parts}
         return torch.func.functional_call(model, params, (x,)).flatten()
 
     jacobian = torch.autograd.functional.jacobian(outputs, vector)

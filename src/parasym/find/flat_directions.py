@@ -131,7 +131,12 @@ def _tangents(factors: Iterable[Factor], params: Params, names: list[str]) -> Te
     for factor in factors:
         slopes = tangents(factor, params)
         zeros = torch.zeros(factor.dimension, 1, dtype=torch.float64)
-        rows.append(torch.cat([slopes[n].flatten(1) if n in slopes else zeros.expand(-1, params[n].numel()) for n in names], 1))
+        rows.append(
+            torch.cat(
+                [slopes[n].reshape(factor.dimension, -1) if n in slopes else zeros.expand(-1, params[n].numel()) for n in names],
+                1,
+            )
+        )
     stack = torch.cat(rows) if rows else torch.zeros(0, sum(params[n].numel() for n in names), dtype=torch.float64)
     return stack / torch.linalg.vector_norm(stack, dim=1, keepdim=True).clamp(min=1e-12)
 
