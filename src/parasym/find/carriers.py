@@ -102,8 +102,9 @@ class Carriers:
         self.ground = ground
         self.nulls = nulls
         self.exchanges: list[Exchange] = []
-        self.seen: dict[tuple[int, Cell, tuple[Place, ...]], Blocked] = {}
-        """Where a shift along some places of a parameter's cell is seen, for every one that nothing absorbs."""
+        self._seen: dict[tuple[int, Cell, tuple[Place, ...]], Blocked] = {}
+        self._stopped: dict[tuple[int, Cell], Blocked] = {}
+        """Cells whose shifts are all seen by the first instruction that reads them."""
         program = ground.types.program
         self._values = program.values
         self._outputs = {v.index for v in program.outputs}
@@ -121,7 +122,14 @@ class Carriers:
             self._read(step)
         self._passing = Passing(ground, sums, self._lost)
         leaves = [v for v in self._values if v.leaf and v.offset == 0 and v.index not in self._lost]
-        starts = {(value.index, cell): self._runs(value, cell) for value in leaves for cell in self._cells(value)}
+        starts: dict[tuple[int, Cell], list[Carrier]] = {}
+        for value in leaves:
+            for cell in self._cells(value):
+                stop = self._stop(value, cell)
+                if stop is None:
+                    starts[value.index, cell] = self._runs(value, cell)
+                else:
+                    self._stopped[value.index, cell] = stop
         self._direct |= {key: list(runs) for key, runs in starts.items()}
         carrying = {index for index, _ in self._direct}
         for step in ground.steps:
@@ -129,6 +137,28 @@ class Carriers:
                 carrying.update(self._advance(step))
         for (index, cell), runs in starts.items():
             self._try_all(self._values[index], cell, runs)
+
+    def seen(self, value: Value) -> list[tuple[Cell, tuple[Place, ...], Blocked]]:
+        """Return where shifts of a parameter are seen, along some places of a cell, for every one that nothing absorbs.
+
+        Args:
+            value: The parameter.
+        """
+        found = [(cell, run, blocked) for (index, cell, run), blocked in self._seen.items() if index == value.index]
+        for (index, cell), blocked in self._stopped.items():
+            if index == value.index:
+                found += [(cell, c.run, blocked) for c in self._runs(value, cell)]
+        return sorted(found, key=lambda one: len(one[1]))
+
+    def _stop(self, value: Value, cell: Cell) -> Blocked | None:
+        """Return an instruction that lets no shift of a cell through, if there is one and no shift is hidden before."""
+        if self.nulls.of(value, cell):
+            return None
+        for use in self._uses_of(value.index, cell):
+            if not self._passing.lets(use.step, use.operand):
+                assert use.step.out is not None
+                return Blocked(use.step.out, use.step, (use.step,))
+        return None
 
     def _cells(self, value: Value) -> list[Cell]:
         try:
@@ -219,7 +249,7 @@ class Carriers:
             if sinks and self._is_new(found := Exchange(carrier, sinks)):
                 return found
         if self._blocked is not None:
-            self.seen[value.index, cell, carrier.run] = self._blocked
+            self._seen[value.index, cell, carrier.run] = self._blocked
         return None
 
     def _absorbed(self, value: Value, cell: Cell, c: Carrier, search: _Search, depth: int) -> Iterator[_Search]:

@@ -206,11 +206,10 @@ class Explanation:
     def _shift(self, value: Value, acting: list[Factor]) -> Why:
         there = tuple(_acts(f, "shift", "as a whole" if len(f.bindings) == 1 else "with others") for f in acting)
         sums = Sums(self._ground)
-        seen = Carriers(self._ground, NullDirections(self._ground, sums), sums).seen
+        carriers = Carriers(self._ground, NullDirections(self._ground, sums), sums)
         reasons = []
-        for (index, cell, run), blocked in sorted(seen.items(), key=lambda item: len(item[0][2])):
-            if index == value.index:
-                reasons.append(self._reason(self._along(value, cell, run), self._seen(blocked)))
+        for cell, run, blocked in carriers.seen(value):
+            reasons.append(self._reason(self._along(value, cell, run), self._seen(blocked)))
         if not there and not reasons:
             reasons.append(Reason("everywhere", "it is written again while the model runs, or cannot be followed"))
         return Why(value.name, "shift", there, tuple(dict.fromkeys(reasons)) if not there else ())

@@ -111,7 +111,7 @@ class Passing:
             c: The shift.
         """
         code = step.code
-        if not _may_pass(code) or (isinstance(code, Contract) and not self.meets(step.xs[1 - operand])):
+        if not self.lets(step, operand):
             return
         passed = _passed(step.template, operand, link, c.places)
         if isinstance(code, Contract):
@@ -126,6 +126,16 @@ class Passing:
                     yield _moved(c, where)._replace(through=(*c.through, *known))
             else:
                 yield c if times == 1 and all(p == q for p, q in where.items()) else _moved(c, where, times)
+
+    def lets(self, step: Step, operand: int) -> bool:
+        """Return whether an instruction may let any shift of an operand through.
+
+        Args:
+            step: The instruction.
+            operand: Which operand is shifted.
+        """
+        code = step.code
+        return _may_pass(code) and not (isinstance(code, Contract) and not self.meets(step.xs[1 - operand]))
 
     def meets(self, x: Value) -> bool:
         """Return whether a shift may come through a contraction with a value.
