@@ -1,5 +1,7 @@
 """Models that the tests of the command line name as `nets.py:factory`, and weights for them."""
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -109,7 +111,13 @@ class Two(nn.Module):
 def bert():
     from transformers import BertConfig, BertModel
 
-    small = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 12, "vocab_size": 30}
+    small: dict[str, Any] = {
+        "hidden_size": 8,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 2,
+        "intermediate_size": 12,
+        "vocab_size": 30,
+    }
     return BertModel(BertConfig(**small, max_position_embeddings=16))
 
 
