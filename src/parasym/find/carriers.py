@@ -111,7 +111,6 @@ class Carriers:
         self._readers: dict[int, list[tuple[Step, int]]] = defaultdict(list)
         self._uses: dict[tuple[int, Cell], list[_Use]] = {}
         self._lost: set[int] = set(program.loops)
-        self._sums = sums
         self._tries = 0
         self._blocked: Blocked | None = None
         self._joined: dict[tuple[int, Cell], tuple[int, Cell]] = {}
