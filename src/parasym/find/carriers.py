@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+from parasym.find.carrier import Carrier, Open
 from parasym.find.ground import Ground, Step
 from parasym.find.nulls import NullDirections
-from parasym.find.passing import Carrier, Open, Passing
+from parasym.find.passing import Passing
 from parasym.find.structure import Cell, Place, TooManyCells
 from parasym.find.sums import Sums
 from parasym.find.template import Link, Template

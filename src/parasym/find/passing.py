@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from typing import NamedTuple
 
+from parasym.find.carrier import Carrier, Open, moved, renamed, unrearranged
 from parasym.find.ground import Ground, Step
 from parasym.find.slots import slot_of
 from parasym.find.structure import Cell, Place
@@ -33,50 +34,6 @@ from parasym.rules.program import (
     Value,
 )
 from parasym.symmetry import Along, Slot, Through
-
-
-class Open(NamedTuple):
-    """A place of an activation against which an axis of a shift was summed.
-
-    Attributes:
-        value: Index of the activation.
-        cell: Cell of the activation.
-        place: The place.
-    """
-
-    value: int
-    cell: Cell
-    place: Place
-
-
-class Carrier(NamedTuple):
-    """A shift of a parameter where it has arrived, constant along every place that is not named.
-
-    Attributes:
-        source: Index of the parameter's value.
-        cell: Cell of the parameter.
-        run: Places of that cell along which the shift runs.
-        at: Where every axis of the shift lies now.
-        sizes: Their lengths.
-        riders: Where the other places of the activations that it was summed against lie now.
-        times: What it was multiplied by.
-        through: The weights it went through.
-    """
-
-    source: int
-    cell: Cell
-    run: tuple[Place, ...]
-    at: tuple[Place | Open, ...]
-    sizes: tuple[int, ...]
-    riders: tuple[tuple[Open, Place], ...] = ()
-    times: int | Fraction = 1
-    through: tuple[Through | Along, ...] = ()
-
-    @property
-    def places(self) -> tuple[Place, ...]:
-        """The places along which it is not constant."""
-        own = tuple([p for p in self.at if not isinstance(p, Open)])
-        return (*own, *[place for _, place in self.riders]) if self.riders else own
 
 
 class Passing:
@@ -123,9 +80,9 @@ class Passing:
                 along = [self._vector(code, k, tuple(where[p] for p in c.places)) for k in range(len(code.xs)) if k != operand]
                 known = tuple(a for a in along if a is not None)
                 if known and len(known) == len(along) and len(c.places) == len(c.at) and not c.riders:
-                    yield _moved(c, where)._replace(through=(*c.through, *known))
+                    yield moved(c, where)._replace(through=(*c.through, *known))
             else:
-                yield c if times == 1 and all(p == q for p, q in where.items()) else _moved(c, where, times)
+                yield c if times == 1 and all(p == q for p, q in where.items()) else moved(c, where, times)
 
     def lets(self, step: Step, operand: int) -> bool:
         """Return whether an instruction may let any shift of an operand through.
@@ -159,9 +116,9 @@ class Passing:
                 continue
             code = step.code
             if isinstance(code, Pointwise) and code.fn is Fn.LINEAR and code.factor is not None:
-                return _renamed(c, index, code.xs[0].index, code.factor)
+                return renamed(c, index, code.xs[0].index, code.factor)
             if isinstance(code, (Reshape, Permute)):
-                return _unmoved(c, step, index)
+                return unrearranged(c, step, index)
             if isinstance(code, Contract) and code.x is not code.y:
                 for mine in (0, 1):
                     found = self._unfolded(step, code, mine, c) if step.xs[mine].index in self._weights else None
@@ -222,7 +179,7 @@ class Passing:
             structure = self.ground.structure(other)
             summed = structure.everywhere(structure.first, along)
             if gone and summed in self.sums.of(other.index, 1) and all(structure.counts[a] == 1 for a in along):
-                yield _moved(c, passed[0])
+                yield moved(c, passed[0])
             return
         if any(mine[axis] in gone for _, (axis, _) in c.riders):
             return
@@ -400,39 +357,11 @@ class _Meeting(NamedTuple):
     link: Link
 
 
-def _moved(c: Carrier, where: dict[Place, Place], times: int | Fraction = 1) -> Carrier:
-    at = tuple([p if isinstance(p, Open) else where[p] for p in c.at])
-    riders = tuple([(opened, where[p]) for opened, p in c.riders]) if c.riders else ()
-    times = c.times if times == 1 else c.times * times
-    return Carrier(c.source, c.cell, c.run, at, c.sizes, riders, times, c.through)
-
-
-def _renamed(c: Carrier, old: int, new: int, times: Fraction) -> Carrier:
-    """Return a shift that is open on ``times`` another value as one open on that value."""
-    at = tuple(p._replace(value=new) if isinstance(p, Open) and p.value == old else p for p in c.at)
-    riders = sorted((p._replace(value=new) if p.value == old else p, place) for p, place in c.riders)
-    return c._replace(at=at, riders=tuple(riders), times=c.times * times)
-
-
 def _may_pass(code: Instruction) -> bool:
     """Whether an instruction may let any shift through."""
     if isinstance(code, Pointwise):
         return code.fn in (Fn.ADD, Fn.LINEAR, Fn.MUL)
     return not isinstance(code, Normalize)
-
-
-def _unmoved(c: Carrier, step: Step, index: int) -> Carrier | None:
-    """Return a shift that is open on a rearranged activation as one open on what was rearranged."""
-    opens = [p for p in (*c.at, *(opened for opened, _ in c.riders)) if isinstance(p, Open) and p.value == index]
-    links = [link for link in step.template.links(0) if link.out_cell == opens[0].cell]
-    if len(links) != 1 or any(p.cell != opens[0].cell for p in opens):
-        return None
-    back = {after: before for before, after in links[0].places.items()}
-    if len(back) != len(links[0].places) or any(p.place not in back for p in opens):
-        return None
-    new = {p: Open(step.xs[0].index, links[0].x_cell, back[p.place]) for p in opens}
-    at = tuple(new[p] if isinstance(p, Open) and p in new else p for p in c.at)
-    return c._replace(at=at, riders=tuple(sorted((new.get(opened, opened), place) for opened, place in c.riders)))
 
 
 def _passed(
