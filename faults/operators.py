@@ -35,6 +35,7 @@ class Fault:
         operator: ``"comparison"``, ``"sign"``, ``"constant"`` or ``"statement"``.
         function: Qualified name of the function around it; empty at the top of a module.
         line: Where it is.
+        lines: Those of the statement around it; of a compound one, those of its head.
         before: The place as it was, in one line.
         after: And as it is with the fault.
         tree: The module as it was.
@@ -45,6 +46,7 @@ class Fault:
     operator: str
     function: str
     line: int
+    lines: range
     before: str
     after: str
     tree: ast.Module
@@ -78,7 +80,8 @@ def faults_of(source: str) -> Iterator[Fault]:
     for place in _places(tree, ()):
         for operator, changed in _changes(place.node):
             after = "pass" if operator == "statement" else _line(changed)
-            yield Fault(operator, place.function, place.node.lineno, _line(place.node), after, tree, place.path, changed)
+            line, before = place.node.lineno, _line(place.node)
+            yield Fault(operator, place.function, line, place.lines, before, after, tree, place.path, changed)
 
 
 @dataclass(frozen=True)
@@ -86,9 +89,12 @@ class _Place:
     node: ast.expr | ast.stmt
     path: tuple[tuple[str, int | None], ...]
     function: str
+    lines: range
 
 
-def _places(node: ast.AST, path: tuple[tuple[str, int | None], ...], function: str = "") -> Iterator[_Place]:
+def _places(
+    node: ast.AST, path: tuple[tuple[str, int | None], ...], function: str = "", lines: range = range(0)
+) -> Iterator[_Place]:
     """Yield expressions and statements that may be changed, with the way to each."""
     for field, value in ast.iter_fields(node):
         if _is_left_alone(node, field):
@@ -99,12 +105,19 @@ def _places(node: ast.AST, path: tuple[tuple[str, int | None], ...], function: s
             if isinstance(child, (ast.Raise, ast.Assert, ast.Import, ast.ImportFrom, ast.JoinedStr)) or _is_typing(child):
                 continue
             here = (*path, (field, index))
-            name = function
+            name, around = function, _head(child) if isinstance(child, ast.stmt) else lines
             if isinstance(child, (ast.FunctionDef, ast.ClassDef)):
                 name = f"{function}.{child.name}".lstrip(".")
             elif isinstance(child, (ast.expr, ast.stmt)):
-                yield _Place(child, here, function)
-            yield from _places(child, here, name)
+                yield _Place(child, here, function, around)
+            yield from _places(child, here, name, around)
+
+
+def _head(statement: ast.stmt) -> range:
+    """The lines of a statement, up to its body where it has one."""
+    body = getattr(statement, "body", None)
+    end = max(statement.lineno, body[0].lineno - 1) if body else statement.end_lineno or statement.lineno
+    return range(statement.lineno, end + 1)
 
 
 def _is_left_alone(node: ast.AST, field: str) -> bool:

@@ -6,17 +6,19 @@ import random
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from faults.operators import Fault, faults_of
-from faults.rooms import PACKAGE, ROOT, files_of, stages_of
+import pytest
 
-TIMEOUT = 300.0
-"""Seconds that one stage of tests may take before the fault counts as noticed: it made an endless loop."""
+from faults.operators import Fault, faults_of
+from faults.rooms import PACKAGE, ROOT, files_of
+
+START, SLOWER = 60.0, 3.0
+"""Seconds that tests may take to start, and how many times longer than without a fault."""
 
 PRELOADED = ["torch", "torch.func", "torch.export", "numpy", "scipy.optimize", "safetensors.torch"]
 COPIED = {"src", "tests", "docs", "examples", "benchmarks", "corpus", "faults", "requirements"}
@@ -60,26 +62,17 @@ def drawn(room: str, n: int, seed: int) -> list[Planted]:
     return found
 
 
-def notices(planted: Planted) -> bool:
+def notices(planted: Planted, tests: list[str], seconds: float) -> bool:
     """Return whether a test fails with the fault; the checkout is left alone, the tests run on a copy.
 
     Args:
         planted: The fault.
+        tests: Those to run, in this order, until one fails.
+        seconds: How long they take without a fault. If they take much longer the fault made an endless loop, and is noticed.
     """
     with copied() as folder:
         (folder / planted.file.relative_to(ROOT)).write_text(planted.fault.source)
-        return any(_fails(folder, stage) for stage in stages_of(planted.room, planted.file))
-
-
-def passes(room: str) -> bool:
-    """Return whether all tests of a room pass on a copy without a fault: otherwise every fault would seem to be noticed.
-
-    Args:
-        room: Its name.
-    """
-    paths = dict.fromkeys(path for file in files_of(room) for stage in stages_of(room, file) for path in stage)
-    with copied() as folder:
-        return not _fails(folder, list(paths))
+        return in_process(folder, _fails, (tests,), timeout=START + SLOWER * seconds) != 0
 
 
 @contextmanager
@@ -98,21 +91,31 @@ def copied() -> Iterator[Path]:
         yield Path(name)
 
 
-def _fails(folder: Path, paths: list[str]) -> bool:
+def in_process(folder: Path, task: Callable[..., None], args: tuple[object, ...], *, timeout: float | None = None) -> int | None:
+    """Run a task in a process of its own, silently, on the copy of the package in a folder.
+
+    Args:
+        folder: The copy.
+        task: What to run there.
+        args: For it.
+        timeout: Seconds that it may take.
+
+    Returns:
+        The exit code, or None if it took longer.
+    """
     context = get_context("forkserver")
     context.set_forkserver_preload(PRELOADED)  # what takes most of the start of a test run is read once for all faults
-    process = context.Process(target=_run, args=(folder, paths))
+    process = context.Process(target=_there, args=(folder, task, args))
     process.start()
-    process.join(TIMEOUT)
-    if process.exitcode is None:
+    process.join(timeout)
+    code = process.exitcode
+    if code is None:
         process.kill()
         process.join()
-        return True
-    return process.exitcode not in {0, 5}  # 5: no test was collected
+    return code
 
 
-def _run(folder: Path, paths: list[str]) -> None:
-    """Run tests in a process of its own, silently, on the copy of the package in a folder."""
+def _there(folder: Path, task: Callable[..., None], args: tuple[object, ...]) -> None:
     os.chdir(folder)
     os.environ |= {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(folder / "src")}
     sys.dont_write_bytecode = True
@@ -120,6 +123,25 @@ def _run(folder: Path, paths: list[str]) -> None:
     with Path(os.devnull).open("w") as nowhere:
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
-    import pytest
+    task(*args)
 
-    sys.exit(pytest.main(["-x", "-q", "-p", "no:cacheprovider", *paths]))
+
+def _fails(tests: list[str]) -> None:
+    """End with the exit code 1 if a test fails, or cannot be collected any more."""
+    chosen = _Chosen(tests)
+    code = pytest.main(
+        ["-x", "-q", "-p", "no:cacheprovider", *dict.fromkeys(test.split("::")[0] for test in tests)], plugins=[chosen]
+    )
+    sys.exit(code != pytest.ExitCode.OK or chosen.missing)
+
+
+class _Chosen:
+    """Runs some tests, in the order in which they are given."""
+
+    def __init__(self, tests: list[str]) -> None:
+        self.place = {test: k for k, test in enumerate(tests)}
+        self.missing = False
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        items[:] = sorted((x for x in items if x.nodeid in self.place), key=lambda x: self.place[x.nodeid])
+        self.missing = len(items) < len(self.place)

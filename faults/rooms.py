@@ -34,16 +34,22 @@ def files_of(room: str) -> list[Path]:
     return sorted(p for p in (PACKAGE / room).rglob("*.py") if p.name not in {"__init__.py", "_table.py"})
 
 
-def stages_of(room: str, file: Path) -> list[list[str]]:
-    """Return the tests that should notice a fault, in stages: those of the file first, since most faults end there.
+def looking_at(room: str) -> list[str]:
+    """Return the folders and files of tests that look at a room, the examples of its docstrings first.
 
     Args:
-        room: Of the file.
-        file: With the fault.
+        room: Its name.
     """
-    own = ROOT / "tests" / room
-    near = [str(p.relative_to(ROOT)) for p in sorted(own.rglob(f"test_{file.stem}*.py"))]
-    all_own = [f"tests/{room}"] if own.is_dir() else []
-    wider = [path for path in WIDER.get(room, ()) if (ROOT / path).exists()]
-    stages = [[str(file.relative_to(ROOT)), *near], all_own, wider]
-    return [stage for stage in stages if stage]
+    paths = [f"src/parasym/{room}", f"tests/{room}", *WIDER.get(room, ())]
+    return [path for path in paths if (ROOT / path).exists()]
+
+
+def is_near(test: str, file: Path) -> bool:
+    """Return whether a test is written for one file: an example of its docstrings, or in the file of tests of its name.
+
+    Args:
+        test: As pytest names it.
+        file: Of the package.
+    """
+    path = Path(test.split("::", maxsplit=1)[0])
+    return ROOT / path == file or path.name.startswith(f"test_{file.stem}")

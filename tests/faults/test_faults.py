@@ -12,7 +12,8 @@ import pytest
 from faults.__main__ import TOLERATED, main
 from faults.operators import faults_of
 from faults.planting import drawn
-from faults.rooms import ROOT, files_of, rooms, stages_of
+from faults.reach import Reach
+from faults.rooms import ROOT, files_of, looking_at, rooms
 
 SOURCE = textwrap.dedent('''
     """A module."""
@@ -62,10 +63,7 @@ def test_every_room_has_faults_and_tests(room):
     assert files_of(room)
     every = sum(1 for file in files_of(room) for _ in faults_of(file.read_text()))
     assert len(drawn(room, 20, 0)) == min(20, every) > 5
-    for file in files_of(room):
-        for path in (p for stage in stages_of(room, file) for p in stage):
-            assert (ROOT / path).exists()
-    assert (ROOT / "tests" / room).is_dir()
+    assert f"tests/{room}" in looking_at(room)
 
 
 def test_noticed_or_not(tmp_path):
@@ -103,9 +101,9 @@ def test_the_list_may_only_shrink(tmp_path, monkeypatch, capsys, survives, liste
     tolerated.write_text(json.dumps({faults[k].key: "nobody calls it" for k in listed}))
     for name, value in (
         ("TOLERATED", tolerated),
-        ("passes", lambda room: True),
+        ("reach_of", lambda paths: Reach({"tests/x.py::test_it": 0.1}, (), frozenset({"tests/x.py::test_it"}), ())),
         ("drawn", lambda room, n, seed: faults),
-        ("notices", lambda planted: not survives),
+        ("notices", lambda planted, tests, seconds: not survives),
     ):
         monkeypatch.setattr(f"faults.__main__.{name}", value)
     monkeypatch.setattr("sys.argv", ["faults", "groups"])
