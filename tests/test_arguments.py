@@ -113,6 +113,7 @@ WRONG: list[tuple[str, Callable[[], Any], str]] = [
     ("match", lambda: parasym.match(SYMMETRY, P, None), "`b` must be .* but is None"),
     ("match", lambda: parasym.match(SYMMETRY, {"state_dict": P, "epoch": 3}, Q), "Pass its entry `state_dict`"),
     ("match", lambda: parasym.match(SYMMETRY, {**P, "epoch": 3}, Q), "must hold tensors by name, but `epoch` is an int"),
+    ("match", lambda: parasym.match(SYMMETRY, {**P, None: X}, Q), "must hold tensors by name, but `None` is a tensor"),
     ("match", lambda: parasym.match(SYMMETRY, {}, Q), "must hold tensors by name, but is empty"),
     (
         "match_many",

@@ -2,11 +2,14 @@
 
 import ast
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 import textwrap
 
+import coverage
 import pytest
 
 from faults.__main__ import TOLERATED, main
@@ -67,15 +70,19 @@ def test_every_room_has_faults_and_tests(room):
 
 
 def test_noticed_or_not(tmp_path):
-    """A package of one file: what its test looks at is noticed, what it does not look at survives."""
-    room = tmp_path / "src" / "parasym" / "toy"
+    """What a test looks at is noticed, also in another process; what none looks at is not; one that fails anyway is left out."""
+    room, tests = tmp_path / "src" / "parasym" / "toy", tmp_path / "tests" / "toy"
     room.mkdir(parents=True)
-    (tmp_path / "tests" / "toy").mkdir(parents=True)
+    tests.mkdir(parents=True)
     (room / "__init__.py").touch()
     (room.parent / "__init__.py").touch()
-    (room / "sums.py").write_text("def seen(x):\n    return x + 1\n\ndef unseen(x):\n    return x - 1\n")
-    (tmp_path / "tests" / "toy" / "test_sums.py").write_text(
-        "from parasym.toy.sums import seen\n\ndef test_it():\n    assert seen(2) == 3\n"
+    (room / "sums.py").write_text(
+        "def seen(x):\n    return x + 1\n\ndef abroad(x):\n    return x * x\n\ndef unseen(x):\n    return x - 1\n"
+    )
+    (tests / "test_sums.py").write_text(
+        "import subprocess, sys\nfrom parasym.toy.sums import seen, unseen\n\ndef test_it():\n    assert seen(2) == 3\n\n"
+        "def test_wrong():\n    assert unseen(2) == 3\n\ndef test_abroad():\n"
+        "    subprocess.run([sys.executable, '-c', 'from parasym.toy.sums import abroad; assert abroad(2) == 4'], check=True)\n"
     )
     (tmp_path / "pyproject.toml").write_text(
         "[tool.pytest.ini_options]\naddopts = ['--import-mode=importlib']\nfilterwarnings = ['error']\n"
@@ -83,12 +90,22 @@ def test_noticed_or_not(tmp_path):
     (tmp_path / "conftest.py").touch()
     shutil.copytree(ROOT / "faults", tmp_path / "faults", ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / "faults" / "tolerated.json").write_text("{}")
-    done = subprocess.run([sys.executable, "-m", "faults", "toy"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    lines = done.stdout.splitlines()
+    planting = tmp_path / "faults" / "planting.py"
+    planting.write_text(re.sub("PRELOADED = .*", "PRELOADED = []", planting.read_text()))  # this package does not need them
+    done = subprocess.run(
+        [sys.executable, "-m", "faults", "toy"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
+    )
     assert (done.returncode, done.stderr) == (1, "")
-    assert [line.split()[0] for line in lines if "in seen" in line] == ["noticed"] * 2
-    assert [line.split()[0] for line in lines if "in unseen" in line] == ["SURVIVES"] * 2
-    assert lines[-1] == "4 faults, 2 not as the list says"
+    first, *lines, last = done.stdout.splitlines()
+    assert first == "toy: 2 tests; left out, since they fail without a fault: tests/toy/test_sums.py::test_wrong"
+    verdicts = {name: [line.split()[0] for line in lines if f"in {name}:" in line] for name in ("seen", "abroad", "unseen")}
+    assert verdicts == {"seen": ["noticed"] * 2, "abroad": ["noticed"], "unseen": ["SURVIVES"] * 2}
+    assert last == "5 faults, 2 not as the list says"
 
 
 @pytest.mark.parametrize(
@@ -113,3 +130,16 @@ def test_the_list_may_only_shrink(tmp_path, monkeypatch, capsys, survives, liste
 
 def test_the_list_has_reasons():
     assert all(isinstance(reason, str) and reason for reason in json.loads(TOLERATED.read_text()).values())
+
+
+def test_near_tests_come_first_and_what_all_need_is_tried_on_all(tmp_path):
+    data = coverage.CoverageData(str(tmp_path / "record"))
+    for context, lines in {"": [1], "tests/a/test_far.py::f": [2], "tests/a/test_sums.py::n": [2], "x.py::q": [3]}.items():
+        data.set_context(context)
+        data.add_lines({"src/parasym/toy/sums.py": lines})
+    seconds = {"tests/a/test_far.py::f": 0.1, "tests/a/test_sums.py::n": 2.0, "x.py::q": 0.2, "x.py::p": 0.3}
+    reach = Reach(seconds, (), frozenset({"x.py::p"}), (data,))
+    file = ROOT / "src/parasym/toy/sums.py"
+    assert reach.tests(file, range(2, 3)) == ["tests/a/test_sums.py::n", "tests/a/test_far.py::f", "x.py::p"]
+    assert reach.tests(file, range(4, 5)) == ["x.py::p"]
+    assert reach.tests(file, range(1, 3)) == ["tests/a/test_sums.py::n", "tests/a/test_far.py::f", "x.py::q", "x.py::p"]

@@ -38,9 +38,9 @@ def as_params(given: Any, name: str, verb: str) -> Params:
         raise BadInputError(
             f"Argument `{name}` must be a module or its parameters by name, but is {described(given)}.{hint} The call is {verb}."
         )
-    wrong = next((key for key, x in given.items() if not isinstance(key, str) or not isinstance(x, Tensor)), None)
-    if wrong is not None or not given:
-        found = f"but `{wrong}` is {described(given[wrong])}" if given else "but is empty"
+    wrong = [key for key, x in given.items() if not isinstance(key, str) or not isinstance(x, Tensor)]
+    if wrong or not given:
+        found = f"but `{wrong[0]}` is {described(given[wrong[0]])}" if given else "but is empty"
         inner = next((key for key, x in given.items() if isinstance(x, (Mapping, nn.Module))), None)
         hint = f" Pass its entry `{inner}`." if inner is not None else ""
         raise BadInputError(f"Argument `{name}` must hold tensors by name, {found}.{hint} The call is {verb}.")
