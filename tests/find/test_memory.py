@@ -9,8 +9,9 @@ import torch
 from torch import nn
 
 from parasym.core import CaptureError
-from parasym.find import find, leaks, search, snapshot
+from parasym.find import find, leaks, search
 from parasym.find.untraceable import Untraceable
+from parasym.functional import snapshot
 from tests.find.ways_to_remember import WAYS, Attribute, LruCache, Remembers, clear
 
 

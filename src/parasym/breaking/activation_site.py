@@ -12,6 +12,7 @@ from torch.overrides import TorchFunctionMode
 from parasym.breaking.site import CONVOLUTIONS, TRANSPOSED
 from parasym.core import BadInputError
 from parasym.functional import Call
+from parasym.functional.run import forgotten
 
 ACTIVATIONS: tuple[type[nn.Module], ...] = (
     nn.ReLU,
@@ -85,7 +86,7 @@ def activation_sites(model: nn.Module, call: Call, kinds: tuple[type[nn.Module],
     buffers = {name: x.clone() for name, x in model.named_buffers()}
     with _hooked(model, watch, kinds), torch.no_grad():
         try:
-            with watch:
+            with watch, forgotten(model):
                 torch.func.functional_call(model, buffers, call.args, dict(call.kwargs))
         except Exception as error:
             raise BadInputError(f"Argument `inputs` does not fit: the model raises {type(error).__name__}: {error}") from error

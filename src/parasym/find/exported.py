@@ -12,7 +12,7 @@ from parasym.find.capture import Named, described, exported_program
 from parasym.find.leaks import Watch
 from parasym.find.lower import Lowered
 from parasym.find.read import needs_functionalization, read
-from parasym.find.snapshot import Snapshot
+from parasym.functional.snapshot import Snapshot
 
 
 def exported(

@@ -1,6 +1,6 @@
 """Tensors without numbers that code still holds after a pass: found, and taken away or named.
 
-What a model's code can reach is put back by :mod:`parasym.find.snapshot`. This finds what it has put elsewhere: into a
+What a model's code can reach is put back by :mod:`parasym.functional.snapshot`. This finds what it has put elsewhere: into a
 ``functools.lru_cache``, a table of a far module, an object of a library. A tensor that nothing holds is gone when a pass ends;
 those that are left are held by somebody, and the garbage collector knows by whom. From there the way goes up to what was there
 before the pass, and is cut at that place.
@@ -21,7 +21,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 from torch.fx.experimental import proxy_tensor
 
 from parasym.core import CaptureError
-from parasym.find.snapshot import is_system
+from parasym.functional.snapshot import is_system
 
 _LOG = logging.getLogger("parasym.find")
 _LRU_CACHE = type(functools.lru_cache(lambda: None))

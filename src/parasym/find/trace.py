@@ -16,10 +16,10 @@ from parasym.find.capture import Named, aliases, named_tensors, quiet
 from parasym.find.leaks import Watch
 from parasym.find.lower import Lowered
 from parasym.find.recorder import Recorder
-from parasym.find.snapshot import Snapshot
 from parasym.find.untraceable import Untraceable, WrittenInto
 from parasym.find.where import let_go
 from parasym.functional.outputs import leaves
+from parasym.functional.snapshot import Snapshot
 from parasym.functional.tensors import map_tensors
 
 _PASSES = 8

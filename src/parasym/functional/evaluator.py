@@ -18,6 +18,11 @@ from parasym.functional.call import Call, cast
 from parasym.functional.outputs import leaves
 from parasym.functional.precision import precision
 from parasym.functional.randomness import FollowingDraws
+from parasym.functional.snapshot import Snapshot
+from parasym.functional.tensors import map_tensors, tensors_in
+
+_OF_TORCH = frozenset(vars(nn.Module()))
+"""The attributes that every module has."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +30,8 @@ class Evaluator:
     """A copy of a model in one precision, to be called with any parameters.
 
     The user's model is never touched: BatchNorm in train mode writes its statistics into clones, and
-    dropout draws the same mask in every call, or one that follows the channels.
+    dropout draws the same mask in every call, or one that follows the channels. Nor does a call know of the one before: what
+    the model's code has made of other parameters and kept is forgotten.
 
     Attributes:
         model: The copy.
@@ -35,6 +41,7 @@ class Evaluator:
         trainable: First names of the parameters that require a gradient (all, if none does).
         buffers: First names of the floating-point buffers.
         statistics: Those of them that are running statistics of PyTorch's normalizations.
+        memory: What the model's code holds before a call, and after it again.
         exact: Whether everything is computed in that precision; otherwise in the types that the model has and casts to.
         follows: Whether random numbers follow what they act on (see :mod:`parasym.functional.randomness`).
     """
@@ -46,6 +53,7 @@ class Evaluator:
     trainable: tuple[str, ...]
     buffers: tuple[str, ...]
     statistics: tuple[str, ...]
+    memory: Snapshot
     exact: bool = True
     follows: bool = False
 
@@ -79,8 +87,11 @@ class Evaluator:
         generators = [torch.default_generator, *(torch.cuda.default_generators[device] for device in devices)]
         with torch.random.fork_rng(devices=devices), precision(self.dtype) if self.exact else contextlib.nullcontext(), mode:
             before = [generator.manual_seed(self.seed).get_state() for generator in generators]
-            found = leaves(functional_call(self.model, given | buffers, fresh.args, dict(fresh.kwargs)))
-            after = [generator.get_state() for generator in generators]
+            try:
+                found = leaves(functional_call(self.model, given | buffers, fresh.args, dict(fresh.kwargs)))
+                after = [generator.get_state() for generator in generators]
+            finally:
+                self.memory.forget()
         return found, not all(map(torch.equal, before, after))
 
     def tied(self, params: Params) -> Params:
@@ -117,20 +128,11 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype | None, see
     module = model.module() if isinstance(model, ExportedProgram) else model
     check_shaped(module, {**dict(module.named_parameters()), **dict(module.named_buffers())})
     trainable = {name for name, p in module.named_parameters() if p.requires_grad}
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "`isinstance", FutureWarning)  # copying the trees of an exported program
-            clone = copy.deepcopy(module)
-    except Exception as error:
-        raise BadInputError(
-            f"The model cannot be copied ({error}). If it uses the old `torch.nn.utils.weight_norm` or `spectral_norm`, "
-            "use those of `torch.nn.utils.parametrizations`."
-        ) from error
+    clone = _copied(module)
     clone._apply(lambda t: cast(t, dtype))
     for part in clone.modules():
         # Plain attributes are constants that `_apply` does not reach.
-        constants = {k: cast(v, dtype) for k, v in vars(part).items() if isinstance(v, Tensor)}
-        vars(part).update(constants)
+        vars(part).update({name: map_tensors(lambda x: cast(x, dtype), held) for name, held in _constants(part)})
     params = {k: v.detach().clone() for k, v in model_params(clone).items()}
     names = tuple(k for k, p in clone.named_parameters() if not trainable or k in trainable)
     buffers = tuple(k for k, v in clone.named_buffers() if v.is_floating_point())
@@ -139,4 +141,22 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype | None, see
     statistics = tuple(k for k in buffers if k.startswith(norms) and k.rpartition(".")[2].startswith("running_"))
     exact = dtype is not None
     kind = dtype or next((x.dtype for x in params.values() if x.is_floating_point()), torch.get_default_dtype())
-    return Evaluator(clone, kind, seed, first_names(clone), names, buffers, statistics, exact), params
+    return Evaluator(clone, kind, seed, first_names(clone), names, buffers, statistics, Snapshot(clone), exact), params
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """Return a copy of a module; what it has made of its parameters and kept is copied as numbers."""
+    kept = [x for part in module.modules() for _, held in _constants(part) for x in tensors_in(held) if not x.is_leaf]
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "`isinstance", FutureWarning)  # copying the trees of an exported program
+            return copy.deepcopy(module, {id(x): x.detach().clone() for x in kept})
+    except Exception as error:
+        raise BadInputError(
+            f"The model cannot be copied: {error} Keep what cannot be copied by `copy.deepcopy` out of its attributes."
+        ) from error
+
+
+def _constants(part: nn.Module) -> list[tuple[str, Any]]:
+    """Return the attributes of a module that hold tensors, in containers too, but for parameters and buffers."""
+    return [(name, held) for name, held in vars(part).items() if name not in _OF_TORCH and tensors_in(held)]

@@ -9,6 +9,7 @@ from torch import nn
 
 from parasym.core import BadInputError, Params, first_names
 from parasym.functional.call import Call
+from parasym.functional.snapshot import Snapshot
 
 
 @torch.no_grad()
@@ -16,7 +17,7 @@ def run(model: nn.Module, params: Params, call: Call) -> Any:
     """Return what ``model`` returns at ``params``, without gradients.
 
     Buffers are copied first, so neither the model nor ``params`` is written to: not the statistics of a BatchNorm in train mode,
-    not the counters of quantizers.
+    not the counters of quantizers. What the model's code makes of these parameters and keeps is forgotten afterwards.
 
     Args:
         model: Any module, in the mode in which it is meant.
@@ -28,8 +29,25 @@ def run(model: nn.Module, params: Params, call: Call) -> Any:
     """
     given = untied(model, params)
     buffers = {name: given.get(name, x).clone() for name, x in model.named_buffers()}
-    with running(model, call):
+    with running(model, call), forgotten(model):
         return torch.func.functional_call(model, {**given, **buffers}, call.args, dict(call.kwargs))
+
+
+@contextmanager
+def forgotten(model: nn.Module) -> Iterator[None]:
+    """Let a model's code keep nothing of a call at other parameters than its own.
+
+    Args:
+        model: The model that the body runs.
+
+    Yields:
+        Nothing.
+    """
+    memory = Snapshot(model)
+    try:
+        yield
+    finally:
+        memory.forget()
 
 
 @contextmanager

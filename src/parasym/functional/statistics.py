@@ -9,7 +9,7 @@ from torch import nn
 
 from parasym.core import BadInputError, Params, first_names
 from parasym.functional.reading import Data, batches_of
-from parasym.functional.run import running, untied
+from parasym.functional.run import forgotten, running, untied
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 
@@ -50,7 +50,7 @@ def reestimate(model: nn.Module, params: Params, data: Data) -> Params:
     with _estimating(model, list(layers.values())), torch.no_grad():
         for call in batches_of(data, model):
             moved = call.like(params)
-            with running(model, moved):
+            with running(model, moved), forgotten(model):
                 torch.func.functional_call(model, state, moved.args, dict(moved.kwargs))  # which writes to `state`
     return {n: state[first.get(n, n)] for n in params}
 

@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from parasym.core import Params
 from parasym.functional import has_statistics, reestimate
+from parasym.functional.run import forgotten
 from parasym.population.data import Data
 from parasym.population.gradient import autocast
 from parasym.population.network import Network
@@ -131,6 +132,7 @@ class Judge:
     def _loss(self, params: Params, part: Tensor) -> Tensor:
         inputs, labels = self.data.take(part)
         with autocast(self._precision, labels.device):
-            outputs = functional_call(self._model, params, inputs)
+            with forgotten(self._model):
+                outputs = functional_call(self._model, params, inputs)
             outputs = outputs if self.data.rows is None else outputs.index_select(0, self.data.rows)
             return self._objective.one(outputs, labels, 0.0)

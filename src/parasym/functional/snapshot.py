@@ -2,8 +2,11 @@
 
 A pass runs the model's own code, which may remember what it sees: in attributes, in containers and plain objects that
 attributes hold, in classes, closures and default arguments, under the names of a file. Every container among these is
-copied one level deep, and put back afterwards, so that each is the same object with the same contents. What lies further
-away, such as a ``functools.lru_cache``, is left to :mod:`parasym.find.leaks`.
+copied one level deep, and put back afterwards, so that each is the same object with the same contents. What a pass without
+numbers leaves further away is left to :mod:`parasym.find.leaks`.
+
+A model that remembers what it has made of its parameters, such as a table of biases by position in eval mode, is a function of
+its parameters only if that is forgotten between two calls.
 """
 
 import functools
@@ -59,6 +62,7 @@ class Snapshot:
         self._empty: list[Any] = []
         self._full: list[tuple[Any, Any, Callable[[Any, Any], None]]] = []
         self._todo: list[Any] = []
+        self._caches: list[tuple[Any, int]] = []
         self._classes: dict[type, None] = {}
         self._settings = [(get, put, get()) for get, put in _SETTINGS]
         self._random, self._drawing = torch.get_rng_state(), dict(_GENERATORS)
@@ -72,13 +76,16 @@ class Snapshot:
             else:
                 self._class(self._classes.popitem()[0])
 
+    def forget(self) -> None:
+        """Put back what the code holds, and empty the caches of functions that were filled since."""
+        self._put_back()
+        for cache, filled in self._caches:
+            if cache.cache_info().misses != filled:
+                cache.cache_clear()
+
     def restore(self) -> None:
-        """Put everything back."""
-        for container in self._empty:
-            if container:
-                container.clear()
-        for container, copy, put_back in self._full:
-            put_back(container, copy)
+        """Put back what the code holds, settings and random states; the caches of functions stay as they are."""
+        self._put_back()
         for get, put, value in self._settings:
             if get() != value:
                 put(value)
@@ -98,6 +105,13 @@ class Snapshot:
                 f"The forward of {type(model).__name__} draws random numbers in Python, by `random` or `numpy.random`, and "
                 "parasym would see one outcome of many. Put the model into eval mode, or draw with torch."
             )
+
+    def _put_back(self) -> None:
+        for container in self._empty:
+            if container:
+                container.clear()
+        for container, copy, put_back in self._full:
+            put_back(container, copy)
 
     def _scan(self, values: Iterable[Any]) -> None:
         """Note what among values may hold others."""
@@ -128,7 +142,10 @@ class Snapshot:
             self._scan(x)
         elif isinstance(x, types.FunctionType):
             self._function(x)
-        elif isinstance(x, (types.MethodType, functools.partial, staticmethod, classmethod, property, _LRU_CACHE)):
+        elif isinstance(x, _LRU_CACHE):
+            self._caches.append((x, x.cache_info().misses))
+            self._scan(_wrapped(x))
+        elif isinstance(x, (types.MethodType, functools.partial, staticmethod, classmethod, property)):
             self._scan(_wrapped(x))
         elif not isinstance(x, type):
             self._object(x)
