@@ -38,8 +38,8 @@ def try_seed(seed: int) -> bool:
     assert not wrong_factors(twins, found, args, seed), twins.names
     assert not wrong_factors(changed, left, args, seed), (changed.names, changed.changed)
     count = twins.count
-    # A part of them is right too, if a cut that no type has hides the rest; it counts as not found.
-    assert sum(members(found)) <= count, twins.names
+    # Parts of them are right too, if a cut that no type has hides the rest; they count as not found.
+    assert all(n <= count for n in members(found)), twins.names
     # The branches that are left alike may still change places.
     assert members(left) in ([count - 1] if count > 2 else [], []), (changed.names, changed.changed)
     return members(found) == [count]

@@ -16,6 +16,7 @@ from parasym.find.axis import Leaf
 from parasym.find.fingerprint import Child, Fingerprints, Node
 from parasym.find.fingerprint_hint import may_have_equal_branches
 from parasym.find.ground import Ground
+from parasym.find.loops import ReadStatistics
 from parasym.find.slots import slot_of
 from parasym.find.structure import TooManyCells
 from parasym.groups import Permutation
@@ -48,13 +49,15 @@ def exchanges(ground: Ground, joining: Mapping[Leaf, Leaf]) -> Exchanges:
             two as a whole is nothing new.
     """
     program = ground.types.program
-    # Recurrences, and statistics that a branch updates, are no trees.
-    if program.loops or not may_have_equal_branches(ground):
+    if not may_have_equal_branches(ground):
         return Exchanges()
     try:
         tree = Fingerprints(ground)
     except TooManyCells:
         return Exchanges((), (_untried("values are cut into so many blocks that branches are not compared", program.values),))
+    except ReadStatistics:
+        reason = "statistics are read in the pass that updates them, so that branches are not compared"
+        return Exchanges((), (_untried(reason, program.values),))
     plain = tree.compute({})
     # The largest groups first: a sum of three written as a sum of two and one more is one group of three.
     candidates = sorted(_candidates(tree, plain), key=len, reverse=True)

@@ -8,12 +8,16 @@ tensors. Where an instruction does care, as a window over a sequence does, start
 Why it is true: by induction over the program equal fingerprints are equal expressions of leaves and inputs, so a renaming of
 the leaves that keeps the fingerprints of all outputs keeps the function. What must be refused:
 ``relu(a(x))[1:-1] + relu(b(x))[2:]``, two windows that are the second block of their sequences.
+
+The state of a recurrence has an expression without end. Two states are the same if they start alike and what is written into them
+is the same as long as they are: this is iterated until nothing more is told apart (a bisimulation; Hopcroft 1971).
 """
 
 from collections.abc import Hashable
 from typing import NamedTuple
 
 from parasym.find.ground import Ground, Step
+from parasym.find.loops import Loops
 from parasym.find.slots import slot_of
 from parasym.find.structure import Cell, TooManyCells
 from parasym.rules.program import (
@@ -41,6 +45,7 @@ from parasym.rules.program import (
 Node = tuple[int, Cell]
 
 _OWN, _OTHER = "own", "other"
+_UPDATED = "updated"
 
 _BY_LINKS = {Slice: {"dim", "start"}, Cat: {"dim"}, Permute: {"order"}, Reshape: set()}
 """Rearrangements, and which of their attributes only say which cell continues where, which the links between cells tell."""
@@ -89,15 +94,15 @@ class Fingerprints:
 
     Raises:
         TooManyCells: If a value has too many cells, or cells that cannot be followed through an instruction.
+        ReadStatistics: If statistics that are updated are read too.
     """
 
     def __init__(self, ground: Ground) -> None:
         self.ground = ground
         self.program = ground.types.program
-        self.written: dict[int, Instruction] = {}
-        for step in ground.steps:
-            if step.out is not None:
-                self.written[step.out.index] = step.code
+        self.loops = Loops(ground)
+        once = [(s, s.out) for s in ground.steps if s.out is not None and s.out.index not in self.program.loops]
+        self.written: dict[int, Instruction] = {out.index: step.code for step, out in once}
         self.made: dict[Node, Made] = {}
         """In the order of the program."""
         self.sums: dict[Node, list[Child]] = {}
@@ -106,11 +111,10 @@ class Fingerprints:
         for value in self.program.values:
             if value.index not in self.written:
                 for cell in ground.cells(value):
-                    self.made[value.index, cell] = Made(self._leaf(value, cell), False, [])
-        for step in ground.steps:
-            if step.out is not None:
-                for cell in ground.cells(step.out):
-                    self.made[step.out.index, cell] = self._inner(step, step.out, cell)
+                    self.made[value.index, cell] = self._state(value, cell) or Made(self._leaf(value, cell), False, [])
+        for step, out in once:
+            for cell in ground.cells(out):
+                self.made[out.index, cell] = self._inner(step, out, cell)
 
     def is_leaf(self, node: Node) -> bool:
         """Whether a node is a parameter, perhaps reshaped."""
@@ -129,6 +133,12 @@ class Fingerprints:
         if value.leaf:
             return "leaf", self._sizes(value, cell), *properties(value).items()
         return "value", value.index, cell
+
+    def _state(self, value: Value, cell: Cell) -> Made | None:
+        """A cell of the state of a recurrence: what it starts from, and what each step leaves."""
+        updates = [update for update in self.loops.recurrences.get(value.index, ()) if update.into == (value.index, cell)]
+        children = [Child((update.source,), k + 1) for k, update in enumerate(updates)]
+        return Made(("state", self._sizes(value, cell)), False, children) if children else None
 
     def _inner(self, made: Step, out: Value, cell: Cell) -> Made:
         step = made.code
@@ -149,7 +159,9 @@ class Fingerprints:
                 self.sums[out.index, cell] = children
             return Made(name, True, children)
         if isinstance(step, Normalize):
-            return Made(name, True, [Child((node,), _OWN if node[1] == cell else _OTHER) for node in self._along(step, cell)])
+            along = [Child((node,), _OWN if node[1] == cell else _OTHER) for node in self._along(step, cell)]
+            beside = self.loops.beside.get((out.index, cell), ())
+            return Made(name, True, [*along, *(Child((node,), (_UPDATED, k)) for k, node in enumerate(beside))])
         return Made(name, False, children)
 
     def _name(self, step: Instruction, out: Value) -> tuple[Hashable, ...]:
@@ -234,10 +246,11 @@ class Fingerprints:
             names: Names of parameter cells; a cell that is not named counts by its shape alone.
         """
         prints: dict[Node, int] = {}
-        for node, (name, loose, children) in self.made.items():
-            parts = [self.of_child(child, prints) for child in children]
-            own = () if children else (names.get(node),)
-            prints[node] = self._number((name, *own, *(sorted(parts) if loose else parts)))
+        for _ in range(self.loops.rounds):  # of states the fingerprint of the round before, in the first one none
+            for node, (name, loose, children) in self.made.items():
+                parts = [self.of_child(child, prints) for child in children]
+                own = () if children else (names.get(node),)
+                prints[node] = self._number((name, *own, *(sorted(parts) if loose else parts)))
         return prints
 
     def of_child(self, child: Child, prints: dict[Node, int]) -> int:
@@ -248,7 +261,7 @@ class Fingerprints:
             prints: The fingerprints of all cells.
         """
         nodes, how = child
-        parts = [prints[node] for node in nodes]
+        parts = [prints.get(node, -1) for node in nodes]
         return self._number((how, *parts)) if how or len(parts) > 1 else parts[0]
 
     def _number(self, key: Hashable) -> int:
@@ -256,9 +269,13 @@ class Fingerprints:
         return self._numbers.setdefault(key, len(self._numbers))
 
     def outputs(self, prints: dict[Node, int]) -> list[int]:
-        """Return the fingerprints of all outputs, and of all that an operation without a rule sees, in order."""
+        """Return the fingerprints of all outputs, and of all that an operation without a rule sees, in order.
+
+        Behind them come those of statistics together with what they are updated by, which have no order.
+        """
         seen = [v for step in self.program.code if isinstance(step, Pin) for v in step.xs]
-        return [prints[v.index, cell] for v in (*self.program.outputs, *seen) for cell in self.ground.cells(v)]
+        shown = [prints[v.index, cell] for v in (*self.program.outputs, *seen) for cell in self.ground.cells(v)]
+        return shown + sorted(self._number((_UPDATED, prints[into], prints[source])) for into, source in self.loops.updates)
 
     def walk(self, root: Child, prints: dict[Node, int]) -> list[Node]:
         """Return the parameter cells below a summand, in an order that two equal summands share.

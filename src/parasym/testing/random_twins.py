@@ -131,11 +131,17 @@ def random_branches(choice: Choice, make: Callable[[], nn.Module], x: Tensor) ->
 def _start(choice: Choice) -> tuple[Callable[[], nn.Module], Tensor]:
     """Return what makes a layer, and an input for it."""
     g, positions = choice.generator, choice.integer(4, 6)
-    world = choice.pick(("sequence", "tokens", "signal", "image"))
+    world = choice.pick(("sequence", "tokens", "signal", "image", "recurrence", "normalized"))
     if world == "sequence":
         return (lambda: nn.Linear(3, 4)), torch.randn(3, positions, 3, generator=g)
     if world == "tokens":
         return (lambda: nn.Embedding(7, 4)), torch.randint(0, 7, (3, positions), generator=g)
+    if world == "recurrence":
+        kind = choice.pick((nn.RNN, nn.GRU, nn.LSTM))
+        return (lambda: nn.Sequential(kind(3, 4, batch_first=True), Apply(_first))), torch.randn(3, positions, 3, generator=g)
+    if world == "normalized":
+        layers = lambda: (nn.Conv1d(2, 3, 3, padding=1), nn.BatchNorm1d(3), Apply(_last))  # noqa: E731
+        return (lambda: nn.Sequential(*layers())), torch.randn(3, 2, positions, generator=g)
     if world == "signal":
         return (lambda: nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), Apply(_last))), torch.randn(3, 2, positions, generator=g)
     return (lambda: nn.Conv2d(2, 3, 3, padding=1)), torch.randn(2, 2, positions, 4, generator=g)
@@ -143,3 +149,7 @@ def _start(choice: Choice) -> tuple[Callable[[], nn.Module], Tensor]:
 
 def _last(x: Tensor) -> Tensor:
     return x.movedim(1, -1)
+
+
+def _first(outputs: tuple[Tensor, ...]) -> Tensor:
+    return outputs[0]
