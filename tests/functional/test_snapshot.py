@@ -13,7 +13,7 @@ from parasym.functional import Call, snapshot
 from parasym.functional.evaluator import evaluator
 from parasym.functional.run import run
 from parasym.verify import verify
-from tests.find.ways_to_remember import WAYS, Attribute, Dictionary, Remembers, clear
+from tests.find.ways_to_remember import TABLE, WAYS, Attribute, Dictionary, Remembers, clear
 
 X = torch.randn(5, 3, generator=torch.Generator().manual_seed(0))
 LAYERS = ("a.weight", "a.bias", "b.weight", "b.bias")
@@ -116,3 +116,10 @@ def test_the_old_weight_norm_is_copied_too():
     assert found.self_check is not None
     assert (found.self_check.error or 0.0) < 1e-10
     verify(model, found, (X,)).raise_if_fails()
+
+
+def test_what_others_do_between_two_calls_stays(monkeypatch: pytest.MonkeyPatch):
+    function = by_evaluator(Attribute("parameters"))
+    monkeypatch.setitem(TABLE, "mine", 1)
+    function({})
+    assert TABLE == {"mine": 1}

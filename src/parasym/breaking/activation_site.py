@@ -12,7 +12,7 @@ from torch.overrides import TorchFunctionMode
 from parasym.breaking.site import CONVOLUTIONS, TRANSPOSED
 from parasym.core import BadInputError
 from parasym.functional import Call
-from parasym.functional.run import forgotten
+from parasym.functional.snapshot import forgotten
 
 ACTIVATIONS: tuple[type[nn.Module], ...] = (
     nn.ReLU,

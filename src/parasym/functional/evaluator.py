@@ -18,7 +18,7 @@ from parasym.functional.call import Call, cast
 from parasym.functional.outputs import leaves
 from parasym.functional.precision import precision
 from parasym.functional.randomness import FollowingDraws
-from parasym.functional.snapshot import Snapshot
+from parasym.functional.snapshot import forgotten
 from parasym.functional.tensors import map_tensors, tensors_in
 
 _OF_TORCH = frozenset(vars(nn.Module()))
@@ -41,7 +41,6 @@ class Evaluator:
         trainable: First names of the parameters that require a gradient (all, if none does).
         buffers: First names of the floating-point buffers.
         statistics: Those of them that are running statistics of PyTorch's normalizations.
-        memory: What the model's code holds before a call, and after it again.
         exact: Whether everything is computed in that precision; otherwise in the types that the model has and casts to.
         follows: Whether random numbers follow what they act on (see :mod:`parasym.functional.randomness`).
     """
@@ -53,7 +52,6 @@ class Evaluator:
     trainable: tuple[str, ...]
     buffers: tuple[str, ...]
     statistics: tuple[str, ...]
-    memory: Snapshot
     exact: bool = True
     follows: bool = False
 
@@ -87,11 +85,9 @@ class Evaluator:
         generators = [torch.default_generator, *(torch.cuda.default_generators[device] for device in devices)]
         with torch.random.fork_rng(devices=devices), precision(self.dtype) if self.exact else contextlib.nullcontext(), mode:
             before = [generator.manual_seed(self.seed).get_state() for generator in generators]
-            try:
+            with forgotten(self.model):
                 found = leaves(functional_call(self.model, given | buffers, fresh.args, dict(fresh.kwargs)))
-                after = [generator.get_state() for generator in generators]
-            finally:
-                self.memory.forget()
+            after = [generator.get_state() for generator in generators]
         return found, not all(map(torch.equal, before, after))
 
     def tied(self, params: Params) -> Params:
@@ -141,7 +137,7 @@ def evaluator(model: nn.Module | ExportedProgram, dtype: torch.dtype | None, see
     statistics = tuple(k for k in buffers if k.startswith(norms) and k.rpartition(".")[2].startswith("running_"))
     exact = dtype is not None
     kind = dtype or next((x.dtype for x in params.values() if x.is_floating_point()), torch.get_default_dtype())
-    return Evaluator(clone, kind, seed, first_names(clone), names, buffers, statistics, Snapshot(clone), exact), params
+    return Evaluator(clone, kind, seed, first_names(clone), names, buffers, statistics, exact), params
 
 
 def _copied(module: nn.Module) -> nn.Module:

@@ -9,7 +9,7 @@ from torch import nn
 
 from parasym.core import BadInputError, Params, first_names
 from parasym.functional.call import Call
-from parasym.functional.snapshot import Snapshot
+from parasym.functional.snapshot import forgotten
 
 
 @torch.no_grad()
@@ -31,23 +31,6 @@ def run(model: nn.Module, params: Params, call: Call) -> Any:
     buffers = {name: given.get(name, x).clone() for name, x in model.named_buffers()}
     with running(model, call), forgotten(model):
         return torch.func.functional_call(model, {**given, **buffers}, call.args, dict(call.kwargs))
-
-
-@contextmanager
-def forgotten(model: nn.Module) -> Iterator[None]:
-    """Let a model's code keep nothing of a call at other parameters than its own.
-
-    Args:
-        model: The model that the body runs.
-
-    Yields:
-        Nothing.
-    """
-    memory = Snapshot(model)
-    try:
-        yield
-    finally:
-        memory.forget()
 
 
 @contextmanager

@@ -16,6 +16,7 @@ import types
 import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from operator import is_not
 from typing import Any
 
@@ -224,6 +225,23 @@ class Snapshot:
         for home in {_home(x) for x in names.values()} & self._drawing.keys():
             get, put = self._drawing.pop(home)
             self._settings.append((get, put, get()))
+
+
+@contextmanager
+def forgotten(model: nn.Module) -> Iterator[None]:
+    """Let a model's code keep nothing of one call, which may be one at other parameters than its own.
+
+    Args:
+        model: The model that the body runs.
+
+    Yields:
+        Nothing.
+    """
+    memory = Snapshot(model)
+    try:
+        yield
+    finally:
+        memory.forget()
 
 
 def _home(x: Any) -> str:

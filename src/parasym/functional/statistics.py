@@ -9,7 +9,8 @@ from torch import nn
 
 from parasym.core import BadInputError, Params, first_names
 from parasym.functional.reading import Data, batches_of
-from parasym.functional.run import forgotten, running, untied
+from parasym.functional.run import running, untied
+from parasym.functional.snapshot import forgotten
 
 _NORMS = (nn.modules.batchnorm._BatchNorm, nn.modules.instancenorm._InstanceNorm)
 

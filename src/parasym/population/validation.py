@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from parasym.core import Params
 from parasym.functional import has_statistics, reestimate
-from parasym.functional.run import forgotten
+from parasym.functional.snapshot import forgotten
 from parasym.population.data import Data
 from parasym.population.gradient import autocast
 from parasym.population.network import Network
