@@ -404,6 +404,18 @@ def test_a_shift_of_a_matrix_goes_through_another():
         torch.testing.assert_close(moved["w"] + moved["a"] @ moved["b"], params["w"] + params["a"] @ params["b"])
 
 
+@pytest.mark.parametrize("start", [nn.LayerNorm(3, elementwise_affine=False), nn.Softmax(-1)], ids=["zero", "one"])
+def test_what_a_state_starts_from_says_nothing_of_what_it_becomes(start: nn.Module):
+    """A state that starts from numbers of a known sum has no such sum one step later."""
+    torch.manual_seed(0)
+    model = Model(lambda s, x: s.out(s.cell(x, s.start(x[:, 0])[None])[0]), cell=nn.GRU(3, 3, batch_first=True), out=Linear(3, 2))
+    model.start = start
+    x = torch.randn(2, 5, 3, dtype=torch.float64)
+    symmetry = find(model.double(), (x,))
+    assert {f.tensors for f in symmetry.factors if f.group.label.startswith("shift")} == {("cell.bias_ih_l0", "cell.bias_hh_l0")}
+    verify(model, symmetry, (x,), complete=False).raise_if_fails()
+
+
 def test_the_cases_are_in_double_precision_and_move():
     model, _, symmetry = _found(CASES["joined: a bias"])
     element = symmetry.sample(generator=torch.Generator().manual_seed(0))

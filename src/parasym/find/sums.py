@@ -3,7 +3,7 @@
 from parasym.find.ground import Ground, Step
 from parasym.find.structure import Place, TooManyCells
 from parasym.find.template import Link
-from parasym.rules.program import Expand, Fn, Normalize, Permute, Pointwise, Reshape
+from parasym.rules.program import Expand, Fn, Normalize, Permute, Pointwise, Reshape, Value
 
 Places = frozenset[Place]
 
@@ -17,8 +17,10 @@ class Sums:
 
     def __init__(self, ground: Ground) -> None:
         self._known: dict[int, dict[Places, int]] = {}
+        loops = ground.types.program.loops
         for step in ground.steps:
-            self._step(step)
+            if step.out is not None and step.out.index not in loops:  # what a state starts from says nothing of what it becomes
+                self._step(step, step.out)
 
     def of(self, index: int, total: int) -> list[Places]:
         """Return the sets of places along which a value sums to a number.
@@ -29,10 +31,8 @@ class Sums:
         """
         return [places for places, number in self._known.get(index, {}).items() if number == total]
 
-    def _step(self, step: Step) -> None:
-        code, out = step.code, step.out
-        if out is None:
-            return
+    def _step(self, step: Step, out: Value) -> None:
+        code = step.code
         if isinstance(code, Normalize) and code.sums_to is not None:
             structure = step.template.out
             places = structure.everywhere(structure.first, set(code.dims))
