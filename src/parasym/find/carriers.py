@@ -118,6 +118,7 @@ class Carriers:
         """Of parameters that take each other's shifts directly, another one: they need no second way."""
         self._direct: dict[tuple[int, Cell], list[Carrier]] = {}
         """Shifts of parameters as they arrive in a cell, unless a parameter multiplied them on the way."""
+        self._onwards: dict[tuple[int, Cell], list[tuple[_Use, list[Carrier]]]] = {}
         for step in ground.steps:
             self._read(step)
         self._passing = Passing(ground, sums, self._lost)
@@ -132,8 +133,8 @@ class Carriers:
                     self._stopped[value.index, cell] = stop
         self._direct |= {key: list(runs) for key, runs in starts.items()}
         carrying = {index for index, _ in self._direct}
-        for step in ground.steps:
-            if any([x.index in carrying for x in step.xs]) and self._may_carry(step.code):
+        for step in self._towards_sums():
+            if any([x.index in carrying for x in step.xs]):
                 carrying.update(self._advance(step))
         for (index, cell), runs in starts.items():
             self._try_all(self._values[index], cell, runs)
@@ -205,30 +206,49 @@ class Carriers:
             return self._passing.meets(code.x) or self._passing.meets(code.y)
         return not (isinstance(code, Pointwise) and code.fn is Fn.MUL)
 
+    def _towards_sums(self) -> list[Step]:
+        """Return the instructions that may carry a shift into a sum, where it can take others away."""
+        wanted: set[int] = set()
+        steps: list[Step] = []
+        for step in reversed(self.ground.steps):
+            if step.out is not None and (step.out.index in wanted or _adds(step.code)) and self._may_carry(step.code):
+                wanted.update([x.index for x in step.xs])
+                steps.append(step)
+        return steps[::-1]
+
     def _advance(self, step: Step) -> set[int]:
         """Take shifts through an instruction; return the value they arrive in."""
         out = step.out
         if out is None or out.index in self._lost:
             return set()
         arrived = False
-        for operand, x in enumerate(step.xs):
+        for x in dict.fromkeys(step.xs):
             if x.index in self._outputs or x.index in self._lost:
                 continue
             for cell in self._cells(x):
-                uses = self._uses_of(x.index, cell)
-                here = [use for use in uses if use.step is step and use.operand == operand]
-                for c in self._direct.get((x.index, cell), ()):
-                    if len(uses) == 1 or self._goes_on(uses, c):
-                        for use in here:
-                            moved = [m for m in self._passing.carried(step, operand, use.link, c) if not m.through]
-                            if moved:
-                                self._direct.setdefault((out.index, use.link.out_cell), []).extend(moved)
-                                arrived = True
+                for use, moved in self._onward(x.index, cell):
+                    if use.step is step:
+                        self._direct.setdefault((out.index, use.link.out_cell), []).extend(moved)
+                        arrived = True
         return {out.index} if arrived else set()
 
-    def _goes_on(self, uses: list[_Use], c: Carrier) -> bool:
-        """Whether all that reads a cell lets a shift through; otherwise it must be taken away before."""
-        return all(any(True for _ in self._passing.carried(u.step, u.operand, u.link, c)) for u in uses)
+    def _onward(self, index: int, cell: Cell) -> list[tuple[_Use, list[Carrier]]]:
+        """Return what arrives where a cell is read, of the shifts that all readers let through.
+
+        Others must be taken away before.
+        """
+        known = self._onwards.get((index, cell))
+        if known is None:
+            uses = self._uses_of(index, cell)
+            moved: list[list[Carrier]] = [[] for _ in uses]
+            if all([self._passing.lets(use.step, use.operand) for use in uses]):
+                for c in self._direct.get((index, cell), ()):
+                    arrived = [list(self._passing.carried(use.step, use.operand, use.link, c)) for use in uses]
+                    if all(arrived):
+                        for found, forms in zip(moved, arrived, strict=True):
+                            found += [form for form in forms if not form.through]
+            known = self._onwards[index, cell] = [(use, found) for use, found in zip(uses, moved, strict=True) if found]
+        return known
 
     # -- sources: depth first, until every path is absorbed -------------------------------------------
 

@@ -1,6 +1,6 @@
 """Translations: what null directions let move freely, and what parameters can exchange."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -32,9 +32,7 @@ def translations(ground: Ground, leaves: list[Value]) -> list[Factor]:
     free: Free = set()
     known: set[tuple[str, tuple[int, ...]]] = set()
     exchanged: set[frozenset[str]] = set()
-    split = not all(ground.single(v) for v in ground.types.program.values)
-    others = (PositionsWhole(ground.types), AllWhole(ground.types)) if split else ()
-    for here in (ground, *others):
+    for here in _grounds(ground):
         sums = Sums(here)
         nulls = NullDirections(here, sums)
         found = [f for v in leaves if v.kind is Kind.PARAMETER for f in _null_factors(here, nulls, v, free)]
@@ -45,6 +43,18 @@ def translations(ground: Ground, leaves: list[Value]) -> list[Factor]:
         factors += [factor for names, factor in made if names not in exchanged]
         exchanged |= {names for names, _ in made}
     return factors
+
+
+def _grounds(ground: Ground) -> Iterator[Ground]:
+    """Yield the ground, and those on which axes are taken whole that have several blocks here."""
+    yield ground
+    kinds = [axis for axis in ground.axes if len(ground.types.terms(axis)) > 1]
+    pinned = ground.types.pinned
+    positions = [all(wire in pinned for term in ground.types.terms(axis) for wire in term.wires) for axis in kinds]
+    if any(positions):
+        yield PositionsWhole(ground.types)
+    if not all(positions):
+        yield AllWhole(ground.types)
 
 
 def moves_whole_tensors(factor: Factor, moves: Sequence[Factor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
