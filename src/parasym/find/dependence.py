@@ -1,6 +1,5 @@
 """Which wires may take a different element in every slice of which other wires."""
 
-from collections import Counter
 from collections.abc import Collection
 
 from parasym.find.axis import Leaf
@@ -103,17 +102,22 @@ def bases_of(ground: Ground, value: Value, axis: int, t: int, borne: Collection[
         borne: The wires to look for.
     """
     rows = ground.terms(value)
-    count = Counter(wire for wire in rows[axis][t].wires if wire in borne)
+    found = [wire for wire in rows[axis][t].wires if wire in borne]
     for other, terms in enumerate(rows):
         if other != axis:
-            count.update(_always(terms, borne))
-    return {wire for wire, n in count.items() if n == 1 or value.kind is Kind.ACTIVATION}
+            found += _always(terms, borne)
+    once = set(found)
+    if len(once) < len(found) and value.kind is not Kind.ACTIVATION:
+        return {wire for wire in once if found.count(wire) == 1}
+    return once
 
 
 def _always(terms: tuple[Term, ...], borne: Collection[Leaf]) -> set[Leaf]:
     """Return the wires that every term of an axis bears."""
-    bearing = [{wire for wire in term.wires if wire in borne} for term in terms]
-    return set.intersection(*bearing) if bearing else set()  # an axis of length zero has no terms
+    if not terms:
+        return set()  # an axis of length zero
+    first = {wire for wire in terms[0].wires if wire in borne}
+    return first.intersection(*[term.wires for term in terms[1:]]) if len(terms) > 1 else first
 
 
 def _acyclic(deps: Deps) -> Deps:

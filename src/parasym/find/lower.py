@@ -182,13 +182,7 @@ class Lowering:
             expected = _shape(example)
             if out.shape != expected:
                 return self.opaque(call, f"its rule expected shape {out.shape} but the graph says {expected}")
-            touched = _values((call.args, call.kwargs))
-            out = self._rounded(out, example.dtype) if any(v.real for v in touched) else out
-            if not out.real and (example.dtype is torch.bool) != out.truth:
-                if out.kind is not Kind.ACTIVATION or any(out is v for v in touched):
-                    out = self.builder.pointwise(Fn.GENERIC, out, real=False)
-                out.truth = not out.truth
-            return out
+            return out if out.real and _is_exact(example.dtype) else self._retyped(call, out, example.dtype)
         many = isinstance(example, (tuple, list))
         expected = [_shape(e) for e in example if isinstance(e, Tensor)] if many else [_shape(example)]
         found = [o.shape for o in out] if isinstance(out, tuple) else [out.shape if isinstance(out, Value) else None]
@@ -200,16 +194,26 @@ class Lowering:
             return self.opaque(call, f"its rule expected shape {found[0]} but the graph says {expected[0]}")
         return out
 
+    def _retyped(self, call: Call, out: Value, dtype: torch.dtype) -> Value:
+        """Return a value of a type that real numbers are rounded to, or that holds none."""
+        touched = _values((call.args, call.kwargs))
+        out = self._rounded(out, dtype) if any(v.real for v in touched) else out
+        if not out.real and (dtype is torch.bool) != out.truth:
+            if out.kind is not Kind.ACTIVATION or any(out is v for v in touched):
+                out = self.builder.pointwise(Fn.GENERIC, out, real=False)
+            out.truth = not out.truth
+        return out
+
     def _rounded(self, out: Value, dtype: torch.dtype) -> Value:
         """Return a value rounded to its type: 16 bits are taken for exact, 8 bits and whole numbers are steps.
 
         Formats of 8 bits have the same steps on both sides of zero, but for the one that has no sign.
         """
-        if out.real and not (dtype.is_floating_point or dtype.is_complex):
-            return self.builder.pointwise(Fn.GENERIC, out, real=False)
-        if out.real and dtype.itemsize == 1:
+        if not out.real or _is_exact(dtype):
+            return out
+        if dtype.itemsize == 1 and dtype.is_floating_point:
             return self.builder.pointwise(Fn.GENERIC if dtype is torch.float8_e8m0fnu else Fn.ODD, out)
-        return out
+        return self.builder.pointwise(Fn.GENERIC, out, real=False)
 
     def _fold(self, call: Call, name: str) -> Any:
         """Return the numbers of an operation on constants only, ``None`` if it is not one."""
@@ -361,8 +365,15 @@ def is_real(x: Tensor) -> bool:
     return torch.is_floating_point(x) or torch.is_complex(x)
 
 
+def _is_exact(dtype: torch.dtype) -> bool:
+    """Whether a type holds real numbers, and more than steps."""
+    return (dtype.is_floating_point and dtype.itemsize > 1) or dtype.is_complex
+
+
 def _is_empty(example: Any) -> bool:
     """Whether all that an operation returns has an axis of length 0."""
+    if isinstance(example, Numberless):
+        return 0 in example.spec.shape
     parts = example if isinstance(example, (tuple, list)) else (example,)
     shapes = [part.shape for part in parts if isinstance(part, Tensor)]
     # A length that depends on the values of a tensor must not be compared with a number.

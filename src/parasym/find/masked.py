@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from parasym.rules.program import Cat, Contract, Fn, Instruction, Kind, Pin, Pointwise, Program, Value
+from parasym.rules.program import Cat, Contract, Fn, Instruction, Kind, Pin, Pointwise, Program, Value, operands
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def unmasked(program: Program) -> tuple[Program, dict[str, Masked]]:
     code: list[Instruction] = []
     for step in program.code:
         product = _product(step)
-        total = _sum(step, stands_for)
+        total = _sum(step, stands_for) if stands_for else None
         if product is not None:
             x, free = product
             masked.setdefault(x.name, Masked(x.name, free, torch.zeros(())))
@@ -75,6 +75,8 @@ def _sum(step: Instruction, stands_for: dict[int, Value]) -> tuple[Value, Tensor
 
 def _instead(step: Instruction, stands_for: dict[int, Value]) -> Instruction:
     """Return an instruction with other operands."""
+    if not any([x.index in stands_for for x in operands(step)]):
+        return step
 
     def other(x: Value) -> Value:
         return stands_for.get(x.index, x)

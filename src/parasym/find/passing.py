@@ -367,10 +367,9 @@ def _may_pass(code: Instruction) -> bool:
 def _passed(
     template: Template, operand: int, link: Link, places: tuple[Place, ...]
 ) -> tuple[dict[Place, Place], int | Fraction] | None:
-    key = (_passage, operand, link.x_cell, link.out_cell, places)
-    if key not in template.known:
-        template.known[key] = _passage(template, operand, link, places)
-    return template.known[key]
+    if places not in link.passages:
+        link.passages[places] = _passage(template, operand, link, places)
+    return link.passages[places]
 
 
 def _passage(

@@ -26,7 +26,7 @@ from parasym.find.ground import Ground
 from parasym.find.lower import Lowered
 from parasym.find.self_check import self_checked
 from parasym.find.trace import trace
-from parasym.find.translation import moves_whole_tensors, swaps_what_shifts, translations
+from parasym.find.translation import Reached, translations
 from parasym.find.typing import infer_types
 from parasym.find.untraceable import Untraceable
 from parasym.find.where import bug
@@ -186,8 +186,9 @@ def solve(named: Named, lowered: Lowered, *, explained: bool = False) -> Symmetr
     continuous, discrete = _found("linear factors", assembly.linear_factors, bugs) or ((), ())
     moves = _found("translations", lambda: translations(ground, assembly.leaves), bugs)
     (swaps,) = _found("exchanges", lambda: [exchanges(ground, assembly.joining)], bugs) or (Exchanges(),)
-    continuous = [factor for factor in continuous if not moves_whole_tensors(factor, moves, named.shapes)]
-    branches = [factor for factor in swaps.factors if not swaps_what_shifts(factor, moves, named.shapes)]
+    reached = Reached(moves, named.shapes)
+    continuous = [factor for factor in continuous if not reached.moves(factor)]
+    branches = [factor for factor in swaps.factors if not reached.swaps(factor)]
     factors = (*moves, *continuous, *discrete, *branches)
     flat = _found("flat directions", lambda: [flat_directions(lowered.program, factors)], bugs)
     frozen = _found("frozen entries", lambda: frozen_entries(lowered.program), bugs)

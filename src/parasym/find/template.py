@@ -5,7 +5,7 @@ same value. Lengths of axes and names of wires do not enter, except where a resh
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product as cartesian
 from math import prod
@@ -46,6 +46,8 @@ class Link:
     x_cell: Cell
     out_cell: Cell
     places: dict[Place, Place]
+    passages: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """How shifts along places pass it, as far as that was asked."""
 
 
 def letters_of(step: Instruction) -> Letters | None:

@@ -57,46 +57,53 @@ def _grounds(ground: Ground) -> Iterator[Ground]:
         yield AllWhole(ground.types)
 
 
-def moves_whole_tensors(factor: Factor, moves: Sequence[Factor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Return whether all that a factor moves are tensors that translations take anywhere, so that it is made of them.
-
-    Of ``w + A B`` every ``A`` and every ``B`` is reached by translations that ``w`` absorbs; there is no need for ``GL(r)``.
+class Reached:
+    """What the translations of a model reach, so that other factors need not say it again.
 
     Args:
-        factor: A continuous factor.
         moves: The translations.
         shapes: Shapes of all tensors.
     """
-    starts = [move.bindings[0] for move in moves]
-    whole = {s.tensor for s in starts if isinstance(s, Shift) and prod(s.shape) == prod(shapes[s.tensor])}
-    return set(factor.tensors) <= whole
 
+    def __init__(self, moves: Sequence[Factor], shapes: Mapping[str, tuple[int, ...]]) -> None:
+        self._anywhere: set[str] = set()
+        """Tensors that are moved anywhere."""
+        self._pairs: list[frozenset[str]] = []
+        """Two tensors whose difference is moved anywhere."""
+        for move in moves:
+            whole = [isinstance(b, Shift) and prod(b.shape) == prod(shapes[b.tensor]) for b in move.bindings]
+            names = [b.tensor for b in move.bindings]
+            if whole[0]:
+                self._anywhere.add(names[0])
+            if len(names) == 2 and all(whole) and not any(isinstance(b, Shift) and b.through for b in move.bindings):
+                self._pairs.append(frozenset(names))
 
-def swaps_what_shifts(factor: Factor, moves: Sequence[Factor], shapes: Mapping[str, tuple[int, ...]]) -> bool:
-    """Return whether an exchange only swaps tensors that are added up, so that translations reach all that it does.
+    def moves(self, factor: Factor) -> bool:
+        """Return whether all that a factor moves are tensors that translations take anywhere, so that it is made of them.
 
-    Of ``x (v + w)`` the sum counts: ``v`` and ``w`` lie on one orbit of a translation with ``w`` and ``v``.
+        Of ``w + A B`` every ``A`` and every ``B`` is reached by translations that ``w`` absorbs; there is no need for ``GL(r)``.
 
-    Args:
-        factor: An exchange of branches.
-        moves: The translations.
-        shapes: Shapes of all tensors.
-    """
-    pairs = [_pair(move, shapes) for move in moves]
-    for swap in factor.bindings:
-        assert isinstance(swap, Swap)
-        for parts in zip(*swap.members, strict=True):
-            names = {part.tensor for part in parts}
-            linked = sum(pair is not None and pair <= names for pair in pairs)
-            if any(part.slots for part in parts) or linked < len(names) - 1:
-                return False
-    return True
+        Args:
+            factor: A continuous factor.
+        """
+        return bool(self._anywhere) and self._anywhere.issuperset(factor.tensors)
 
+    def swaps(self, factor: Factor) -> bool:
+        """Return whether an exchange only swaps tensors that are added up, so that translations reach all that it does.
 
-def _pair(move: Factor, shapes: Mapping[str, tuple[int, ...]]) -> frozenset[str] | None:
-    """Return two tensors whose difference a translation moves anywhere."""
-    whole = [s for s in move.bindings if isinstance(s, Shift) and not s.through and prod(s.shape) == prod(shapes[s.tensor])]
-    return frozenset(s.tensor for s in whole) if len(whole) == len(move.bindings) == 2 else None
+        Of ``x (v + w)`` the sum counts: ``v`` and ``w`` lie on one orbit of a translation with ``w`` and ``v``.
+
+        Args:
+            factor: An exchange of branches.
+        """
+        for swap in factor.bindings:
+            assert isinstance(swap, Swap)
+            for parts in zip(*swap.members, strict=True):
+                names = {part.tensor for part in parts}
+                linked = sum(pair <= names for pair in self._pairs)
+                if any(part.slots for part in parts) or linked < len(names) - 1:
+                    return False
+        return True
 
 
 def _extent(factor: Factor) -> tuple[str, tuple[int, ...]]:
