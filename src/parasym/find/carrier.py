@@ -52,20 +52,6 @@ class Carrier(NamedTuple):
         return (*own, *[place for _, place in self.riders]) if self.riders else own
 
 
-def moved(c: Carrier, where: dict[Place, Place], times: int | Fraction = 1) -> Carrier:
-    """Return a shift whose places have become others.
-
-    Args:
-        c: The shift.
-        where: What every place along which it lies has become.
-        times: What it was multiplied by on the way.
-    """
-    at = tuple([p if isinstance(p, Open) else where[p] for p in c.at])
-    riders = tuple([(opened, where[p]) for opened, p in c.riders]) if c.riders else ()
-    times = c.times if times == 1 else c.times * times
-    return Carrier(c.source, c.cell, c.run, at, c.sizes, riders, times, c.through)
-
-
 def renamed(c: Carrier, old: int, new: int, times: Fraction) -> Carrier:
     """Return a shift that is open on ``times`` another value as one open on that value.
 

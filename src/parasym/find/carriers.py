@@ -40,6 +40,10 @@ class _Use:
     step: Step
     operand: int
     link: Link
+    lets: bool
+    """Whether any shift may come through."""
+    adds: bool
+    """Whether it is a sum."""
 
 
 class _Sum(NamedTuple):
@@ -156,7 +160,7 @@ class Carriers:
         if self.nulls.of(value, cell):
             return None
         for use in self._uses_of(value.index, cell):
-            if not self._passing.lets(use.step, use.operand):
+            if not use.lets:
                 assert use.step.out is not None
                 return Blocked(use.step.out, use.step, (use.step,))
         return None
@@ -180,14 +184,19 @@ class Carriers:
         known = self._uses.get((index, cell))
         if known is None:
             known = [
-                _Use(step, operand, link)
+                _Use(step, operand, link, self._passing.lets(step, operand), _adds(step.code))
                 for step, operand in self._readers[index]
                 for link in step.template.links(operand)
                 if link.x_cell == cell
             ]
-            known.sort(key=lambda use: _adds(use.step.code))
+            if len(known) > 1:
+                known.sort(key=lambda use: use.adds)
             self._uses[index, cell] = known
         return known
+
+    def _carried(self, use: _Use, c: Carrier) -> list[Carrier]:
+        """Return a shift as it arrives behind what reads it, in every form that is known."""
+        return list(self._passing.carried(use.step, use.operand, use.link, c)) if use.lets else []
 
     # -- sinks: parameters that reach a sum by paths of their own ----------------------------------
 
@@ -241,9 +250,9 @@ class Carriers:
         if known is None:
             uses = self._uses_of(index, cell)
             moved: list[list[Carrier]] = [[] for _ in uses]
-            if all([self._passing.lets(use.step, use.operand) for use in uses]):
+            if all([use.lets for use in uses]):
                 for c in self._direct.get((index, cell), ()):
-                    arrived = [list(self._passing.carried(use.step, use.operand, use.link, c)) for use in uses]
+                    arrived = [self._carried(use, c) for use in uses]
                     if all(arrived):
                         for found, forms in zip(moved, arrived, strict=True):
                             found += [form for form in forms if not form.through]
@@ -295,9 +304,9 @@ class Carriers:
         out, path = use.step.out, (*search.path, use.step)
         assert out is not None
         passes = False
-        for moved in self._passing.carried(use.step, use.operand, use.link, c):
+        for moved in self._carried(use, c):
             passes = True
-            if _adds(use.step.code):
+            if use.adds:
                 for after in self._cancelled(use, out, moved, search):
                     yield from self._through_uses(rest, c, after, depth)
             for after in self._absorbed(out, use.link.out_cell, moved, search._replace(path=path), depth - 1):
@@ -306,7 +315,8 @@ class Carriers:
             self._blocked = self._blocked or Blocked(out, use.step, path)
 
     def _invisible(self, value: Value, cell: Cell, c: Carrier) -> bool:
-        return any(not still & set(c.places) for still in self.nulls.of(value, cell) or ())
+        nulls = self.nulls.of(value, cell)
+        return bool(nulls) and any(still.isdisjoint(c.places) for still in nulls)
 
     def _cancelled(self, use: _Use, out: Value, moved: Carrier, search: _Search) -> Iterator[_Search]:
         """Yield every way in which a sum takes a shift away."""
@@ -378,7 +388,7 @@ class Carriers:
             out = use.step.out
             assert out is not None
             here = _Sum(out.index, use.link.out_cell, c.source, c.cell)
-            moved = [m for m in self._passing.carried(use.step, use.operand, use.link, c) if not m.through]
+            moved = [m for m in self._carried(use, c) if not m.through]
             moved = [m for m in moved if m.at == at[here]] if here in at else moved
             if not moved:
                 raise _Escaped

@@ -49,7 +49,7 @@ class Ground:
         self._structures: list[Structure] = []
         for value, kinds in zip(types.program.values, types.axes, strict=True):
             axes = [self._cut.get(id(kind)) or self._cut_of(kind) for kind in kinds]
-            zero = is_zero(value)
+            zero = value.kind is Kind.CONSTANT and is_zero(value)
             key = (value.real, zero, *[id(cut) for _, cut in axes])
             structure = structures.get(key)
             if structure is None:

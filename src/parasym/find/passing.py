@@ -9,9 +9,9 @@ activation can take it over.
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from parasym.find.carrier import Carrier, Open, moved, renamed, unrearranged
+from parasym.find.carrier import Carrier, Open, renamed, unrearranged
 from parasym.find.ground import Ground, Step
 from parasym.find.slots import slot_of
 from parasym.find.structure import Cell, Place
@@ -61,28 +61,26 @@ class Passing:
     def carried(self, step: Step, operand: int, link: Link, c: Carrier) -> Iterator[Carrier]:
         """Yield a shift of a cell of an operand as it arrives in a cell of the result, in every form that is known.
 
+        Only for instructions that let any shift through; see :meth:`lets`.
+
         Args:
             step: An instruction.
             operand: Which operand is shifted.
             link: A cell of the operand and one of the result.
             c: The shift.
         """
-        code = step.code
-        if not self.lets(step, operand):
-            return
-        passed = _passed(step.template, operand, link, c.places)
+        code, passed = step.code, _passed(step.template, operand, link, c)
         if isinstance(code, Contract):
             if code.x is not code.y and code.out.real:
                 yield from self._contracted(step, operand, link, c, passed)
         elif passed is not None:
-            where, times = passed
             if isinstance(code, Pointwise) and code.fn is Fn.MUL:
-                along = [self._vector(code, k, tuple(where[p] for p in c.places)) for k in range(len(code.xs)) if k != operand]
+                along = [self._vector(code, k, passed.at) for k in range(len(code.xs)) if k != operand]
                 known = tuple(a for a in along if a is not None)
                 if known and len(known) == len(along) and len(c.places) == len(c.at) and not c.riders:
-                    yield moved(c, where)._replace(through=(*c.through, *known))
+                    yield passed.of(c)._replace(through=(*c.through, *known))
             else:
-                yield c if times == 1 and all(p == q for p, q in where.items()) else moved(c, where, times)
+                yield passed.of(c)
 
     def lets(self, step: Step, operand: int) -> bool:
         """Return whether an instruction may let any shift of an operand through.
@@ -92,7 +90,7 @@ class Passing:
             operand: Which operand is shifted.
         """
         code = step.code
-        return _may_pass(code) and not (isinstance(code, Contract) and not self.meets(step.xs[1 - operand]))
+        return self.meets(step.xs[1 - operand]) if isinstance(code, Contract) else _may_pass(code)
 
     def meets(self, x: Value) -> bool:
         """Return whether a shift may come through a contraction with a value.
@@ -165,7 +163,7 @@ class Passing:
     # -- contractions -----------------------------------------------------------------------------
 
     def _contracted(
-        self, step: Step, operand: int, link: Link, c: Carrier, passed: tuple[dict[Place, Place], int | Fraction] | None
+        self, step: Step, operand: int, link: Link, c: Carrier, passed: "_Passage | None"
     ) -> Iterator[Carrier]:
         code = step.code
         assert isinstance(code, Contract)
@@ -179,7 +177,7 @@ class Passing:
             structure = self.ground.structure(other)
             summed = structure.everywhere(structure.first, along)
             if gone and summed in self.sums.of(other.index, 1) and all(structure.counts[a] == 1 for a in along):
-                yield moved(c, passed[0])
+                yield passed.of(c)
             return
         if any(mine[axis] in gone for _, (axis, _) in c.riders):
             return
@@ -364,22 +362,42 @@ def _may_pass(code: Instruction) -> bool:
     return not isinstance(code, Normalize)
 
 
-def _passed(
-    template: Template, operand: int, link: Link, places: tuple[Place, ...]
-) -> tuple[dict[Place, Place], int | Fraction] | None:
-    if places not in link.passages:
-        link.passages[places] = _passage(template, operand, link, places)
-    return link.passages[places]
+class _Passage(NamedTuple):
+    """Where a shift arrives behind an instruction, as far as the form of the instruction tells.
+
+    Attributes:
+        at: Where every axis of the shift lies.
+        riders: Where the other places of the activations lie that it was summed against.
+        times: What it is multiplied by.
+        moves: Whether it is anything else than before.
+    """
+
+    at: tuple[Any, ...]
+    riders: tuple[tuple[Open, Place], ...]
+    times: int | Fraction
+    moves: bool
+
+    def of(self, c: Carrier) -> Carrier:
+        """Return the shift where it has arrived."""
+        if not self.moves:
+            return c
+        times = c.times if self.times == 1 else c.times * self.times
+        return Carrier(c.source, c.cell, c.run, self.at, c.sizes, self.riders, times, c.through)
 
 
-def _passage(
-    template: Template, operand: int, link: Link, places: tuple[Place, ...]
-) -> tuple[dict[Place, Place], int | Fraction] | None:
-    """Return where places arrive, and what a shift along them is multiplied by, as far as the form of an instruction tells."""
+def _passed(template: Template, operand: int, link: Link, c: Carrier) -> _Passage | None:
+    key = (c.at, c.riders) if c.riders else c.at
+    if key not in link.passages:
+        link.passages[key] = _passage(template, operand, link, c)
+    return link.passages[key]
+
+
+def _passage(template: Template, operand: int, link: Link, c: Carrier) -> _Passage | None:
     step = template.step
     if not template.out.real:
         return None  # a position or a choice does not shift along
-    if not all(place in link.places for place in places):
+    places, where = c.places, link.places
+    if not all(place in where for place in places):
         return None
     times: int | Fraction = 1
     x = template.structures[operand]
@@ -402,7 +420,11 @@ def _passage(
         passes = single and ((step.fn == "linear" and step.averaging) or step.fn == "max")
     else:
         passes = isinstance(step, (Reshape, Permute, Expand, Contract))
-    return ({place: link.places[place] for place in places}, times) if passes else None
+    if not passes:
+        return None
+    at = tuple([p if isinstance(p, Open) else where[p] for p in c.at])
+    riders = tuple([(opened, where[p]) for opened, p in c.riders])
+    return _Passage(at, riders, times, times != 1 or at != c.at or riders != c.riders)
 
 
 def _once(step: Pointwise, operand: int) -> bool:

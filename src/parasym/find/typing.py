@@ -115,7 +115,8 @@ def infer_types(program: Program) -> Types:
             run.pin(value)
     for value in program.outputs:
         run.pin(value)
-    axes = [[resolve(axis) for axis in run.of(v)] for v in program.values]
+    one: dict[Axis, Axis] = {}  # equal axes become one object: later passes know them by identity
+    axes = [[one.setdefault(kind, kind) for kind in map(resolve, run.of(v))] for v in program.values]
     pins = [pin._replace(axis=resolve(pin.axis)) for pin in run.pins]
     pinned = {leaf for pin in pins for leaf in leaves(pin.axis)}
     planes = {leaf for *_, axis in run.planes for leaf in leaves(axis)}
