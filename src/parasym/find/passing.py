@@ -162,9 +162,7 @@ class Passing:
 
     # -- contractions -----------------------------------------------------------------------------
 
-    def _contracted(
-        self, step: Step, operand: int, link: Link, c: Carrier, passed: "_Passage | None"
-    ) -> Iterator[Carrier]:
+    def _contracted(self, step: Step, operand: int, link: Link, c: Carrier, passed: "_Passage | None") -> Iterator[Carrier]:
         code = step.code
         assert isinstance(code, Contract)
         mine, theirs = (code.x_letters, code.y_letters) if operand == 0 else (code.y_letters, code.x_letters)

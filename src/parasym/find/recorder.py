@@ -7,12 +7,11 @@ and those that something unknown is written into, have a shape only, as everythi
 """
 
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from parasym.core import is_state
@@ -138,7 +137,7 @@ class Recorder(TorchDispatchMode):
         kwargs = kwargs or {}
         self._operations += 1
         if not types:
-            operands = list(_tensors((args, kwargs)))
+            operands = _tensors((args, kwargs))
             if self._is_constant(func, operands):
                 return self._constant(func, args, kwargs, operands)
         if func is _DETACH and not args[0].requires_grad:
@@ -166,11 +165,12 @@ class Recorder(TorchDispatchMode):
     def _record(self, func: Any, args: Any, kwargs: Any, *, on_meta: bool = False) -> Any:
         """Write an operation into the program and return its result without numbers."""
         out = results(func, args, kwargs, on_meta=on_meta)
-        made = [out] if isinstance(out, Tensor) else [x for x in pytree.tree_leaves(out) if isinstance(x, Tensor)]
+        made = _tensors(out)
         if not made:
             return out
         self._watch(func, args, made, on_meta=on_meta)
-        self._note(_tensors((args[1:] if writes(func)[0] else args, kwargs)))
+        if self._named:
+            self._note(_tensors((args[1:] if writes(func)[0] else args, kwargs)))
         call = Call(func, self._read(args), {k: self._read(v) for k, v in kwargs.items()}, out)
         values = self.lowering.call(call)
         if self.lowering.uncovered:
@@ -205,15 +205,21 @@ class Recorder(TorchDispatchMode):
             self.constants.moves(args[0])
             self._moving.add(id(args[0]))
         if may_alias(func):
-            self._shares.update(id(x) for x in (*made, *pytree.tree_leaves(args)) if isinstance(x, Tensor))
+            self._shares.update([id(x) for x in (*made, *_tensors(args))])
 
 
-def _tensors(x: Any) -> Iterator[Tensor]:
-    """Yield the tensors among arguments."""
+def _tensors(x: Any) -> list[Tensor]:
+    """Return the tensors among arguments."""
     if isinstance(x, Tensor):
-        yield x
-    elif isinstance(x, (tuple, list)):
-        for part in x:
-            yield from _tensors(part)
-    elif isinstance(x, dict):
-        yield from _tensors(tuple(x.values()))
+        return [x]
+    if isinstance(x, dict):
+        x = x.values()
+    elif not isinstance(x, (tuple, list)):
+        return []
+    found = []
+    for part in x:
+        if isinstance(part, Tensor):
+            found.append(part)
+        elif isinstance(part, (tuple, list, dict)):
+            found += _tensors(part)
+    return found

@@ -106,7 +106,7 @@ class Builder:
 
     def value(self, shape: Sequence[int], kind: Kind = Kind.ACTIVATION, *, real: bool = True, name: str = "") -> Value:
         """Return a new value."""
-        value = Value(len(self.program.values), tuple(int(n) for n in shape), kind, real, name)
+        value = Value(len(self.program.values), tuple(map(int, shape)), kind, real, name)
         self.program.values.append(value)
         if kind in (Kind.CONSTANT, Kind.INPUT):
             self.data_only.add(value.index)
