@@ -176,6 +176,32 @@ class HeldSlots(Remembers):
         return [self.helper, self.helper.last]
 
 
+class PrivateSlots:
+    """An object whose private slot has no value until something is remembered."""
+
+    __slots__ = ("__last",)
+
+    def recall(self, make):
+        if not hasattr(self, "_PrivateSlots__last"):
+            self.__last = make()
+        return self.__last
+
+    def held(self):
+        return [getattr(self, "_PrivateSlots__last", None)]
+
+
+class UnsetSlots(Remembers):
+    def __init__(self, of: str = "nothing") -> None:
+        super().__init__(of)
+        self.helper = PrivateSlots()
+
+    def recall(self, n, make):
+        return self.helper.recall(make)
+
+    def held(self):
+        return [self.helper, *self.helper.held()]
+
+
 class HiddenModule(Remembers):
     """Another module, which is not one of its own, remembers."""
 
@@ -239,6 +265,18 @@ class ClassAttribute(Remembers):
         return [type(self).shared]
 
 
+class NewClassAttribute(Remembers):
+    """The class has no such attribute until something is remembered."""
+
+    def recall(self, n, make):
+        if not hasattr(type(self), "fresh"):
+            type(self).fresh = make()  # type: ignore[attr-defined]
+        return type(self).fresh  # type: ignore[attr-defined]
+
+    def held(self):
+        return [getattr(type(self), "fresh", None)]
+
+
 class ClassTable(Remembers):
     tables: ClassVar[dict[Any, Tensor]] = {}
 
@@ -264,6 +302,35 @@ class Closure(Remembers):
 
     def recall(self, n, make):
         return self.look_up(n, make)
+
+    def held(self):
+        return self.inside()
+
+
+class UnsetVariable(Remembers):
+    """A variable around a function has no value until something is remembered."""
+
+    def __init__(self, of: str = "nothing") -> None:
+        super().__init__(of)
+
+        def look_up(make: Callable[[], Tensor]) -> Tensor:
+            nonlocal latest
+            if not self.inside()[0]:
+                latest = make()
+            return latest
+
+        def inside() -> list[Any]:
+            try:
+                return [True, latest]
+            except NameError:
+                return [False, None]
+
+        self.look_up, self.inside = look_up, inside
+        if of == "never":
+            latest = torch.zeros(())
+
+    def recall(self, n, make):
+        return self.look_up(make)
 
     def held(self):
         return self.inside()
@@ -432,6 +499,8 @@ def clear() -> None:
         cache.cache_clear()
     TAUGHT.__dict__.clear()
     _noted.__dict__.clear()
+    if hasattr(NewClassAttribute, "fresh"):
+        del NewClassAttribute.fresh
     FAR.__dict__.pop("latest", None)
 
 
@@ -458,10 +527,13 @@ WAYS: tuple[type[Remembers], ...] = (
     ModuleTable,
     ModuleVariable,
     NestedList,
+    NewClassAttribute,
     Ordered,
     Queue,
     Singleton,
     ThreadLocal,
+    UnsetSlots,
+    UnsetVariable,
     WeakKeys,
     WeakValues,
 )

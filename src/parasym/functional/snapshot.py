@@ -39,6 +39,8 @@ _ATOMS = frozenset(
     | {torch.dtype, torch.device, torch.layout, torch.Size, torch.Generator, Tensor, nn.Parameter, nn.Buffer}
     | {types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.GetSetDescriptorType}
 )
+_UNSET: Any = types.SimpleNamespace()
+"""Stands for the value of a slot or a variable that has none."""
 _LRU_CACHE = type(functools.lru_cache(lambda: None))
 
 
@@ -169,7 +171,7 @@ class Snapshot:
             return
         if type(getattr(x, "__dict__", None)) is dict:
             self._attributes(x)
-        slots = {name: getattr(x, name) for name in _slots(kind) if hasattr(x, name)}
+        slots = {name: getattr(x, name, _UNSET) for name in _slots(kind)}
         if slots:
             self._keep(x, slots, _put_back_slots, slots.values())
 
@@ -192,7 +194,7 @@ class Snapshot:
         try:
             held = cell.cell_contents
         except ValueError:  # a variable that has no value yet
-            return
+            held = _UNSET
         if not isinstance(held, (type, types.FunctionType)) and id(cell) not in self._seen:
             self._seen.add(id(cell))
             self._full.append((cell, held, _put_back_cell))
@@ -273,8 +275,8 @@ def _wrapped(x: Any) -> tuple[Any, ...]:
 
 def _slots(kind: type) -> Iterator[str]:
     for base in kind.__mro__:
-        names = vars(base).get("__slots__", ())
-        yield from (n for n in ((names,) if isinstance(names, str) else names) if n not in {"__dict__", "__weakref__"})
+        if "__slots__" in vars(base):  # whose own names are not those of private slots
+            yield from (name for name, x in vars(base).items() if isinstance(x, types.MemberDescriptorType))
 
 
 def _put_back_dict(x: dict[Any, Any], copy: dict[Any, Any]) -> None:
@@ -300,8 +302,11 @@ def _put_back_set(x: set[Any], copy: set[Any]) -> None:
 
 def _put_back_slots(x: Any, copy: dict[str, Any]) -> None:
     for name, value in copy.items():
-        if getattr(x, name, None) is not value:
-            object.__setattr__(x, name, value)
+        if getattr(x, name, _UNSET) is not value:
+            if value is _UNSET:
+                object.__delattr__(x, name)
+            else:
+                object.__setattr__(x, name, value)
 
 
 def _put_back_class(x: type, copy: dict[str, Any]) -> None:
@@ -316,6 +321,8 @@ def _put_back_class(x: type, copy: dict[str, Any]) -> None:
 
 def _put_back_cell(x: types.CellType, copy: Any) -> None:
     x.cell_contents = copy
+    if copy is _UNSET:
+        del x.cell_contents
 
 
 def _numpy_state() -> tuple[Any, ...]:
