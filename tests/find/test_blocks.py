@@ -41,6 +41,18 @@ class Shortcut(nn.Module):
         return self.fc(torch.relu(y + F.pad(h[:, :, ::2, ::2], (0, 0, 0, 0, *self.sides))).mean((2, 3)))
 
 
+class Heads(nn.Module):
+    """Whole heads of zeros before and after those of a layer: each head is a sum of three channels in the end."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(3, 6), nn.Linear(3, 18), nn.Linear(3, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = torch.relu(self.b(x) + F.pad(torch.relu(self.a(x)), (6, 6)))
+        return self.c(h.unflatten(1, (6, 3))).tanh().sum(1)
+
+
 def beside(first: float, last: float) -> Callable[[Tensor], Tensor]:
     def join(h: Tensor) -> Tensor:
         sides = [torch.full((len(h), 2), number, dtype=h.dtype) for number in (first, last)]
@@ -67,6 +79,7 @@ CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], tuple[int, ...]
     "a mask tells the sides apart": (lambda: Model(beside(0, 0), marked(1, 1, 1, 1, 2, 2), 6), (7, 3), (2, 2, 2)),
     "a mask tells nothing apart": (lambda: Model(beside(0, 0), marked(2, 2, 1, 1, 2, 2), 6), (7, 3), (2, 4)),
     "a side is read alone": (lambda: Model(beside(0, 0), lambda h: h + h[:, :2].sum(-1, keepdim=True), 6), (7, 3), (2, 2, 2)),
+    "padded by whole heads": (Heads, (7, 3), (2, 4, 3)),
     "joined twice": (lambda: Model(lambda h: F.pad(F.pad(h, (1, 1)), (1, 1)), same, 6), (7, 3), (2, 4)),
     "cut and padded": (lambda: Model(lambda h: F.pad(h, (-1, 2)), same, 4, n=3), (7, 3), (2, 2)),
     "the shortcut of a narrow residual network": (lambda: Shortcut(2, 1, 1), (5, 3, 4, 4), (2, 3, 2)),
@@ -80,6 +93,27 @@ def _made(name: str) -> tuple[Any, ...]:
     build, shape, sizes = CASES[name]
     model, x = build().double(), torch.randn(shape, dtype=torch.float64)
     return model, x, sizes, find(model, x)
+
+
+MADE: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+    # Two channels of one number made from an activation, and the number.
+    "zeros_like": (lambda h: torch.zeros_like(h), 0),
+    "ones_like": (lambda h: torch.ones_like(h), 1),
+    "new_zeros": (lambda h: h.new_zeros(len(h), 2), 0),
+    "new_ones": (lambda h: h.new_ones(len(h), 2), 1),
+    "full_like": (lambda h: torch.full_like(h, 3), 3),
+    "new_full": (lambda h: h.new_full((len(h), 2), 3), 3),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_number_is_made(name: str):
+    """Channels that are joined to equal numbers on both sides are one wire, so that the number counts."""
+    make, number = MADE[name]
+    for other, order in ((number, 48), (number + 1, 8)):
+        torch.manual_seed(0)
+        model = Model(lambda h, other=other: torch.cat([make(h), h, torch.full((7, 2), other, dtype=h.dtype)], -1), same, 6)
+        assert find(model.double(), torch.randn(7, 3, dtype=torch.float64)).order == order
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -355,12 +355,48 @@ SQUARES = (
     Case("before both branches", _square(lambda s, x: (h := x @ s.a) @ s.w + h @ s.a @ s.b), _X, (9,), 10, 2, 8),
     Case("times its transpose", _square(lambda s, x: x @ s.w + x @ s.a @ s.a.T + x @ s.b), _X, (9,), 12, 1, 6),
 )
+
+
+def _keys_of_a_cut_sequence(s: Any, x: Tensor) -> Tensor:
+    x = torch.cat([s.token.expand(len(x), -1, -1), x], 1)
+    return (s.q(x) @ s.k(x)[:, :-1].mT).softmax(-1) @ s.v(x)[:, :-1]
+
+
+def _parts_of_a_sum(s: Any, x: Tensor, y: Tensor) -> Tensor:
+    z = torch.cat([s.a(x).sigmoid(), x[:, :2], y[:, :2]], 1) + s.p
+    return s.c(torch.cat([(z[:, :4] + s.more[0]).sigmoid(), (z[:, 4:] + s.more[1]).sigmoid()], 1))
+
+
+PARTS = (
+    # The scores do not see what is constant over all positions, whatever was joined to them or cut off before.
+    Case(
+        "keys of a cut sequence",
+        lambda: Model(_keys_of_a_cut_sequence, token=matrix(1, 1, 4), q=plain(4, 3), k=Linear(4, 3), v=plain(4, 2)),
+        ((6, 5, 4),),
+        (3,),
+        12,
+        1,
+    ),
+    # Each part of ``p`` goes where the part of the sum does, and nowhere else.
+    Case(
+        "parts of a sum",
+        lambda: Model(
+            _parts_of_a_sum, p=matrix(8), a=Linear(3, 4), c=Linear(8, 2), more=nn.ParameterList([matrix(4), matrix(4)])
+        ),
+        ((9, 3), (9, 3)),
+        (4, 2, 2),
+        8,
+        24,
+    ),
+)
+
 CASES = {
     f"{kind}: {case.name}": case
     for kind, cases in (
         ("joined", JOINED),
         ("twice", TWICE),
         ("pooled", POOLED),
+        ("parts", PARTS),
         ("normed", NORMED),
         ("low rank", LOW_RANK),
         ("parallel", PARALLEL),

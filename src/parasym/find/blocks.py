@@ -35,8 +35,8 @@ def joined_wires(ground: Ground) -> dict[Leaf, list[Leaf]]:
                 number, terms = _number(x), ground.terms(x)[step.dim]
                 if number is not None:
                     uniform.add(x.index)
-                    if len(terms) == 1 and len(terms[0].wires) == 1:
-                        filled[number][terms[0].wires[0]] = None
+                    if len(terms) == 1:
+                        filled[number] |= dict.fromkeys(terms[0].wires)
                 starts = [t.start for t in terms if number is not None or (x.index, step.dim, t.start) in blank]
                 blank |= {(step.out.index, step.dim, at + start) for start in starts}
                 at += x.shape[step.dim]

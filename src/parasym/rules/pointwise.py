@@ -77,7 +77,10 @@ def _mul(b: Builder, x: Operand | ComplexValue, y: Operand | ComplexValue) -> Va
         return ComplexValue(b.rotary(number.pair, interleaved=True))
     if isinstance(x, Value) and x is y:
         return b.power(x, 2)
-    return b.mul(*_narrow(b, x, y))
+    if isinstance(x, Value) and isinstance(y, Value):
+        y = _narrow(b, x, y)
+        x = _narrow(b, y, x)
+    return b.mul(x, y)
 
 
 def _div(b: Builder, x: Operand, y: Operand, *, rounding_mode: str | None = None) -> Value:
@@ -85,17 +88,15 @@ def _div(b: Builder, x: Operand, y: Operand, *, rounding_mode: str | None = None
         return b.pointwise(Fn.GENERIC, x, y)
     if not isinstance(y, Value):
         return b.scaled(b.number(x), 1 / Fraction(y) if isinstance(y, (int, float)) and y and math.isfinite(y) else None)
-    x, y = _narrow(b, x, y)
-    return b.mul(x, b.power(y, -1) if isinstance(y, Value) else 1.0)
+    return b.mul(x, b.power(_narrow(b, x, y) if isinstance(x, Value) else y, -1))
 
 
-def _narrow(b: Builder, x: Operand, y: Operand) -> tuple[Operand, Operand]:
+def _narrow(b: Builder, x: Value, y: Value) -> Value:
     """Undo an expansion that broadcasting does again: a factor that is the same for all channels may be mixed through."""
-    if isinstance(x, Value) and isinstance(y, Value):
-        step = b.producers.get(y.index)
-        if isinstance(step, Expand) and broadcast_shapes(x.shape, step.x.shape) == broadcast_shapes(x.shape, y.shape):
-            return x, step.x
-    return x, y
+    step = b.producers.get(y.index)
+    if isinstance(step, Expand) and broadcast_shapes(x.shape, step.x.shape) == broadcast_shapes(x.shape, y.shape):
+        return step.x
+    return y
 
 
 def _pow(b: Builder, x: Operand, exponent: Operand) -> Value:

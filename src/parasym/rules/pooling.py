@@ -80,7 +80,7 @@ def _avg_pool(n: int) -> Callable[..., Any]:
         count_include_pad: bool = True,
         divisor: int | None = None,
     ) -> Value:
-        exact = divisor is None and not any(_each(padding, n))
+        exact = divisor is None and not (count_include_pad and any(_each(padding, n)))
         return _spatial(b, x, _pool_sizes(x, n, kernel, stride, padding, 1, ceil), averaging=exact)
 
     return lower
@@ -128,7 +128,7 @@ def _pad(b: Builder, x: Value, padding: Sequence[int], *args: object) -> Value:
     kept = [(k, k) for k in range(len(x.shape)) if k not in touched]
     fn = "linear" if mode != "constant" or value == 0 else "generic"
     coarse = [((k,), (k,)) for k in sorted(touched)]
-    return b.fixed(x, shape, kept, fn=fn, averaging=mode != "constant", reason=_PADDED, coarse=coarse)
+    return b.fixed(x, shape, kept, fn=fn, averaging=mode != "constant" or max(padding) <= 0, reason=_PADDED, coarse=coarse)
 
 
 def _joined_zeros(b: Builder, x: Value, axis: int, low: int, high: int) -> Value:
