@@ -5,9 +5,7 @@ from typing import Annotated
 
 import typer
 
-from parasym.checkpoint import ensure_writable, write_checkpoint
-from parasym.checkpoint.write import ensure_safetensors
-from parasym.cli.match import unchanged, written
+from parasym.cli.opened import Request
 from parasym.cli.options import (
     ForceOption,
     InputOption,
@@ -20,10 +18,9 @@ from parasym.cli.options import (
     UntieOption,
 )
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.parameters import read_fitted, read_symmetry
 from parasym.cli.progress import working
 from parasym.cli.screen import tell
-from parasym.cli.subject import ensure_values, find_symmetry, load_subject
+from parasym.cli.written import Written
 from parasym.orbit import canonicalize as find_canonical
 from parasym.report import Table, rich_table, sig
 
@@ -44,49 +41,29 @@ def canonicalize(
     as_json: JsonOption = False,
 ) -> None:
     """Move a checkpoint to the representative of its orbit: checkpoints equal up to symmetry become equal."""
-
-    def job() -> Outcome:
-        return _canonicalize(checkpoint, model, inputs or [], output, symmetry, untie, train, trust, seed, force)
-
-    execute(job, as_json=as_json)
+    request = Request(model, inputs, symmetry, untie, train, trust, seed)
+    execute(lambda: _canonicalize(checkpoint, request, output, force), as_json=as_json)
 
 
-def _canonicalize(
-    path: Path,
-    spec: str,
-    inputs: list[str],
-    output: Path | None,
-    symmetry_path: Path | None,
-    untie: bool,
-    train: bool,
-    trust: bool,
-    seed: int,
-    force: bool,
-) -> Outcome:
-    if output is not None:
-        ensure_writable(ensure_safetensors(output), force=force)
-    subject = load_subject(spec, inputs, seed=seed, train=train, trust=trust)
-    ensure_values(subject)
-    tell(subject.notes)
-    (given,) = read_fitted((path,), subject.model, untie=untie)
-    symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
+def _canonicalize(path: Path, request: Request, output: Path | None, force: bool) -> Outcome:
+    file = Written(output, force=force)
+    opened = request.open([path])
+    (given,) = opened.fitted
     with working("Canonicalizing"):
-        found = find_canonical(symmetry, given.params)
+        found = find_canonical(opened.symmetry, given.params)
     tell(found.notes)
     with working("Checking that the function is unchanged"):
-        same = unchanged(subject, found.element, given.params)
+        same = opened.unchanged(found.element, given.params)
     rows = (("as it is", sig(found.before, 6)), ("canonical", sig(found.after, 6)))
     note = f"Function unchanged: {same.holds}, relative error {sig(same.error, 2)} in float64."
     shown = rich_table(Table("Norm of all weights", (("", "left"), ("norm", "right")), rows, note, strong=(1,)))
-    wrote = output is not None and same.holds == "yes"
-    if output is not None and wrote:
-        write_checkpoint(output, given.as_saved(found.params), metadata={"parasym": "canonicalize"}, force=force)
+    file.write(given.as_saved(found.params), verb="canonicalize", holds=same.holds)
     answer = {
         "norm_before": found.before,
         "norm_after": found.after,
         "converged": found.converged,
         "notes": list(found.notes),
         "function_error": same.error,
-        "output": str(output) if wrote else None,
+        "output": file.name,
     }
-    return Outcome(same.holds, answer, (shown, written(output, wrote)))
+    return Outcome(same.holds, answer, (shown, file.told))

@@ -8,6 +8,7 @@ import typer
 
 from parasym.cli.data import DataOption
 from parasym.cli.matching import MethodOption, named_method
+from parasym.cli.opened import Request
 from parasym.cli.options import (
     InputOption,
     JsonOption,
@@ -19,10 +20,8 @@ from parasym.cli.options import (
     UntieOption,
 )
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import working
 from parasym.cli.screen import tell
-from parasym.cli.subject import ensure_values, find_symmetry, load_subject
 from parasym.orbit import distance as find_distance
 from parasym.report import Columns, Table, rich_table, sig
 
@@ -42,38 +41,20 @@ def distance(
     as_json: JsonOption = False,
 ) -> None:
     """Measure how far the orbits of two checkpoints are apart: the same wherever along their orbits they are."""
-
-    def job() -> Outcome:
-        return _distance(a, b, model, inputs or [], method, data, symmetry, untie, train, trust, seed)
-
-    execute(job, as_json=as_json)
+    request = Request(model, inputs, symmetry, untie, train, trust, seed, data)
+    execute(lambda: _distance(a, b, request, method), as_json=as_json)
 
 
-def _distance(
-    path_a: Path,
-    path_b: Path,
-    spec: str,
-    inputs: list[str],
-    method: str,
-    data: Path | None,
-    symmetry_path: Path | None,
-    untie: bool,
-    train: bool,
-    trust: bool,
-    seed: int,
-) -> Outcome:
-    subject = load_subject(spec, inputs, data=data, seed=seed, train=train, trust=trust)
-    ensure_values(subject)
-    tell(subject.notes)
-    a, b = in_one_precision(read_fitted((path_a, path_b), subject.model, untie=untie))
-    symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
+def _distance(path_a: Path, path_b: Path, request: Request, method: str) -> Outcome:
+    opened = request.open([path_a, path_b])
+    a, b = opened.fitted
     with working("Measuring"):
         found = find_distance(
-            symmetry,
+            opened.symmetry,
             a.params,
             b.params,
-            method=named_method(method, subject),
-            generator=torch.Generator().manual_seed(seed),
+            method=named_method(method, opened.subject),
+            generator=torch.Generator().manual_seed(request.seed),
         )
     tell(found.notes)
     rows = ((sig(float(found), 6), sig(found.relative, 4), found.status),)

@@ -6,10 +6,9 @@ from typing import Annotated
 import torch
 import typer
 
-from parasym.checkpoint import ensure_writable, write_checkpoint
-from parasym.checkpoint.write import ensure_safetensors
 from parasym.cli.data import DataOption
 from parasym.cli.matching import MethodOption, named_method
+from parasym.cli.opened import Request
 from parasym.cli.options import (
     ForceOption,
     InputOption,
@@ -22,15 +21,11 @@ from parasym.cli.options import (
     UntieOption,
 )
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import working
 from parasym.cli.screen import tell
-from parasym.cli.subject import Subject, blaming_inputs, ensure_values, find_symmetry, load_subject
-from parasym.core import Params
+from parasym.cli.written import Written
 from parasym.orbit import match as find_match
 from parasym.report import Table, rich_table, sig
-from parasym.symmetry import Element
-from parasym.verify import Sameness, same_function
 
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write the moved B to this safetensors file.")]
 
@@ -52,52 +47,29 @@ def match(
     as_json: JsonOption = False,
 ) -> None:
     """Move checkpoint B along its symmetry to where it is closest to A; its function does not change."""
-
-    def job() -> Outcome:
-        return _match(a, b, model, inputs or [], output, method, data, symmetry, untie, train, trust, seed, force)
-
-    execute(job, as_json=as_json)
+    request = Request(model, inputs, symmetry, untie, train, trust, seed, data)
+    execute(lambda: _match(a, b, request, output, method, force), as_json=as_json)
 
 
-def _match(
-    path_a: Path,
-    path_b: Path,
-    spec: str,
-    inputs: list[str],
-    output: Path | None,
-    method: str,
-    data: Path | None,
-    symmetry_path: Path | None,
-    untie: bool,
-    train: bool,
-    trust: bool,
-    seed: int,
-    force: bool,
-) -> Outcome:
-    if output is not None:
-        ensure_writable(ensure_safetensors(output), force=force)
-    subject = load_subject(spec, inputs, data=data, seed=seed, train=train, trust=trust)
-    ensure_values(subject)
-    tell(subject.notes)
-    a, b = in_one_precision(read_fitted((path_a, path_b), subject.model, untie=untie))
-    symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
+def _match(path_a: Path, path_b: Path, request: Request, output: Path | None, method: str, force: bool) -> Outcome:
+    file = Written(output, force=force)
+    opened = request.open([path_a, path_b])
+    a, b = opened.fitted
     with working("Matching"):
         found = find_match(
-            symmetry,
+            opened.symmetry,
             a.params,
             b.params,
-            method=named_method(method, subject),
-            generator=torch.Generator().manual_seed(seed),
+            method=named_method(method, opened.subject),
+            generator=torch.Generator().manual_seed(request.seed),
         )
     tell(found.notes)
     with working("Checking that the function is unchanged"):
-        same = unchanged(subject, found.element, b.params)
+        same = opened.unchanged(found.element, b.params)
     rows = (("B as it is", sig(found.before, 6)), ("B matched", sig(found.after, 6)))
     note = f"Norm over all weights. Function of B unchanged: {same.holds}, relative error {sig(same.error, 2)} in float64."
-    shown = [rich_table(Table("Distance to A", (("", "left"), ("distance", "right")), rows, note, strong=(1,)))]
-    wrote = output is not None and same.holds == "yes"
-    if output is not None and wrote:
-        write_checkpoint(output, b.as_saved(found.params), metadata={"parasym": "match"}, force=force)
+    shown = rich_table(Table("Distance to A", (("", "left"), ("distance", "right")), rows, note, strong=(1,)))
+    file.write(b.as_saved(found.params), verb="match", holds=same.holds)
     answer = {
         "distance_before": found.before,
         "distance_after": found.after,
@@ -105,33 +77,6 @@ def _match(
         "notes": list(found.notes),
         "function_error": same.error,
         "method": method,
-        "output": str(output) if wrote else None,
+        "output": file.name,
     }
-    return Outcome(same.holds, answer, (*shown, written(output, wrote)))
-
-
-def unchanged(subject: Subject, element: Element, params: Params) -> Sameness:
-    """Return whether an element leaves the function of a checkpoint unchanged: nothing is written otherwise.
-
-    Args:
-        subject: The model and its inputs.
-        element: What a verb found.
-        params: Parameters and buffers by name.
-
-    Raises:
-        BadInputError: If the model does not run on its inputs.
-    """
-    with blaming_inputs(subject):
-        return same_function(subject.model if subject.program is None else subject.program, element, params, subject.call)
-
-
-def written(output: Path | None, wrote: bool) -> str:
-    """Return the sentence about the output file.
-
-    Args:
-        output: Where the user wanted it.
-        wrote: Whether it was written.
-    """
-    if output is None:
-        return "Nothing written: give -o to keep the result."
-    return f"Written to {output}" if wrote else f"Not written: the function would change, so {output} was left alone."
+    return Outcome(same.holds, answer, (shown, file.told))

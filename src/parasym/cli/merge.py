@@ -6,11 +6,9 @@ from typing import Annotated, Any
 import torch
 import typer
 
-from parasym.checkpoint import ensure_writable, write_checkpoint
-from parasym.checkpoint.write import ensure_safetensors
 from parasym.cli.data import DataOption
-from parasym.cli.match import unchanged, written
 from parasym.cli.matching import MethodOption, named_method
+from parasym.cli.opened import Request
 from parasym.cli.options import (
     ForceOption,
     InputOption,
@@ -23,10 +21,9 @@ from parasym.cli.options import (
     UntieOption,
 )
 from parasym.cli.outcome import Outcome, execute
-from parasym.cli.parameters import in_one_precision, read_fitted, read_symmetry
 from parasym.cli.progress import working
 from parasym.cli.screen import tell
-from parasym.cli.subject import ensure_values, find_symmetry, load_subject
+from parasym.cli.written import Written
 from parasym.core import BadInputError
 from parasym.orbit import Merge
 from parasym.orbit import merge as merge_models
@@ -50,53 +47,32 @@ def merge(
     as_json: JsonOption = False,
 ) -> None:
     """Match checkpoints of one architecture, average them, and write the result."""
-
-    def job() -> Outcome:
-        return _merge(checkpoints, model, output, inputs or [], method, data, symmetry, untie, train, trust, seed, force)
-
-    execute(job, as_json=as_json)
+    request = Request(model, inputs, symmetry, untie, train, trust, seed, data)
+    execute(lambda: _merge(checkpoints, request, output, method, force), as_json=as_json)
 
 
-def _merge(
-    paths: list[Path],
-    spec: str,
-    output: Path,
-    inputs: list[str],
-    method: str,
-    data: Path | None,
-    symmetry_path: Path | None,
-    untie: bool,
-    train: bool,
-    trust: bool,
-    seed: int,
-    force: bool,
-) -> Outcome:
+def _merge(paths: list[Path], request: Request, output: Path, method: str, force: bool) -> Outcome:
     if len(paths) < 2:
         raise BadInputError(f"Merging needs two checkpoints or more, but got {len(paths)}.")
-    ensure_writable(ensure_safetensors(output), force=force)
-    subject = load_subject(spec, inputs, data=data, seed=seed, train=train, trust=trust)
-    ensure_values(subject)
-    tell(subject.notes)
-    fitted = in_one_precision(read_fitted(paths, subject.model, untie=untie))
-    symmetry = find_symmetry(subject) if symmetry_path is None else read_symmetry(symmetry_path)
-    models = [each.params for each in fitted]
+    file = Written(output, force=force)
+    opened = request.open(paths)
+    models, data = [each.params for each in opened.fitted], opened.subject.data
     with working("Matching"):
         merged = merge_models(
-            symmetry,
+            opened.symmetry,
             models,
-            method=named_method(method, subject),
-            model=None if subject.data is None else subject.model,
-            data=subject.data,
-            generator=torch.Generator().manual_seed(seed),
+            method=named_method(method, opened.subject),
+            model=None if data is None else opened.subject.model,
+            data=data,
+            generator=torch.Generator().manual_seed(request.seed),
         )
     tell(merged.notes)
     with working("Checking that every function is unchanged"):
-        same = [unchanged(subject, g, params) for g, params in zip(merged.elements, models, strict=True)]
+        same = [opened.unchanged(g, params) for g, params in zip(merged.elements, models, strict=True)]
     holds = worst([s.holds for s in same])
-    if holds == "yes":
-        write_checkpoint(output, fitted[0].as_saved(merged.params), metadata={"parasym": "merge"}, force=force)
-    answer = _answer(paths, merged, same) | {"method": method, "output": str(output) if holds == "yes" else None}
-    return Outcome(holds, answer, (*_tables(paths, answer), written(output, holds == "yes")))
+    file.write(opened.fitted[0].as_saved(merged.params), verb="merge", holds=holds)
+    answer = _answer(paths, merged, same) | {"method": method, "output": file.name}
+    return Outcome(holds, answer, (*_tables(paths, answer), file.told))
 
 
 def _answer(paths: list[Path], merged: Merge, same: list[Sameness]) -> dict[str, Any]:

@@ -71,12 +71,12 @@ class Reached:
         self._pairs: list[frozenset[str]] = []
         """Two tensors whose difference is moved anywhere."""
         for move in moves:
-            whole = [isinstance(b, Shift) and prod(b.shape) == prod(shapes[b.tensor]) for b in move.bindings]
-            names = [b.tensor for b in move.bindings]
-            if whole[0]:
-                self._anywhere.add(names[0])
-            if len(names) == 2 and all(whole) and not any(isinstance(b, Shift) and b.through for b in move.bindings):
-                self._pairs.append(frozenset(names))
+            shifts = [b for b in move.bindings if isinstance(b, Shift)]
+            whole = [prod(b.shape) == prod(shapes[b.tensor]) for b in shifts]
+            if whole[:1] == [True]:
+                self._anywhere.add(shifts[0].tensor)
+            if len(move.bindings) == 2 and whole == [True, True] and not any(b.through for b in shifts):
+                self._pairs.append(frozenset(b.tensor for b in shifts))
 
     def moves(self, factor: Factor) -> bool:
         """Return whether all that a factor moves are tensors that translations take anywhere, so that it is made of them.
