@@ -14,7 +14,7 @@ from parasym.core.params import Params, first_names, float_buffers, model_params
 from parasym.core.recipe import RECIPE, is_recipe, recipe_digest
 from parasym.core.seed import child_generator, child_seed
 from parasym.core.text import cut, one_line, printable
-from parasym.core.tolerance import Tolerance, tolerance_for
+from parasym.core.tolerance import Tolerance, Verdict, tolerance_for
 
 __all__ = [
     "RECIPE",
@@ -27,6 +27,7 @@ __all__ = [
     "ShapeError",
     "SymmetryError",
     "Tolerance",
+    "Verdict",
     "check_constants",
     "child_generator",
     "child_seed",

@@ -1,10 +1,13 @@
 """The one table of tolerances, by precision."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
 from parasym.core.error import BadInputError
+
+Verdict = Literal["yes", "no", "unsure"]
 
 
 @dataclass(frozen=True)

@@ -13,19 +13,17 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from parasym.core import BadInputError, tolerance_for
-from parasym.functional.call import Call, cast
+from parasym.functional.call import Call
 from parasym.functional.evaluator import Evaluator, evaluator
-from parasym.functional.outputs import output_error, real
+from parasym.functional.outputs import real
 from parasym.functional.points import Point, generic_point, inputs_in
-from parasym.symmetry import Factor, Refuted, SelfCheck, Symmetry
+from parasym.functional.rounding import Change, change_at
+from parasym.symmetry import Element, Factor, Refuted, SelfCheck, Symmetry
 
 MOST_ENTRIES = 1 << 27
 """Models of more parameters and buffers than this are not checked: copies in double precision take up to 36 bytes for each."""
 
 _LARGE = 1 << 16
-_GROWTH = 1000.0
-"""Rounding grows by 5e8 from double to single precision, a fault by nothing."""
-
 _PRECISION = torch.float64
 _BOUND = tolerance_for(_PRECISION)
 
@@ -76,7 +74,7 @@ def _trial(model: nn.Module | ExportedProgram, call: Call, symmetry: Symmetry, g
         point = generic_point(run, own, names, inputs_in(call, _PRECISION), generator)
     if point is None or not any(bool(real(x).isfinite().any()) for x in point.outputs):
         return None
-    return _Trial(model, run, point, generator)
+    return _Trial(run, point, generator)
 
 
 def _is_special(x: Tensor) -> bool:
@@ -88,63 +86,49 @@ class _Trial:
     """A model at a point, and how its outputs change under elements of some factors.
 
     Args:
-        model: The model.
         run: The model as a function.
         point: Where.
         generator: Source of the elements.
     """
 
-    def __init__(self, model: nn.Module | ExportedProgram, run: Evaluator, point: Point, generator: torch.Generator) -> None:
-        self._model, self._run, self._point, self._generator = model, run, point, generator
+    def __init__(self, run: Evaluator, point: Point, generator: torch.Generator) -> None:
+        self._run, self._point, self._generator = run, point, generator
 
     def run(self, symmetry: Symmetry) -> Symmetry:
         """Return the symmetry without what is wrong."""
-        left, bad = symmetry, []
-        error = self.error(left)
-        if error > _BOUND.holds and self._run.randomness(self._point.params, self._point.inputs)[1]:
+        left, bad, element = symmetry, [], self.element(symmetry)
+        change = self.change(element)
+        if change.error > _BOUND.holds and self._run.randomness(self._point.params, self._point.inputs)[1]:
             reason = "the model draws random numbers that follow nothing, so equal laws cannot be told from unequal ones"
             return replace(symmetry, self_check=SelfCheck(reason=reason))
-        while self.is_wrong(left, error):
-            found = self.guilty(left, error)
-            bad += [refuted(factor, size) for factor, size in found]
-            left = left.without(*(factor.id for factor, _ in found))
-            error = self.error(left)
-        more = "rounding, which is larger in single precision" if error > _BOUND.holds else ""
-        return replace(left, self_check=SelfCheck(error, more), refuted=tuple(bad))
+        while change.holds == "no":
+            found = self.guilty(element, change.error)
+            bad += [refuted(symmetry.factor(factor), size) for factor, size in found]
+            left = left.without(*(factor for factor, _ in found))
+            element = self.element(left)
+            change = self.change(element)
+        return replace(left, self_check=SelfCheck(change.error, str(change)), refuted=tuple(bad))
 
-    def error(self, symmetry: Symmetry) -> float:
-        """Return by how much one element of all factors changes the outputs; infinite if they become NaN."""
-        return self._error(self._run, self._point, symmetry)
+    def element(self, symmetry: Symmetry) -> Element:
+        """Return an element that moves by every factor."""
+        return symmetry.sample(generator=self._generator, nontrivial=True)
 
-    def _error(self, run: Evaluator, point: Point, symmetry: Symmetry) -> float:
-        if not symmetry.factors:
-            return 0.0
-        element = symmetry.sample(generator=self._generator)
-        with torch.no_grad():
-            error = output_error(point.outputs, run(element(point.params), point.inputs))
-        return math.inf if math.isnan(error) else error
+    def change(self, element: Element) -> Change:
+        """Return by how much an element changes the outputs; by infinity if they become NaN."""
+        if not element.moves:
+            return Change(0.0, 0.0, _BOUND)
+        found = change_at(self._run, self._point, element(self._point.params), element, self._generator)
+        return replace(found, error=math.inf) if math.isnan(found.error) else found
 
-    def is_wrong(self, symmetry: Symmetry, error: float) -> bool:
-        """Whether an error is no rounding: it is large, or in single precision it is not a thousand times as large."""
-        if error <= _BOUND.holds or error > _BOUND.fails:
-            return error > _BOUND.fails
-        run, _ = evaluator(self._model, torch.float32, seed=0)
-        run = replace(run, follows=True)
-        params = {name: cast(x, torch.float32) for name, x in self._point.params.items()}
-        inputs = inputs_in(self._point.inputs, torch.float32)
-        with torch.no_grad():
-            point = Point(params, inputs, run(params, inputs))
-        return self._error(run, point, symmetry) < _GROWTH * error
-
-    def guilty(self, symmetry: Symmetry, error: float) -> list[tuple[Factor, float]]:
-        """Return the factors that are to blame for an error, each with its own; all of them if none is by itself."""
-        if len(symmetry.factors) == 1:
-            return [(symmetry.factors[0], error)]
-        ids = [factor.id for factor in symmetry.factors]
-        halves = (symmetry.only(*ids[: len(ids) // 2]), symmetry.only(*ids[len(ids) // 2 :]))
-        errors = [self.error(half) for half in halves]
-        found = [pair for half, e in zip(halves, errors, strict=True) if self.is_wrong(half, e) for pair in self.guilty(half, e)]
-        return found or [(factor, error) for factor in symmetry.factors]
+    def guilty(self, element: Element, error: float) -> list[tuple[str, float]]:
+        """Return the factors whose moves are to blame for an error, each with its own; all of them if none is by itself."""
+        if len(element.moves) == 1:
+            return [(element.moves[0].factor, error)]
+        middle = len(element.moves) // 2
+        halves = [replace(element, moves=moves) for moves in (element.moves[:middle], element.moves[middle:])]
+        changes = [self.change(half) for half in halves]
+        found = [pair for half, c in zip(halves, changes, strict=True) if c.holds == "no" for pair in self.guilty(half, c.error)]
+        return found or [(move.factor, error) for move in element.moves]
 
 
 def refuted(factor: Factor, error: float) -> Refuted:

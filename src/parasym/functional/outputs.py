@@ -113,7 +113,7 @@ def real(x: Tensor) -> Tensor:
     return x if x.is_floating_point() else x.to(torch.float64)
 
 
-def output_error(base: list[Tensor], moved: list[Tensor]) -> float:
+def output_error(base: list[Tensor], moved: list[Tensor], sizes: list[Tensor] | None = None) -> float:
     r"""Return :math:`\max_k \|a_k - b_k\|_\infty / \|a_k\|_\infty` over the outputs.
 
     The denominator is at least a millionth of the largest output, so that an output that is zero up
@@ -122,6 +122,7 @@ def output_error(base: list[Tensor], moved: list[Tensor]) -> float:
     Args:
         base: Outputs :math:`a`.
         moved: Outputs :math:`b`.
+        sizes: Outputs whose sizes errors are relative to; those of ``base`` if ``None``.
 
     Returns:
         The error; infinite if the shapes differ or only ``moved`` has a NaN; NaN if ``base`` has one.
@@ -137,7 +138,7 @@ def output_error(base: list[Tensor], moved: list[Tensor]) -> float:
     if any(bool(real(a).isnan().any()) for a in base):
         return float("nan")
     pairs = [(real(a), real(b)) for a, b in zip(base, moved, strict=True) if a.numel()]
-    scales = [_largest(a) for a, _ in pairs]
+    scales = [_largest(real(x)) for x in sizes or base if x.numel()]
     floor = max(scales, default=0.0) * _SMALLEST_SHARE
     errors = [_difference(a, b) / (max(scale, floor) or 1.0) for (a, b), scale in zip(pairs, scales, strict=True)]
     return max(errors, default=0.0)

@@ -12,7 +12,7 @@ from parasym.functional.evaluator import Evaluator
 from parasym.functional.outputs import real
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Point:
     """Parameters, inputs, and the outputs there.
 

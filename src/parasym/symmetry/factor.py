@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
+import torch
 from torch import Tensor
 
 from parasym.core import Params, ShapeError
@@ -15,6 +16,9 @@ from parasym.symmetry.encode import digest, encode_factor
 from parasym.symmetry.flat import Flat
 from parasym.symmetry.shift import Along, Shift, Through
 from parasym.symmetry.swap import Swap
+
+_TRIES = 30
+_NOTHING = 1e-6
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,27 @@ class Factor:
     def dimension(self) -> int:
         """Dimension of the continuous part, over all slices."""
         return self.group.dimension * prod(self.batch)
+
+    def is_identity(self, value: Tensor) -> bool:
+        """Return whether an element of the group, one for every slice, moves nothing.
+
+        Args:
+            value: The element, of shape ``[*batch, *element]``.
+        """
+        neutral = self.group.identity(self.batch, dtype=torch.float64, device=value.device)
+        return not bool(((value - neutral).abs() > _NOTHING).any())
+
+    def nontrivial(self, *, generator: torch.Generator | None, dtype: torch.dtype, device: torch.device | str) -> Tensor:
+        """Return a random element of the group for every slice that is not the identity, if there is one.
+
+        Args:
+            generator: Source of randomness, on the CPU.
+            dtype: Its precision.
+            device: Its device.
+        """
+        draws = (self.group.sample(self.batch, generator=generator, dtype=dtype, device=device) for _ in range(_TRIES))
+        found = next(draws)
+        return found if not self.is_identity(found) else next((x for x in draws if not self.is_identity(x)), found)
 
     @cached_property
     def tensors(self) -> tuple[str, ...]:

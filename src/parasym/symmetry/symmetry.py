@@ -268,6 +268,7 @@ class Symmetry:
         dtype: torch.dtype = torch.float64,
         device: torch.device | str = "cpu",
         only: tuple[int, ...] | None = None,
+        nontrivial: bool = False,
     ) -> Element:
         """Return a random element with a move for every factor.
 
@@ -276,9 +277,11 @@ class Symmetry:
             dtype: Precision of the moves.
             device: Device of the moves.
             only: Indices of the factors to move; all if ``None``.
+            nontrivial: Whether to draw again where a move is the identity by chance, as a sign is half the time.
         """
         factors = self.factors if only is None else [self.factors[k] for k in only]
-        sampled = (f.group.sample(f.batch, generator=generator, dtype=dtype, device=device) for f in factors)
+        options = {"generator": generator, "dtype": dtype, "device": device}
+        sampled = (f.nontrivial(**options) if nontrivial else f.group.sample(f.batch, **options) for f in factors)
         return Element(self, tuple(Move(f.id, value) for f, value in zip(factors, sampled, strict=True)))
 
     def identity(self, *, dtype: torch.dtype = torch.float64, device: torch.device | str = "cpu") -> Element:

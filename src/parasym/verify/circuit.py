@@ -15,11 +15,11 @@ from parasym.circuits.cone import cone_expectations
 from parasym.circuits.execute import executor, pack, unpack
 from parasym.circuits.simulate import MOST_MIXED, MOST_PURE, density_matrix, expectations, needs_density, state_vector
 from parasym.circuits.source import as_circuit
-from parasym.core import BadInputError, Params, Tolerance
+from parasym.core import BadInputError, Params, Tolerance, Verdict
 from parasym.groups import SignedShift
 from parasym.symmetry import Element, Move, Symmetry, group_name
 from parasym.verify.circuit_completeness import circuit_completeness
-from parasym.verify.report import Report, Row, Verdict, verdict, worst
+from parasym.verify.report import Report, Row, verdict, worst
 
 TOLERANCE = Tolerance(1e-12, 1e-8)
 LIBRARY = Tolerance(1e-10, 1e-5)  # some devices compute in single precision: that is "unsure", not "no"

@@ -7,9 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from parasym.core import BadInputError
+from parasym.core import BadInputError, Verdict
 from parasym.symmetry import Symmetry
-from parasym.verify.report import Verdict
 from parasym.verify.scalar_graph import ScalarGraph
 from parasym.verify.scalar_trace import trace
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, replace
 
-from parasym.core import Params
+from parasym.core import Params, Verdict
 from parasym.functional.call import Call
 from parasym.functional.evaluator import Evaluator
-from parasym.verify.report import Row, Verdict
+from parasym.verify.report import Row
 
 OTHERS = "random numbers that follow nothing"
 

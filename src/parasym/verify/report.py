@@ -4,12 +4,9 @@ import json
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
 
-from parasym.core import SymmetryError, Tolerance
+from parasym.core import SymmetryError, Tolerance, Verdict
 from parasym.symmetry import Uncovered
-
-Verdict = Literal["yes", "no", "unsure"]
 
 
 def verdict(error: float, tolerance: Tolerance) -> Verdict:
@@ -43,7 +40,7 @@ class Row:
         error: Largest relative change of an output.
         moved: Largest relative change of a parameter tensor.
         holds: The verdict.
-        reason: Why the verdict is not "yes".
+        reason: Why the verdict is not "yes", or is although the error is larger than the tolerance.
     """
 
     factor: int | None

@@ -8,13 +8,13 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from parasym.core import Params, tolerance_for
+from parasym.core import Params, Verdict
 from parasym.functional import example_call
 from parasym.functional.call import cast
 from parasym.functional.evaluator import evaluator
-from parasym.functional.outputs import output_error
+from parasym.functional.points import Point
+from parasym.functional.rounding import change_at
 from parasym.symmetry import Element
-from parasym.verify.report import Verdict, verdict
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Sameness:
     """How far an element moves the function of a model.
 
     Attributes:
-        holds: Whether it is the same, at the tolerance of float64.
+        holds: Whether it is the same, at the tolerance of float64, or up to what rounding may do there.
         error: Largest difference of outputs, relative to the largest output.
     """
 
@@ -63,9 +63,10 @@ def same_function(
     """
     run, _ = evaluator(model, torch.float64, 0)
     before = {name: cast(value, torch.float64) for name, value in params.items()}
-    after = element.to(torch.float64)(before)
     call = example_call(args, kwargs, model=model if isinstance(model, nn.Module) else None)
     inputs = call.to(dtype=torch.float64)
     with torch.no_grad():
-        error = output_error(run(before, inputs), run(after, inputs))
-    return Sameness(verdict(error, tolerance_for(torch.float64)), error)
+        point = Point(before, inputs, run(before, inputs))
+    act = element.to(torch.float64)
+    change = change_at(run, point, act(before), act, torch.Generator().manual_seed(0))
+    return Sameness(change.holds, change.error)

@@ -4,13 +4,13 @@ import math
 
 import torch
 
-from parasym.core import Params, tolerance_for
+from parasym.core import Params, Verdict
 from parasym.functional.call import Call
 from parasym.functional.evaluator import Evaluator
-from parasym.functional.outputs import output_error
 from parasym.functional.points import Point, generic_point
+from parasym.functional.rounding import Change, change_at
 from parasym.symmetry import Element, Symmetry, group_name
-from parasym.verify.report import Row, verdict
+from parasym.verify.report import Row, worst
 
 _TRIES = 30
 
@@ -58,8 +58,8 @@ def sample_points(
 def soundness(run: Evaluator, symmetry: Symmetry, points: list[Point], generator: torch.Generator) -> list[Row]:
     r"""Return one row for all factors together and one for each: does :math:`f(x; g\theta) = f(x; \theta)`?
 
-    All factors together are tried at every point; each alone at one generic point, or at every one if
-    the whole fails, to find out which is to blame. Elements are sampled; in turn their inverses and
+    All factors together are tried at every point; each alone at one generic point, and where rounding hides what all together
+    do, or at every one if the whole fails, to find out which is to blame. Elements are sampled; in turn their inverses and
     products are tried too. A factor whose elements move nothing fails.
 
     Args:
@@ -71,10 +71,13 @@ def soundness(run: Evaluator, symmetry: Symmetry, points: list[Point], generator
     if not symmetry.factors:
         return []
     everything = tuple(range(len(symmetry.factors)))
-    whole = _row(run, symmetry, None, "all together", points, everything, generator)
-    some = points if whole.holds != "yes" else points[1:2] or points
+    whole, blind = _row(run, symmetry, None, "all together", points, everything, generator)
+    # The given point comes last: a generic one has nothing that is zero by accident.
+    some = [*points[1:], points[0]]
+    must = [point for point in some if point in blind or whole.holds != "yes"]
     rows = [
-        _row(run, symmetry, k, f"{group_name(f)} on {f.wire.name}", some, (k,), generator) for k, f in enumerate(symmetry.factors)
+        _row(run, symmetry, k, f"{group_name(f)} on {f.wire.name}", some, (k,), generator, must=must)[0]
+        for k, f in enumerate(symmetry.factors)
     ]
     return [whole, *rows]
 
@@ -87,25 +90,49 @@ def _row(
     points: list[Point],
     only: tuple[int, ...],
     generator: torch.Generator,
-) -> Row:
-    error, moved, reason = 0.0, 0.0, ""
+    *,
+    must: list[Point] | None = None,
+) -> tuple[Row, list[Point]]:
+    """Return a row, and the points at which nothing could be seen. Once something was seen, only some points must be tried."""
+    moved, reason, changes, blind = 0.0, "", list[Change](), list[Point]()
     for k, point in enumerate(points):
+        if must is not None and point not in must and len(changes) > len(blind):
+            continue
         element = _element(symmetry, only, k + len(only), run.dtype, generator)
         if element is None:
-            return Row(factor, name, 0.0, 0.0, "no", "a symmetry that does nothing: its group has only the identity")
-        there = symmetry.act(element, point.params)
+            return Row(factor, name, 0.0, 0.0, "no", "a symmetry that does nothing: its group has only the identity"), []
+        there = element(point.params)
         moved = max(moved, _change(point.params, there))
         reason = reason or run.untied(there)
-        found = output_error(point.outputs, run(there, point.inputs))
-        error = found if math.isnan(found) else max(error, found)
+        changes.append(change_at(run, point, there, element, generator))
+        blind += [point] if changes[-1].blind else []
+    error = largest([change.error for change in changes])
     if reason or moved == 0.0:
-        return Row(factor, name, error, moved, "no", reason or "a symmetry that does nothing: no parameter moves")
-    holds = verdict(error, tolerance_for(run.dtype))
+        return Row(factor, name, error, moved, "no", reason or "a symmetry that does nothing: no parameter moves"), []
+    holds = _together(changes)
     if math.isnan(error):
         reason = "the model returns NaN before anything moves"
-    elif holds != "yes":
-        reason = "the outputs become NaN or change shape" if math.isinf(error) else "the outputs change"
-    return Row(factor, name, error, moved, holds, reason)
+    elif math.isinf(error):
+        reason = "the outputs become NaN or change shape"
+    else:
+        rounding = str(max(changes, key=lambda change: change.rounding))
+        reason = ", ".join(filter(None, ["" if holds == "yes" else "the outputs change", rounding]))
+    return Row(factor, name, error, moved, holds, reason), blind
+
+
+def _together(changes: list[Change]) -> Verdict:
+    """Return the verdict over some points. Where rounding hides everything nothing is seen, so another one must see more."""
+    seen = [change.holds for change in changes if not change.blind]
+    return worst(seen) if seen else "unsure"
+
+
+def largest(errors: list[float]) -> float:
+    """Return the largest error, or NaN if there is one.
+
+    Args:
+        errors: Any number of them.
+    """
+    return next((error for error in errors if math.isnan(error)), max(errors, default=0.0))
 
 
 def _element(
@@ -113,23 +140,14 @@ def _element(
 ) -> Element | None:
     """Return an element with no trivial move: a sample, the inverse of one, or a product of two; ``None`` if there is none."""
     for _ in range(_TRIES):
-        element = symmetry.sample(generator=generator, dtype=dtype, only=only)
+        element = symmetry.sample(generator=generator, dtype=dtype, only=only, nontrivial=True)
         if kind % 3 == 1:
             element = ~element
         elif kind % 3 == 2:
             element = element @ symmetry.sample(generator=generator, dtype=dtype, only=only)
-        if len(only) > 1 or not _is_identity(symmetry, element):
+        if len(only) > 1 or not all(symmetry.factor(move.factor).is_identity(move.value) for move in element.moves):
             return element
     return None
-
-
-def _is_identity(symmetry: Symmetry, element: Element) -> bool:
-    for move in element.moves:
-        factor = symmetry.factor(move.factor)
-        neutral = factor.group.identity(factor.batch, dtype=torch.float64)
-        if bool(((move.value - neutral).abs() > 1e-6).any()):
-            return False
-    return True
 
 
 def _change(before: Params, after: Params) -> float:

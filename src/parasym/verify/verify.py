@@ -1,6 +1,5 @@
 """The verb: is the symmetry true, and is it all of it?"""
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +10,7 @@ from torch.export import ExportedProgram
 
 from parasym.circuits import NoiseModel
 from parasym.circuits.source import is_circuit
-from parasym.core import BadInputError, Params, tolerance_for
+from parasym.core import BadInputError, Params, Verdict, tolerance_for
 from parasym.core.arguments import Model, a_module, as_params
 from parasym.functional.call import Call, cast
 from parasym.functional.evaluator import Evaluator, evaluator
@@ -24,8 +23,8 @@ from parasym.verify.as_written import change_as_written
 from parasym.verify.circuit import require_float64, verify_circuit
 from parasym.verify.completeness import completeness
 from parasym.verify.law import law_of
-from parasym.verify.report import Completeness, Report, Verdict, verdict, worst
-from parasym.verify.soundness import moved_tensors, sample_points, soundness
+from parasym.verify.report import Completeness, Report, verdict, worst
+from parasym.verify.soundness import largest, moved_tensors, sample_points, soundness
 
 MOST_PARAMETERS = 1500
 _CALL = "verify(model, symmetry, args)"
@@ -122,7 +121,7 @@ def verify(
         notes.append("the symmetry is trivial: nothing moves")
     return Report(
         holds=worst(verdicts),
-        error=_largest([row.error for row in rows]),
+        error=largest([row.error for row in rows]),
         tolerance=tolerance,
         samples=len(points),
         dtype=str(dtype).removeprefix("torch."),
@@ -179,8 +178,3 @@ def _completeness(
     if diverged:
         return None, [f"completeness not computed: `{diverged[0]}` has NaN or infinite values"]
     return completeness(run, symmetry, params, inputs, generator), []
-
-
-def _largest(errors: list[float]) -> float:
-    bad = [e for e in errors if math.isnan(e)]
-    return bad[0] if bad else max(errors, default=0.0)
