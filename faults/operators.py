@@ -122,7 +122,7 @@ def _head(statement: ast.stmt) -> range:
 
 def _is_left_alone(node: ast.AST, field: str) -> bool:
     return field in {"annotation", "returns", "decorator_list", "bases", "type_params"} or (
-        isinstance(node, ast.keyword) and (field == "arg" or node.arg == "strict")  # `zip(..., strict=True)` is an assertion
+        isinstance(node, ast.keyword) and field == "arg"
     )
 
 

@@ -29,7 +29,6 @@ SOURCE = textwrap.dedent('''
             raise ValueError(f"r must be at least 0, but is {r + 1}")
         parts = []
         parts.append(-r)
-        assert all(a < b for a, b in zip(parts, [r], strict=True))
         parts[0] *= 2
         return math.pi * r * r - parts[0] + LIMIT
 ''')
@@ -45,7 +44,6 @@ def test_every_operator_and_nothing_else():
     assert "statement in area: parts.append(-r) -> pass" in keys
     assert "statement in area: parts[0] *= 2 -> pass" in keys
     assert "constant in module: 3 -> 4" in keys
-    assert not any(f.before == "True" or "a < b" in f.before for f in found), "assertions stay"
     assert not any("r + 1" in f.before or f.before == "LIMIT: int = 3" for f in found), "messages and annotations stay"
     for fault in found:
         assert ast.unparse(ast.parse(fault.source)) != ast.unparse(ast.parse(SOURCE)), "something changes"

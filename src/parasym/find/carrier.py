@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from parasym.find.ground import Step
 from parasym.find.structure import Cell, Place
-from parasym.symmetry import Along, Through
+from parasym.symmetry import Inverse, Via
 
 
 class Open(NamedTuple):
@@ -32,7 +32,7 @@ class Carrier(NamedTuple):
         at: Where every axis of the shift lies now.
         sizes: Their lengths.
         riders: Where the other places of the activations that it was summed against lie now.
-        times: What it was multiplied by.
+        times: What it was multiplied by; 0 if nothing is left of it.
         through: The weights it went through.
     """
 
@@ -43,13 +43,18 @@ class Carrier(NamedTuple):
     sizes: tuple[int, ...]
     riders: tuple[tuple[Open, Place], ...] = ()
     times: int | Fraction = 1
-    through: tuple[Through | Along, ...] = ()
+    through: tuple[Via, ...] = ()
 
     @property
     def places(self) -> tuple[Place, ...]:
         """The places along which it is not constant."""
         own = tuple([p for p in self.at if not isinstance(p, Open)])
         return (*own, *[place for _, place in self.riders]) if self.riders else own
+
+    @property
+    def gained(self) -> bool:
+        """Whether it lies along the inverse of a gain that it has not met yet."""
+        return len(self.through) == 1 and isinstance(self.through[0], Inverse)
 
 
 def renamed(c: Carrier, old: int, new: int, times: Fraction) -> Carrier:

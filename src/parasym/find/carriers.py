@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from parasym.find.carrier import Carrier, Open
+from parasym.find.gains import Gains
 from parasym.find.ground import Ground, Step
 from parasym.find.nulls import NullDirections
 from parasym.find.passing import Passing
@@ -125,6 +126,7 @@ class Carriers:
         self._onwards: dict[tuple[int, Cell], list[tuple[_Use, list[Carrier]]]] = {}
         for step in ground.steps:
             self._read(step)
+        self._gains = Gains(ground, sums)
         self._passing = Passing(ground, sums, self._lost)
         leaves = [v for v in self._values if v.leaf and v.offset == 0 and v.index not in self._lost]
         starts: dict[tuple[int, Cell], list[Carrier]] = {}
@@ -142,6 +144,12 @@ class Carriers:
                 carrying.update(self._advance(step))
         for (index, cell), runs in starts.items():
             self._try_all(self._values[index], cell, runs)
+        anywhere = {(e.source.source, e.source.cell) for e in self.exchanges if self._is_whole(e.source)}
+        for carrier in self._gains.starts(self._passing.parameter):
+            # What moves anywhere with others leaves it to them.
+            if (carrier.source, carrier.cell) not in anywhere and carrier.source not in self._lost:
+                found = self._try(self._values[carrier.source], carrier.cell, carrier)
+                self.exchanges += [] if found is None else [found]
 
     def seen(self, value: Value) -> list[tuple[Cell, tuple[Place, ...], Blocked]]:
         """Return where shifts of a parameter are seen, along some places of a cell, for every one that nothing absorbs.
@@ -154,6 +162,9 @@ class Carriers:
             if index == value.index:
                 found += [(cell, c.run, blocked) for c in self._runs(value, cell)]
         return sorted(found, key=lambda one: len(one[1]))
+
+    def _is_whole(self, c: Carrier) -> bool:
+        return len(c.run) == len(self.ground.structure(self._values[c.source]).places(c.cell))
 
     def _stop(self, value: Value, cell: Cell) -> Blocked | None:
         """Return an instruction that lets no shift of a cell through, if there is one and no shift is hidden before."""
@@ -196,6 +207,9 @@ class Carriers:
 
     def _carried(self, use: _Use, c: Carrier) -> list[Carrier]:
         """Return a shift as it arrives behind what reads it, in every form that is known."""
+        if c.gained and isinstance(use.step.code, Contract):
+            left = self._gains.met(use.step, use.operand, use.link, c, self._passing.through)
+            return [] if left is None else [left]
         return list(self._passing.carried(use.step, use.operand, use.link, c)) if use.lets else []
 
     # -- sinks: parameters that reach a sum by paths of their own ----------------------------------
@@ -274,10 +288,14 @@ class Carriers:
     def _try(self, value: Value, cell: Cell, carrier: Carrier) -> Exchange | None:
         self._tries, self._blocked = _TRIES, None
         for search in self._absorbed(value, cell, carrier, _Search(), _DEPTH):
-            sinks = self._sinks(search) if search.sums else None
-            if sinks and self._is_new(found := Exchange(carrier, sinks)):
+            if carrier.gained:
+                early = any(form.gained for _, form, _ in search.sums)
+                sinks = None if early else self._sinks(search) if search.sums else ()
+            else:
+                sinks = (self._sinks(search) if search.sums else None) or None
+            if sinks is not None and self._is_new(found := Exchange(carrier, sinks)):
                 return found
-        if self._blocked is not None:
+        if self._blocked is not None and not carrier.gained:
             self._seen[value.index, cell, carrier.run] = self._blocked
         return None
 
@@ -306,6 +324,9 @@ class Carriers:
         passes = False
         for moved in self._carried(use, c):
             passes = True
+            if not moved.times:
+                yield from self._through_uses(rest, c, search, depth)
+                continue
             if use.adds:
                 for after in self._cancelled(use, out, moved, search):
                     yield from self._through_uses(rest, c, after, depth)

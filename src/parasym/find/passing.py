@@ -196,7 +196,7 @@ class Passing:
         own = {k: p for k, p in enumerate(c.at) if not isinstance(p, Open)}
         contracted = [k for k, p in own.items() if m.mine[p[0]] in m.theirs]
         met = {(m.theirs.index(m.mine[own[k][0]]), own[k][1]): k for k in contracted}
-        made = self._through(m.other, m.cell, c, met, rest)
+        made = self.through(m.other, m.cell, c, met, rest)
         if made is None or not made[1]:
             return
         through, places, sizes = made
@@ -212,7 +212,7 @@ class Passing:
     def _kept(self, m: "_Meeting", place: Place | Open) -> Place | Open:
         return place if isinstance(place, Open) else m.link.places[place]
 
-    def _through(
+    def through(
         self, weight: Value, cell: Cell, c: Carrier, met: dict[Place, int], rest: list[int]
     ) -> tuple[Through, list[Place], list[int]] | None:
         """Return a contraction with a weight, the places of the weight along which the result lies, and their lengths.
@@ -224,7 +224,7 @@ class Passing:
             met: For every place of the weight the axis of the shift that it is contracted with.
             rest: Axes of the weight that stay.
         """
-        found = self._parameter(weight, cell)
+        found = self.parameter(weight, cell)
         if found is None:
             return None
         leaf, leaf_cell, back = found
@@ -246,8 +246,15 @@ class Passing:
         through = Through(leaf.name, c.sizes, tuple(dims), tuple(out[p][0] for p in places), tuple(slots))
         return through, places, [out[p][1] for p in places]
 
-    def _parameter(self, x: Value, cell: Cell) -> tuple[Value, Cell, dict[Place, Place]] | None:
-        """Return the parameter that was rearranged into a value, the cell, and where every place was before."""
+    def parameter(self, x: Value, cell: Cell) -> tuple[Value, Cell, dict[Place, Place]] | None:
+        """Return the parameter that was rearranged into a value, the cell, and where every place was before.
+
+        Args:
+            x: The value.
+            cell: A cell of it.
+        """
+        if x.index not in self._weights:
+            return None
         back = {place: place for place in self.ground.structure(x).places(cell)}
         while x.kind is not Kind.PARAMETER:
             step = self._made[x.index]
@@ -317,7 +324,7 @@ class Passing:
                 letter = code.out_letters[opened.place[0]]
                 opened = Open(source.index, source_cell, (theirs.index(letter), opened.place[1]))
             riders.append((opened, place))
-        made = self._through(weight, weight_cell, c, met, [ours.index(letter) for letter in gone])
+        made = self.through(weight, weight_cell, c, met, [ours.index(letter) for letter in gone])
         if made is None:
             return None
         through, places, sizes = made

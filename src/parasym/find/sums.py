@@ -2,8 +2,7 @@
 
 from parasym.find.ground import Ground, Step
 from parasym.find.structure import Place, TooManyCells
-from parasym.find.template import Link
-from parasym.rules.program import Expand, Fn, Normalize, Permute, Pointwise, Reshape, Value
+from parasym.rules.program import Expand, Fn, Instruction, Normalize, Permute, Pointwise, Reduce, Reshape, Slice, Value
 
 Places = frozenset[Place]
 
@@ -47,21 +46,24 @@ class Sums:
 
     def _passed(self, step: Step, operand: int, places: Places, total: int) -> Places | None:
         """Return the places along which the result sums to the same number."""
+        axes = {axis for axis, _ in places}
         code = step.code
-        if isinstance(code, Pointwise):
-            if total or not _multiplies(code, operand, {axis for axis, _ in places}):
-                return None
-        elif not isinstance(code, (Reshape, Permute, Expand)):
+        if total and isinstance(code, (Pointwise, Reduce)):
             return None
-        try:
-            links = step.template.links(operand)
-        except TooManyCells:
+        if not (multiplies(code, operand, axes) if isinstance(code, Pointwise) else keeps(code, axes)):
             return None
-        return _moved(links[0], places) if len(links) == 1 else None
+        moved = where_to(step, operand, tuple(places))
+        return None if moved is None else frozenset(moved)
 
 
-def _multiplies(code: Pointwise, operand: int, axes: set[int]) -> bool:
-    """Whether a function only multiplies an operand, by what is constant along some of its axes."""
+def multiplies(code: Pointwise, operand: int, axes: set[int]) -> bool:
+    """Return whether a function only multiplies an operand, by what is constant along some of its axes.
+
+    Args:
+        code: The function.
+        operand: Which operand.
+        axes: Axes of it.
+    """
     if code.fn is Fn.LINEAR:
         return True
     if code.fn is not Fn.MUL or code.degrees[operand] != 1:
@@ -70,8 +72,36 @@ def _multiplies(code: Pointwise, operand: int, axes: set[int]) -> bool:
     return all(k == operand or not mine & set(letters) for k, letters in enumerate(code.letters))
 
 
-def _moved(link: Link, places: Places) -> Places | None:
-    """Return where places went, if all of them did and they are told from others there."""
-    if not places <= link.places.keys():
+def keeps(code: Instruction, axes: set[int]) -> bool:
+    """Return whether an instruction leaves sums over some axes as they are: it rearranges, or takes part or averages of others.
+
+    Args:
+        code: The instruction.
+        axes: Axes of its operand.
+    """
+    if isinstance(code, Slice):
+        return code.dim not in axes
+    if isinstance(code, Reduce):
+        return code.fn in ("sum", "mean") and not axes & set(code.dims)
+    return isinstance(code, (Reshape, Permute, Expand))
+
+
+def where_to(step: Step, operand: int, places: tuple[Place, ...]) -> tuple[Place, ...] | None:
+    """Return where places went, if in every cell all of them went to the same and they are told from others there.
+
+    Args:
+        step: An instruction.
+        operand: Which operand.
+        places: Places of it, on axes that are not cut.
+    """
+    try:
+        links = step.template.links(operand)
+    except TooManyCells:
         return None
-    return frozenset(link.places[p] for p in places)
+    if not links or any(not {*places} <= link.places.keys() for link in links):
+        return None
+    moved = {tuple(link.places[p] for p in places) for link in links}
+    (one, *others) = moved
+    structure = step.template.out
+    cut = any(structure.counts[axis] > 1 for axis, _ in one)
+    return None if others or cut else one

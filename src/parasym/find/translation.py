@@ -73,7 +73,7 @@ class Reached:
         for move in moves:
             shifts = [b for b in move.bindings if isinstance(b, Shift)]
             whole = [prod(b.shape) == prod(shapes[b.tensor]) for b in shifts]
-            if whole[:1] == [True]:
+            if whole[:1] == [True] and not shifts[0].through:
                 self._anywhere.add(shifts[0].tensor)
             if len(move.bindings) == 2 and whole == [True, True] and not any(b.through for b in shifts):
                 self._pairs.append(frozenset(b.tensor for b in shifts))
@@ -119,9 +119,10 @@ def _is_free(exchange: Exchange, free: Free) -> bool:
 
 
 def _names(ground: Ground, exchange: Exchange) -> frozenset[str]:
-    values = ground.types.program.values
-    ends = [exchange.source, *(sink for _, sink in exchange.sinks)]
-    return frozenset(values[end.source].name for end in ends)
+    values, source = ground.types.program.values, exchange.source
+    if source.through:  # whoever takes away what is left of it, it is the same shift
+        return frozenset((values[source.source].name, *(step.weight for step in source.through)))
+    return frozenset(values[end.source].name for end in (source, *(sink for _, sink in exchange.sinks)))
 
 
 def _null_factors(ground: Ground, nulls: NullDirections, value: Value, free: Free) -> list[Factor]:
@@ -159,14 +160,16 @@ def _statistics(ground: Ground, value: Value, shift: Shift) -> tuple[Shift, ...]
 def _exchange_factor(ground: Ground, exchange: Exchange) -> Factor:
     values = ground.types.program.values
     source = exchange.source
-    first = _shift(ground, values[source.source], source.cell, source.run, 1.0)
+    first = replace(_shift(ground, values[source.source], source.cell, source.run, 1.0), through=source.through)
+    gains = {step.weight for step in source.through}
+    size = prod(first.shape) // prod(prod(v.shape) for v in values if v.leaf and v.name in gains)
     shifts = [first]
     for arrived, sink in exchange.sinks:
         order = [sink.at.index(place) for place in arrived.at]
         run = tuple(sink.run[k] for k in order)
         plain = _shift(ground, values[sink.source], sink.cell, run, float(-arrived.times / sink.times))
         shifts.append(replace(plain, through=arrived.through))
-    name = Wire(_label(ground, values[source.source], source.cell), prod(first.shape))
+    name = Wire(_label(ground, values[source.source], source.cell), size)
     return Factor(Translation(name.size), name, (), tuple(shifts))
 
 

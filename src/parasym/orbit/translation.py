@@ -5,7 +5,7 @@ from torch import Tensor
 
 from parasym.core import Params
 from parasym.orbit.objective import STATISTICS, counted
-from parasym.symmetry import Element, Factor, Move, Shift, Slot, Symmetry
+from parasym.symmetry import Element, Factor, Inverse, Move, Shift, Slot, Symmetry
 
 ROUNDING = 16
 """Multiples of the rounding error below which a translation, or what is left of a residual, is noise."""
@@ -15,7 +15,8 @@ def settle(symmetry: Symmetry, params: Params, *, max_steps: int = 20, tolerance
     r"""Return the parameters with every translation spent on the first tensor it moves.
 
     Of the tensor ``x`` that a translation adds to directly, :math:`x \mapsto x + D t`, only the part orthogonal to the image of
-    ``D`` remains: a bias that moves freely becomes 0, rows that shift along the mean lose their mean. The result
+    ``D`` remains: a bias that moves freely becomes 0, rows that shift along the mean lose their mean. Rows ``w`` that shift
+    along the inverse of a gain ``g`` lose the mean of :math:`w \odot g`, which no scale of the gain changes. The result
     does not depend on where in the orbit of the translations one starts, and goes along with every isometry.
 
     Args:
@@ -65,23 +66,35 @@ def spending(symmetry: Symmetry) -> list[tuple[Factor, str]]:
 
 def _spent_on(factors: list[Factor]) -> list[Shift]:
     """Return the place each translation is spent on: the first one it adds to directly that no earlier one took."""
-    taken: set[tuple[str, tuple[Slot, ...]]] = set()
+    taken: set[tuple[str, tuple[Slot, ...], tuple[Inverse, ...]]] = set()
     out = []
     for factor in factors:
         shifts = [s for s in factor.bindings if isinstance(s, Shift)]
         shifts.sort(key=lambda s: len(s.through))  # stable: those added to directly come first
-        shift = next((s for s in shifts if (s.tensor, s.slots) not in taken), shifts[0])
-        taken.add((shift.tensor, shift.slots))
+        shift = next((s for s in shifts if _place(s) not in taken), shifts[0])
+        taken.add(_place(shift))
         out.append(shift)
     return out
+
+
+def _place(shift: Shift) -> tuple[str, tuple[Slot, ...], tuple[Inverse, ...]]:
+    return shift.tensor, shift.slots, tuple(step for step in shift.through if isinstance(step, Inverse))
 
 
 def _settling(factor: Factor, shift: Shift, params: Params) -> tuple[Tensor, float]:
     x = params[shift.tensor]
     zero = torch.zeros(*factor.batch, factor.group.size, dtype=x.dtype, device=x.device)
-    t = _least_squares([shift], zero, params, {shift.tensor: -x})
+    t = _least_squares([shift], zero, params, {shift.tensor: -x}, _counting(shift, zero, params))
     scale = float(x.abs().max())
     return t, float(t.abs().max()) / scale if scale > 0 else 0.0
+
+
+def _counting(shift: Shift, zero: Tensor, params: Params) -> Params:
+    """Return by what entries count where a shift lies along the inverse of a gain, so that scales of the gain change nothing."""
+    if not any(isinstance(step, Inverse) for step in shift.through):
+        return {}
+    moved = shift.delta(torch.ones_like(zero), params)
+    return {shift.tensor: torch.where(moved == 0, 0.0, 1 / torch.where(moved == 0, 1.0, moved))}
 
 
 def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int = 200) -> tuple[list[Move], Params]:
@@ -117,19 +130,20 @@ def fit_translations(symmetry: Symmetry, a: Params, b: Params, *, max_steps: int
     return moves, b
 
 
-def _least_squares(shifts: list[Shift], zero: Tensor, params: Params, residual: Params) -> Tensor:
-    """Return the ``t`` of least ``sum ||residual - D t||^2`` by conjugate gradients on the normal equations."""
+def _least_squares(shifts: list[Shift], zero: Tensor, params: Params, residual: Params, counting: Params | None = None) -> Tensor:
+    """Return the ``t`` of least ``sum ||counting * (residual - D t)||^2`` by conjugate gradients on the normal equations."""
+    counts = counting or {}
 
     def forward(t: Tensor) -> Params:
         out: Params = {}
         for shift in shifts:
             delta = shift.delta(t, params)
             out[shift.tensor] = out[shift.tensor] + delta if shift.tensor in out else delta
-        return out
+        return {n: x * counts[n] if n in counts else x for n, x in out.items()}
 
     pull = torch.func.vjp(forward, zero)[1]
     t = zero
-    r = pull({n: x.to(zero) for n, x in residual.items()})[0]
+    r = pull({n: x.to(zero) * counts.get(n, 1) for n, x in residual.items()})[0]
     p, rr = r, float((r * r).sum())
     stop = rr * (ROUNDING * torch.finfo(zero.dtype).eps) ** 2
     for _ in range(2 * zero.numel() + 10):

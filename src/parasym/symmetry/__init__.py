@@ -7,7 +7,7 @@ from parasym.symmetry.factor import Factor, Wire
 from parasym.symmetry.flat import Flat
 from parasym.symmetry.frozen import FrozenEntries
 from parasym.symmetry.self_check import Refuted, SelfCheck
-from parasym.symmetry.shift import Along, Shift, Through
+from parasym.symmetry.shift import Along, Inverse, Shift, Through, Via
 from parasym.symmetry.swap import Part, Swap
 from parasym.symmetry.symmetry import FlatDirections, Symmetry, Uncovered
 from parasym.symmetry.tangents import tangents
@@ -23,6 +23,7 @@ __all__ = [
     "Flat",
     "FlatDirections",
     "FrozenEntries",
+    "Inverse",
     "Move",
     "Part",
     "Passage",
@@ -35,6 +36,7 @@ __all__ = [
     "Symmetry",
     "Through",
     "Uncovered",
+    "Via",
     "Why",
     "Wire",
     "group_name",

@@ -10,7 +10,7 @@ from parasym.core import BadInputError, ShapeError
 from parasym.symmetry.binding import Binding, Slot
 from parasym.symmetry.factor import Factor
 from parasym.symmetry.flat import Flat
-from parasym.symmetry.shift import Along, Shift
+from parasym.symmetry.shift import Along, Inverse, Shift
 from parasym.symmetry.swap import Swap
 from parasym.symmetry.symmetry import Symmetry
 
@@ -38,7 +38,7 @@ def check_consistent(symmetry: Symmetry) -> None:
             frozen.mask  # noqa: B018 (it decodes what was read)
         except BadInputError as error:
             _demand(False, str(error).rstrip("."))
-    symmetry.by_id  # noqa: B018 (it refuses a factor that is there twice)
+    _demand(len(symmetry.by_id) == len(symmetry.factors), "a factor is there twice")
     for factor in symmetry.factors:
         where = f"the factor {type(factor.group).__name__} on wire `{factor.wire.name}`"
         _demand(factor.group.size > 0 and all(wire.size > 0 for wire in (factor.wire, *factor.over)), f"{where} has no channels")
@@ -103,6 +103,9 @@ def _shift(factor: Factor, shift: Shift, shapes: Shapes) -> str:
         if step.weight not in shapes:
             return f"it goes through `{step.weight}`, of which it has no shape"
         weight = shapes[step.weight]
+        if isinstance(step, Inverse):
+            length *= prod(weight)
+            continue
         if isinstance(step, Along):
             if prod(weight) != length:
                 return f"`{step.weight}` has {prod(weight)} numbers instead of {length}"

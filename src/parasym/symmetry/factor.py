@@ -14,7 +14,7 @@ from parasym.groups import AbstractGroup
 from parasym.symmetry.binding import Binding
 from parasym.symmetry.encode import digest, encode_factor
 from parasym.symmetry.flat import Flat
-from parasym.symmetry.shift import Along, Shift, Through
+from parasym.symmetry.shift import Shift, Via
 from parasym.symmetry.swap import Swap
 
 _TRIES = 30
@@ -73,7 +73,7 @@ class Factor:
         return any(isinstance(binding, Binding) for binding in self.bindings)
 
     @property
-    def steps(self) -> tuple[Through | Along, ...]:
+    def steps(self) -> tuple[Via, ...]:
         """The weights that translations pass through."""
         return tuple(step for binding in self.bindings if isinstance(binding, Shift) for step in binding.through)
 

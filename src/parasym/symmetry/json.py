@@ -21,7 +21,7 @@ from parasym.symmetry.shift import Shift
 from parasym.symmetry.swap import Swap
 from parasym.symmetry.symmetry import FlatDirections, Symmetry, Uncovered
 
-FORMAT = 3
+FORMAT = 4
 
 
 def dumps(symmetry: Symmetry) -> str:

@@ -48,14 +48,13 @@ NORMALIZATION = (
         "layer_norm_linear",
         lambda: _around(partial(nn.LayerNorm, 6), inputs=7),
         normal((12, 7)),
-        ("S(6)", "signs(1)", "shift(7)", "shift(1)", "signs(6)", "scale(6)", "shift(6)"),
+        ("S(6)", "signs(1)", "shift(7)", "shift(1)", "signs(6)", "scale(6)", "shift(6)", "shift(3)"),
         factorial(6) * 2**7,
-        20,
-        _MEAN + " Gain and bias are followed by a linear map: signs, scales, and the bias moves into the next. One direction"
-        " more: the norm's outputs sum to zero, so adding a multiple of 1/gain to a row of the last weight moves only its bias;"
-        " that depends on the gain, as do rotations of the mean-free stream that the reading weight undoes (the rest: 3, and"
-        " 10 of O(5)).",
-        rest=13,
+        23,
+        _MEAN + " Gain and bias are followed by a linear map: signs, scales, and the bias moves into the next. The norm's outputs"
+        " sum to zero, so a multiple of 1/gain may be added to every row of the last weight if its bias takes what is left of the"
+        " norm's: 3. The rest: rotations of the mean-free stream that the reading weight undoes, O(5).",
+        rest=10,
     ),
     Entry(
         "rms_norm",

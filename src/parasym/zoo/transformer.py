@@ -144,12 +144,11 @@ _STREAM = (
     " key bias, value bias. Hidden units: S(5). LayerNorm subtracts what is common to the channels: a shift per column of every"
     " weight that writes to the stream, per token or position of an embedding, one per bias. "
 )
-_LN_REST = (
-    " The rest depends on the gains: the normalized stream sums to zero, so adding a multiple of 1/gain to a"
-    " row of a reading weight"
-    " moves only its bias:"
+_READERS = (
+    " The normalized stream sums to zero, so a multiple of 1/gain may be added to every row of a weight that reads it,"
+    " if a bias takes what is left of the norm's bias, which of a constant in all keys nothing is:"
 )
-_ROTATIONS = "; and rotations of the mean-free stream, O(5), that the reading weights undo: 10."
+_ROTATIONS = " The rest: rotations of the mean-free stream, O(5), that the reading weights undo: 10."
 
 TRANSFORMER = (
     Entry(
@@ -160,17 +159,18 @@ TRANSFORMER = (
             *("S(6)", "signs(1)", *_READ, *_READ, *_READ, *_HEADS, "S(5)"),
             *("shift(4)", "shift(1)", "shift(1)", "shift(1)", "shift(4)", "shift(6)", "shift(1)", "shift(5)", "shift(1)"),
             *("shift(6)", "shift(6)"),
+            *("shift(6)", "shift(6)", "shift(6)", "shift(5)", "shift(3)"),
         ),
         factorial(6) * 2 * 2**18 * 2 * factorial(5),
-        36 + 48 + 24 + 12,
+        36 + 48 + 24 + 12 + 26,
         _STREAM
         + "Patch weight 4 and bias 1, class token 1, positions 1 and 4, proj 6 and 1, down 5 and 1. The patch bias and the class"
         " token meet the positions in sums: two shifts of 6, in each of which the common part is counted twice."
-        + _LN_REST
-        + " 18 rows of qkv, 5 of up, 3 of the head"
+        + _READERS
+        + " 6 rows each of query, key and value, 5 of up, 3 of the head."
         + _ROTATIONS,
         overlap=2,
-        rest=36,
+        rest=10,
     ),
     Entry(
         "gpt_tied",
@@ -179,13 +179,13 @@ TRANSFORMER = (
         (
             *("S(6)", "signs(1)", *_READ, *_READ, *_HEADS, "S(5)"),
             *("shift(5)", "shift(6)", "shift(1)", "shift(5)", "shift(1)"),
+            *("shift(6)", "shift(6)", "shift(6)", "shift(5)"),
         ),
         factorial(6) * 2 * 2**12 * 2 * factorial(5),
-        24 + 48 + 18,
+        24 + 48 + 18 + 23,
         _STREAM
         + "The embedding is read by the output too: no shift of its own, and the last norm's outputs bear only the stream's"
-        " sign. Positions 5, out_proj 6 and 1, down 5 and 1." + _LN_REST + " 18 rows of in_proj, 5 of up.",
-        rest=23,
+        " sign. Positions 5, out_proj 6 and 1, down 5 and 1." + _READERS + " 6 rows each of query, key and value, 5 of up.",
     ),
     Entry(
         "gpt",
@@ -194,17 +194,19 @@ TRANSFORMER = (
         (
             *("S(6)", "signs(1)", *_READ, *_READ, "signs(6)", "scale(6)", *_HEADS, "S(5)"),
             *("shift(7)", "shift(5)", "shift(6)", "shift(1)", "shift(5)", "shift(1)", "shift(6)"),
+            *("shift(6)", "shift(6)", "shift(6)", "shift(5)"),
         ),
         factorial(6) * 2 * 2**18 * 2 * factorial(5),
-        24 + 6 + 48 + 25 + 6,
+        24 + 6 + 48 + 25 + 6 + 23,
         _STREAM
         + "Tokens 7, positions 5, out_proj 6 and 1, down 5 and 1. Token and position embeddings meet in a sum: shift(6), whose"
         " common part is counted twice. The head has no bias, so the last norm's bias stays."
-        + _LN_REST
-        + " 18 rows of in_proj, 5 of up,"
-        " 6 of the head and the last bias together" + _ROTATIONS,
+        + _READERS
+        + " 6 rows each of query, key and value, 5 of up."
+        + _ROTATIONS
+        + " And 6 of the head's rows and the last bias together, which no translation is.",
         overlap=1,
-        rest=39,
+        rest=16,
     ),
     Entry(
         "transformer_encoder",
@@ -212,17 +214,17 @@ TRANSFORMER = (
         normal((8, 5, 7)),
         (
             *("S(6)", "signs(1)", "signs(1)", *_READ, *_HEADS, "S(5)", "scale(5)"),
-            *("shift(6)", "shift(1)", "shift(5)", "shift(1)", "shift(6)", "shift(6)"),
+            *("shift(6)", "shift(1)", "shift(5)", "shift(1)", "shift(6)", "shift(6)", "shift(5)", "shift(3)"),
         ),
         factorial(6) * 4 * 2**6 * 2 * factorial(5),
-        12 + 48 + 5 + 13 + 12,
+        12 + 48 + 5 + 13 + 12 + 8,
         "Post-norm: gains tie the permutation of all three streams, S(6); before either norm one sign. The last norm is read by a"
         " Linear. Heads as ever; ReLU hidden units. Only out_proj (6 and 1) and linear2 (5 and 1) write to a"
         " norm alone, which subtracts"
         " what is common. enter.bias may move by t if in_proj_bias takes W t and out_proj.bias takes t; likewise norm1.bias with"
-        " linear1.bias and linear2.bias." + _LN_REST + " 5 rows of linear1, 3 of leave; x + w(x) 1 on the first"
+        " linear1.bias and linear2.bias." + _READERS + " 5 rows of linear1, 3 of leave. The rest: x + w(x) 1 on the first"
         " stream, which in_proj undoes and the norm does not see, 6; and one rotation that changes norm1's gain.",
-        rest=15,
+        rest=7,
     ),
     Entry(
         "transformer_encoder_norm_first",
@@ -231,15 +233,16 @@ TRANSFORMER = (
         (
             *("S(6)", "signs(1)", *_READ, *_READ, *_READ, *_HEADS, "S(5)", "scale(5)"),
             *("shift(7)", "shift(1)", "shift(6)", "shift(1)", "shift(5)", "shift(1)"),
+            *("shift(6)", "shift(6)", "shift(6)", "shift(5)", "shift(3)"),
         ),
         factorial(6) * 2 * 2**18 * 2 * factorial(5),
-        36 + 48 + 5 + 21,
+        36 + 48 + 5 + 21 + 26,
         _STREAM
         + "enter 7 and 1, out_proj 6 and 1, linear2 5 and 1. The hidden units are ReLUs."
-        + _LN_REST
-        + " 18 rows of in_proj, 5 of linear1, 3 of leave"
+        + _READERS
+        + " 6 rows each of query, key and value, 5 of linear1, 3 of leave."
         + _ROTATIONS,
-        rest=36,
+        rest=10,
     ),
     *(
         Entry(
@@ -267,13 +270,15 @@ TRANSFORMER = (
         "one_position",
         OnePosition,
         normal((8, 3, 7)),
-        ("S(6)", "signs(1)", *_READ),
+        ("S(6)", "signs(1)", *_READ, "shift(6)"),
         factorial(6) * 2 * 2**6,
-        12,
+        18,
         "The norm does not see what is common to the stream, but the head does, at one position: no shift of enter. tanh and norm"
-        " together leave one sign of the stream." + _LN_REST + " 6 rows of step; and what is common to"
-        " enter.bias, if the head's bias takes it.",
-        rest=7,
+        " together leave one sign of the stream."
+        + _READERS
+        + " 6 rows of step. The rest: what is common to enter.bias, if the head's"
+        " bias takes it.",
+        rest=1,
     ),
     Entry(
         "embedding_tied",
