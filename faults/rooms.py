@@ -9,12 +9,13 @@ WIDER: dict[str, tuple[str, ...]] = {
     "find": ("tests/zoo", "tests/rules"),
     "rules": ("tests/find", "tests/zoo"),
     "groups": ("tests/symmetry", "tests/testing"),
-    "symmetry": ("tests/groups", "tests/orbit"),
+    "symmetry": ("tests/groups", "tests/orbit", "tests/circuits"),
     "core": ("tests/test_arguments.py", "tests/checkpoint", "tests/orbit"),
     "data": ("tests/studies",),
     "functional": ("tests/verify", "tests/orbit", "tests/landscape"),
     "report": ("tests/cli", "tests/studies"),
     "testing": ("tests/rules", "tests/groups"),
+    "verify": ("tests/circuits", "tests/zoo"),
     "zoo": ("tests/verify",),
 }
 """Folders and files of tests, beside the one of its own name, that are about a room too."""

@@ -4,6 +4,7 @@ import copy
 import itertools
 import pickle
 from dataclasses import replace
+from fractions import Fraction
 
 import pytest
 import torch
@@ -11,11 +12,11 @@ from torch import nn
 
 from parasym.core import BadInputError, Params, model_params
 from parasym.find import find
-from parasym.groups import Permutation
+from parasym.groups import Permutation, PositiveScaling
 from parasym.orbit import Distance, canonicalize, distance, match
 from parasym.orbit.closure import least_point
 from parasym.orbit.objective import gap, norm
-from parasym.symmetry import Element, Move, Symmetry
+from parasym.symmetry import Binding, Element, Factor, Move, Slot, Symmetry, Wire
 from parasym.zoo import ZOO
 from tests.orbit.networks import gelu_mlp, relu_mlp
 from tests.orbit.planted import cast, found, moved_copy, strangers
@@ -123,6 +124,33 @@ def test_dead_units_count_as_zero_and_are_named():
     near["2.weight"] = dead["2.weight"].clone()
     near["2.weight"][:, 2] = 1e-9  # no jump where a unit dies
     assert distance(case.symmetry, near, b) == pytest.approx(found, rel=1e-3)
+
+
+def test_units_into_which_nothing_goes_count_as_zero():
+    case = relu_mlp([4, 6, 3])
+    dead = dict(case.params(0))
+    for name in ("0.weight", "0.bias"):
+        dead[name] = dead[name].clone()
+        dead[name][2] = 0
+    other = dead | {"2.weight": dead["2.weight"] * torch.tensor([1, 1, -30, 1, 1, 1])}
+    assert distance(case.symmetry, dead, other) < 1e-12
+    assert distance(case.symmetry, dead, case.params(0)) > 0.1
+
+
+@pytest.mark.parametrize("power", [Fraction(1, 2), Fraction(1), Fraction(2)])
+@pytest.mark.parametrize("dead", ["up", "down"])
+def test_whatever_the_power_what_is_seen_from_one_side_vanishes(power: Fraction, dead: str):
+    slot = Slot(0, (0,), (4,), (1,), 0)
+    bindings = (Binding("up", slot, power=power), Binding("down", replace(slot, axis=1), power=Fraction(-1)))
+    factor = Factor(PositiveScaling(4), Wire("up[0]", 4), (), bindings)
+    symmetry = Symmetry((factor,), (("up", (4, 3)), ("down", (2, 4))))
+    params = {"up": torch.rand(4, 3, dtype=torch.float64) + 0.5, "down": torch.rand(2, 4, dtype=torch.float64) + 0.5}
+    params[dead].select(0 if dead == "up" else 1, 1).zero_()
+    least = least_point(symmetry, params)
+    assert least.vanished == ("up[0]",)
+    for sizes in (least.params["up"].norm(dim=1), least.params["down"].norm(dim=0)):
+        assert float(sizes[1]) == 0
+        assert float(sizes[[0, 2, 3]].min()) > 0.1
 
 
 def test_a_wire_wider_than_what_passes_through_it():

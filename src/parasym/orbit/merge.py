@@ -84,8 +84,9 @@ def merge(
     model = None if model is None else as_module(model, "model", "merge(symmetry, [a, b, ...], model=model, data=data)")
     ensure_matchable(symmetry, "merge")
     batches = None if data is None or model is None else list(batches_of(data, model))
-    renew = model is not None and bool(batches) and has_statistics(model)
-    kept = without_stored(symmetry, model, models[0], batches[0]) if renew and model is not None and batches else symmetry
+    kept = symmetry
+    if model is not None and batches and has_statistics(model):
+        kept = without_stored(symmetry, model, models[0], batches[0])
     full = [working(x, list(x)) for x in models]
     elements, unsettled, unseen = together(kept, full, method, generator)
     elements = tuple(Element(symmetry, g.moves) for g in elements)
