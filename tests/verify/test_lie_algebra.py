@@ -10,7 +10,7 @@ from parasym.core import BadInputError
 from parasym.find import find
 from parasym.groups import GeneralLinear, Permutation, PlaneRotation, PositiveScaling, Translation
 from parasym.symmetry import Binding, Factor, Shift, Slot, Wire
-from parasym.verify import interface_algebra
+from parasym.verify import interface_algebra, lie_algebra
 from tests.verify.claims import factor, hidden
 from tests.verify.reference_models import REFERENCES, Attention, SwiGLU, mlp
 
@@ -140,3 +140,14 @@ def test_found_factors_lie_in_the_algebra(name: str) -> None:
         algebra = interface_algebra(model, found, (x,))
         assert algebra.dimension == found.dimension, found.wire.name
         assert algebra.diagonal == isinstance(found.group, PositiveScaling)
+
+
+def test_as_many_unknowns_as_there_may_be(monkeypatch: pytest.MonkeyPatch):
+    model = nn.Sequential(nn.Linear(5, 6), nn.Identity(), nn.Linear(6, 3))
+    wire = next(f for f in find(model, torch.zeros(1, 5)).factors if f.group.label == "GL(6)")
+    monkeypatch.setattr(lie_algebra, "MOST_UNKNOWNS", 36)
+    assert interface_algebra(model, wire, (torch.randn(8, 5),)).dimension == 36
+    monkeypatch.setattr(lie_algebra, "MOST_UNKNOWNS", 35)
+    with pytest.raises(BadInputError, match=r"at most 35 unknowns, but .* has 36"):
+        interface_algebra(model, wire, (torch.randn(8, 5),))
+    assert interface_algebra(model, wire, (torch.randn(8, 5),), diagonal_only=True).dimension == 6

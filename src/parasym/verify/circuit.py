@@ -15,7 +15,7 @@ from parasym.circuits.cone import cone_expectations
 from parasym.circuits.execute import executor, pack, unpack
 from parasym.circuits.simulate import MOST_MIXED, MOST_PURE, density_matrix, expectations, needs_density, state_vector
 from parasym.circuits.source import as_circuit
-from parasym.core import BadInputError, Params, Tolerance, Verdict
+from parasym.core import BadInputError, Params, ShapeError, Tolerance, Verdict
 from parasym.groups import SignedShift
 from parasym.symmetry import Element, Move, Symmetry, group_name
 from parasym.verify.circuit_completeness import circuit_completeness
@@ -70,7 +70,12 @@ def verify_circuit(
     circuit = as_circuit(model, args, kwargs)
     noisy = circuit if noise is None else with_noise(circuit, noise)
     points = _points(circuit, samples, params, generator, sharp=circuit.num_qubits > _most_dense(noisy))
-    symmetry.check(unpack(circuit, points[0]))
+    for name, value in unpack(circuit, points[0]).items():
+        if dict(symmetry.shapes).get(name) != tuple(value.shape):
+            raise ShapeError(
+                f"The symmetry is of another circuit: it knows no parameters `{name}` of shape {tuple(value.shape)}, but "
+                f"{', '.join(f'`{n}` of shape {s}' for n, s in symmetry.shapes) or 'none'}."
+            )
     notes: list[str] = [] if symmetry.factors else ["the symmetry is trivial: nothing moves"]
     rows: list[Row] = []
     outputs, dense = _simulation(noisy, points[-1], notes)
@@ -164,7 +169,7 @@ def _outputs(circuit: Circuit) -> Outputs:
 
     def state(theta: Tensor) -> Tensor:
         psi = state_vector(circuit, theta)
-        largest = psi.abs().mean(0).argmax() if psi.ndim > 1 else psi.abs().argmax()
+        largest = psi.abs().mean(0).argmax()
         phase = psi[..., largest : largest + 1]
         return torch.view_as_real(psi * (phase.conj() / phase.abs())).flatten(-2)
 

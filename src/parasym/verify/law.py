@@ -22,7 +22,7 @@ class Law:
 
     following: tuple[str, ...]
     others: bool
-    alone: bool = False
+    alone: bool
 
     @property
     def operations(self) -> tuple[str, ...]:

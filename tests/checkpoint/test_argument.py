@@ -1,0 +1,12 @@
+"""The numbers by which a file names types, formats and layouts, against those with which torch writes."""
+
+import torch
+from torch._export.serde import serialize
+
+from parasym.checkpoint.exported.argument import DTYPES, MEMORY_FORMATS, STRIDED
+
+
+def test_numbers_are_those_of_torch() -> None:
+    assert {int(k): v for k, v in serialize._SERIALIZE_TO_TORCH_DTYPE.items() if int(k) in DTYPES} == DTYPES
+    assert {int(k): v for k, v in serialize._SERIALIZE_TO_TORCH_MEMORY_FORMAT.items()} == MEMORY_FORMATS
+    assert int(serialize._TORCH_TO_SERIALIZE_LAYOUT[torch.strided]) == STRIDED
