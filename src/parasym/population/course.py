@@ -217,19 +217,20 @@ def _with_others_put_back(task: Task, state: State, active: list[int], size: int
 def _epoch_alone(task: Task, state: State, active: list[int], _size: int) -> Tensor:
     """Return the sums of losses over the epoch, of shape ``[active]``."""
     sums = torch.zeros(len(active), dtype=torch.float64, device=task.data.device)
+    everyone = slice(None)  # of one
     for place, k in enumerate(active):
         rows = state.rows.take(slice(k, k + 1))
         course = Course(task, [task.plans[k]], [task.seeds[k]], [state.orders[k]], state.epoch)
-        stepper = course.stepper(rows, slice(0, 1), state.rules[k] if state.rules else None)
+        stepper = course.stepper(rows, everyone, state.rules[k] if state.rules else None)
         bound = Bound(task.network, rows.params, state.fixed_of(k))
         with torch.random.fork_rng(devices=_random_devices(task.data.device)):
             # Dropout draws from the global generator: seeded for network and epoch, it knows nothing of the others.
             torch.manual_seed(child_seed(task.seeds[k], f"forward {state.epoch}"))
             for number, step in enumerate(course):
-                loss = task.gradients.alone(bound, step.batch(slice(0, 1)).of(0), task.plans[k].smoothing, rows.scale[0])
+                loss = task.gradients.alone(bound, step.batch(everyone).of(0), task.plans[k].smoothing, rows.scale[0])
                 stepper.step_(bound.grads, step.rates)
                 sums[place].add_(loss, alpha=step.count)
-                course.tell(number, slice(0, 1), loss[None])
+                course.tell(number, everyone, loss[None])
         for name, value in bound.fixed().items():
             if name in state.own:
                 state.own[name][k] = value
