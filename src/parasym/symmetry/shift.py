@@ -70,26 +70,26 @@ class Along:
 
 @dataclass(frozen=True)
 class Inverse:
-    r"""A gain that carries a translation on by its inverse: :math:`t \mapsto t \otimes u` with :math:`u = 1 / (g + o)`.
+    r"""A gain that carries a translation on by its inverse: :math:`t \mapsto t \otimes u` with ``u`` along :math:`1 / (g + o)`.
 
     If :math:`\sum_c n_c = 0`, then :math:`\sum_c u_c\,((g + o)_c n_c + \beta_c) = \sum_c u_c \beta_c` does not depend on ``n``:
     rows of a weight behind a LayerNorm may move along ``u``, and the bias behind the weight takes what ``β`` leaves of it.
 
-    An entry of the gain that is zero has no inverse. As it goes to zero ``u`` becomes, but for its length, the direction of that
-    entry alone; so where entries are zero ``u`` is one at them and zero elsewhere, which is exact too, since nothing of ``n``
-    comes through there.
+    The length of ``u`` is one, so that a row moves as far as ``t`` says, however small the gain is. An entry that is zero has no
+    inverse; as it goes to zero ``u`` becomes the direction of that entry alone. So where entries are zero ``u`` is the same at
+    all of them and zero elsewhere, which is exact too, since nothing of ``n`` comes through there.
 
     Attributes:
         gain: Name of the parameter ``g``.
         offset: The number ``o``.
 
     Example:
-        >>> gain, n, w = torch.tensor([2.0, 0.5, 1.0]), torch.tensor([1.0, 2.0, -3.0]), torch.tensor([4.0, 5.0, 6.0])
-        >>> u = Inverse("g").apply(torch.ones(1), {"g": gain})
+        >>> gain, n, w = torch.tensor([2.0, 1.0, 1.0]), torch.tensor([1.0, 2.0, -3.0]), torch.tensor([4.0, 5.0, 6.0])
+        >>> u = Inverse("g").apply(torch.tensor([3.0]), {"g": gain})
         >>> u, w @ (gain * n), (w + u) @ (gain * n)
-        (tensor([0.5000, 2.0000, 1.0000]), tensor(-5.), tensor(-5.))
-        >>> (w + u) @ (gain * n.abs())  # which does not sum to zero
-        tensor(37.)
+        (tensor([1., 2., 2.]), tensor(0.), tensor(0.))
+        >>> w @ (gain * n.abs()), (w + u) @ (gain * n.abs())  # which does not sum to zero
+        (tensor(36.), tensor(48.))
         >>> Inverse("g").apply(torch.ones(1), {"g": torch.tensor([2.0, 0.0, 1.0])})
         tensor([0., 1., 0.])
     """
@@ -106,8 +106,8 @@ class Inverse:
         """Return the product of every entry of ``t`` with every entry of ``u``, flattened."""
         gain = params[self.gain].reshape(-1).to(t) + self.offset
         zero = gain == 0
-        u = torch.where(zero.any(), zero.to(t), 1 / torch.where(zero, torch.ones_like(gain), gain))
-        return (t.reshape(-1, 1) * u).reshape(-1)
+        u = torch.where(zero, 1.0, gain.abs().min() / torch.where(zero, 1.0, gain))  # no entry is larger than one
+        return (t.reshape(-1, 1) * (u / u.norm())).reshape(-1)
 
 
 Via = Through | Along | Inverse
