@@ -48,7 +48,7 @@ TINY = Task(width=32, batches=(1,), tokens=50, channels=8, network="", n=1)
 
 def run(task: Task) -> list[Row]:
     """Return times and peaks of memory."""
-    rows = [row for batch in task.batches for row in _steps(task, batch)]
+    rows = [row for batch in task.batches for passes in (False, True) for row in _steps(task, batch, passes=passes)]
     layer = f"{task.width} x {task.width}"
     drawn, ours, plain = (_in_process("linear", task.width, task.width, task.n, what) for what in ("draw", "broken", "plain"))
     rows.append(Row(f"{layer}, drawing", "parasym.break_", "CPU seconds", tuple(drawn["seconds"])))
@@ -66,15 +66,18 @@ def run(task: Task) -> list[Row]:
     return rows
 
 
-def _steps(task: Task, batch: int) -> list[Row]:
+def _steps(task: Task, batch: int, *, passes: bool) -> list[Row]:
+    """Return a step of the first layer of a network, or of one inside of it, which passes a gradient on."""
     plain = nn.Linear(task.width, task.width)
-    broken, x = break_(plain).model, torch.randn(batch, task.width)
+    broken, x = break_(plain).model, torch.randn(batch, task.width, requires_grad=passes)
 
     def step(layer: nn.Module) -> None:
         layer.zero_grad()
+        x.grad = None
         layer(x).sum().backward()
 
-    case = f"{task.width} x {task.width}, batch {batch}, forward and backward"
+    where = "inside a network" if passes else "first layer"
+    case = f"{task.width} x {task.width}, batch {batch}, forward and backward, {where}"
     ours, other = side_by_side(case, {OURS: lambda: step(broken), PLAIN: lambda: step(plain)}, n=5 * task.n)
     note = f"{ours.median / other.median:.2f} times the plain layer"
     return [Row(ours.case, ours.contender, ours.quantity, ours.values, ours.ratio, note), other]

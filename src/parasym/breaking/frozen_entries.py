@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import _disable_current_modes, _get_current_dispatch_mode
 from torch.utils.weak import WeakIdKeyDictionary
 
-_CHUNK = 1 << 17
+_CHUNK = 1 << 18
 """Entries written at once on a CPU, so that their indices fit into a cache."""
 _KEPT = 1 << 20
 """Mask and constants of tensors up to this size are kept in full once they were needed in full."""
