@@ -15,7 +15,7 @@ from parasym.find.carrier import Carrier, Open
 from parasym.find.gains import Gains
 from parasym.find.ground import Ground, Step
 from parasym.find.nulls import NullDirections
-from parasym.find.passing import Passing
+from parasym.find.passing import Passing, subtracts
 from parasym.find.structure import Cell, Place, TooManyCells
 from parasym.find.sums import Sums
 from parasym.find.template import Link, Template
@@ -25,6 +25,8 @@ _DEPTH = 60
 _PATHS = 12
 _TRIES = 400
 """Steps of the search that starts at one shift, at most."""
+_NOTHING = (-1, ())
+"""What parameters are exchanged with whose shifts are their own opposites."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class _Sum(NamedTuple):
         cell: Cell of it.
         source: Index of the sink.
         sink: Cell of the sink.
+
+    Where a shift meets itself there is no sink; its index is -1.
     """
 
     value: int
@@ -70,11 +74,13 @@ class _Search(NamedTuple):
         sums: What arrives in which sums, with the sink as it arrives there.
         seen: The cells that the shift has reached.
         path: The instructions on the way to where it is now.
+        forked: Whether several instructions read what it went through, so that it may meet itself.
     """
 
     sums: tuple[tuple[_Sum, Carrier, Carrier], ...] = ()
     seen: frozenset[tuple[int, Cell]] = frozenset()
     path: tuple[Step, ...] = ()
+    forked: bool = False
 
 
 class Blocked(NamedTuple):
@@ -215,11 +221,15 @@ class Carriers:
     # -- sinks: parameters that reach a sum by paths of their own ----------------------------------
 
     def _runs(self, value: Value, cell: Cell) -> list[Carrier]:
-        """Return the shifts of a cell: along all of its places, along one axis, along one place."""
+        """Return the shifts of a cell: along all of its places, along one axis, along one place; of single numbers, the number.
+
+        A constant over a whole vector is a shift of its own only where activations are taken from each other: a mean, say.
+        """
         structure = self.ground.structure(value)
         runs = [run for a in range(len(cell)) if (run := structure.run(a, cell))]
         whole = [tuple(place for run in runs for place in run)] if len(runs) > 1 else []
-        parts = [(place,) for run in runs if len(run) > 1 for place in run]
+        parts: list[tuple[Place, ...]] = [(place,) for run in runs if len(run) > 1 for place in run]
+        parts += [()] if not runs or self._passing.subtracts else []
         sizes = {(a, k): wire.size for a, t in enumerate(cell) for k, wire in enumerate(self.ground.wires(value, a, t))}
         return [Carrier(value.index, cell, run, run, tuple(sizes[p] for p in run)) for run in (*whole, *runs, *parts)]
 
@@ -292,7 +302,7 @@ class Carriers:
                 early = any(form.gained for _, form, _ in search.sums)
                 sinks = None if early else self._sinks(search) if search.sums else ()
             else:
-                sinks = (self._sinks(search) if search.sums else None) or None
+                sinks = self._sinks(search) if search.sums else None
             if sinks is not None and self._is_new(found := Exchange(carrier, sinks)):
                 return found
         if self._blocked is not None and not carrier.gained:
@@ -311,8 +321,9 @@ class Carriers:
         if not depth or lost or again or self._tries < 0 or len(search.sums) > _PATHS:
             self._blocked = self._blocked or Blocked(value, None, search.path)
             return
-        search = search._replace(seen=search.seen | {(value.index, cell)})
-        yield from self._through_uses(self._uses_of(value.index, cell), c, search, depth)
+        uses = self._uses_of(value.index, cell)
+        search = search._replace(seen=search.seen | {(value.index, cell)}, forked=search.forked or len(uses) > 1)
+        yield from self._through_uses(uses, c, search, depth)
 
     def _through_uses(self, uses: list[_Use], c: Carrier, search: _Search, depth: int) -> Iterator[_Search]:
         if not uses:
@@ -342,6 +353,8 @@ class Carriers:
     def _cancelled(self, use: _Use, out: Value, moved: Carrier, search: _Search) -> Iterator[_Search]:
         """Yield every way in which a sum takes a shift away."""
         cell = use.link.out_cell
+        if search.forked and subtracts(use.step.code):  # what arrives on two ways may be its own opposite
+            yield search._replace(sums=(*search.sums, (_Sum(out.index, cell, -1, ()), moved, moved)))
         forms = [moved]
         while any(isinstance(p, Open) for p in forms[-1].at) and (further := self._passing.unfolded(forms[-1])) is not None:
             forms.append(further)
@@ -366,6 +379,8 @@ class Carriers:
 
     def _shift_of(self, wanted: dict[_Sum, list[tuple[Carrier, Carrier]]]) -> list[tuple[Carrier, Carrier]] | None:
         """Return what a sink has to take away: the sum of all that arrives, over how often it comes there itself."""
+        if next(iter(wanted)).source < 0:
+            return [] if all(_nothing([form for form, _ in pairs]) for pairs in wanted.values()) else None
         source, sink = next(iter(wanted.values()))[0]
         at = {here: pairs[0][1].at for here, pairs in wanted.items()}
         if any(s.run != sink.run or s.at != at[here] for here, pairs in wanted.items() for _, s in pairs):
@@ -420,11 +435,10 @@ class Carriers:
 
     def _is_new(self, exchange: Exchange) -> bool:
         """Whether an exchange is not made of earlier ones: pairs of parameters that are added directly form a tree."""
-        if len(exchange.sinks) != 1 or exchange.sinks[0][0].through:
+        if len(exchange.sinks) > 1 or any(arrived.through for arrived, _ in exchange.sinks):
             return True
-        (arrived, sink), source = exchange.sinks[0], exchange.source
-        del arrived
-        a, b = self._root((source.source, source.cell)), self._root((sink.source, sink.cell))
+        (sink,) = [(s.source, s.cell) for _, s in exchange.sinks] or [_NOTHING]
+        a, b = self._root((exchange.source.source, exchange.source.cell)), self._root(sink)
         self._joined[a] = b
         return a != b
 
@@ -436,6 +450,15 @@ class Carriers:
 
 def _adds(code: Instruction) -> bool:
     return isinstance(code, Pointwise) and code.fn is Fn.ADD
+
+
+def _nothing(forms: list[Carrier]) -> bool:
+    """Whether shifts that arrive in one sum take each other away."""
+    total: dict[Any, int | Fraction] = {}
+    for form in forms:
+        key = form.at, form.sizes, form.riders, form.through
+        total[key] = total.get(key, 0) + form.times
+    return not any(total.values())
 
 
 def _same_place(a: Carrier, b: Carrier) -> bool:

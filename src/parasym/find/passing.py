@@ -9,6 +9,7 @@ activation can take it over.
 from collections import Counter
 from collections.abc import Iterator
 from fractions import Fraction
+from math import prod
 from typing import Any, NamedTuple
 
 from parasym.find.carrier import Carrier, Open, renamed, unrearranged
@@ -55,7 +56,9 @@ class Passing:
             if isinstance(step.code, (Reshape, Permute)) and step.code.x.index in self._weights:
                 self._weights.add(step.code.out.index)
         self._read = Counter(x.index for step in ground.steps if isinstance(step.code, Contract) for x in step.xs)
-        self._worth = {index for index in self._read if self._unfolds(index)}
+        self.subtracts = any(subtracts(step.code) for step in ground.steps)
+        """Whether activations are taken from each other, so that a shift may be its own opposite."""
+        self._worth = {index for index in self._read if self.subtracts or self._unfolds(index)}
         """What a shift may be open on: other weights read it too, or it was made by another weight."""
 
     def carried(self, step: Step, operand: int, link: Link, c: Carrier) -> Iterator[Carrier]:
@@ -80,7 +83,10 @@ class Passing:
                 if known and len(known) == len(along) and len(c.places) == len(c.at) and not c.riders:
                     yield passed.of(c)._replace(through=(*c.through, *known))
             else:
-                yield passed.of(c)
+                arrived = passed.of(c)
+                if isinstance(code, Reduce) and code.fn == "sum":  # how many, the form does not tell
+                    arrived = arrived._replace(times=arrived.times * prod(code.x.shape[a] for a in code.dims))
+                yield arrived
 
     def lets(self, step: Step, operand: int) -> bool:
         """Return whether an instruction may let any shift of an operand through.
@@ -138,7 +144,7 @@ class Passing:
     # -- products ---------------------------------------------------------------------------------
 
     def _vector(self, step: Pointwise, operand: int, at: tuple[Place, ...]) -> Along | None:
-        """Return a factor that is a power of a leaf vector lying exactly along the run."""
+        """Return a factor that is a power of one leaf number, or of a leaf vector lying exactly along the run."""
         power = float(step.degrees[operand])
         source = step.xs[operand]
         while not source.leaf:
@@ -152,8 +158,12 @@ class Passing:
             else:
                 return None
         wide = [letter for letter, n in zip(step.letters[operand], step.xs[operand].shape, strict=True) if n > 1]
+        if source.index in self._lost:
+            return None
+        if prod(source.shape) == 1:
+            return Along(source.name, power, source.offset)
         axis = wide[0] if len(wide) == 1 else None
-        if axis is None or len(source.shape) != 1 or source.index in self._lost:
+        if axis is None or len(source.shape) != 1:
             return None
         out = self.ground.structure(step.out)
         if out.counts[axis] != 1 or at != out.run(axis, out.first):
@@ -176,7 +186,7 @@ class Passing:
             summed = structure.everywhere(structure.first, along)
             if gone and summed in self.sums.of(other.index, 1) and all(structure.counts[a] == 1 for a in along):
                 yield passed.of(c)
-            return
+                return
         if any(mine[axis] in gone for _, (axis, _) in c.riders):
             return
         cells = {
@@ -360,6 +370,15 @@ class _Meeting(NamedTuple):
     link: Link
 
 
+def subtracts(code: Instruction) -> bool:
+    """Return whether an instruction takes one activation from another.
+
+    Args:
+        code: The instruction.
+    """
+    return isinstance(code, Pointwise) and -1 in code.signs and all(x.kind is Kind.ACTIVATION for x in code.xs)
+
+
 def _may_pass(code: Instruction) -> bool:
     """Whether an instruction may let any shift through."""
     if isinstance(code, Pointwise):
@@ -418,7 +437,7 @@ def _passage(template: Template, operand: int, link: Link, c: Carrier) -> _Passa
             times = step.signs[operand]
         passes = bool(times) and (passes or _once(step, operand))
     elif isinstance(step, Reduce):
-        passes = step.fn in ("mean", "max") and all(x.counts[a] == 1 for a in step.dims)
+        passes = step.fn in ("mean", "max", "sum") and all(x.counts[a] == 1 for a in step.dims)
     elif isinstance(step, Fixed):
         kept = {axis for axis, _ in step.kept}
         single = all(n == 1 for a, n in enumerate(x.counts) if a not in kept)

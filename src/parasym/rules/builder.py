@@ -261,6 +261,30 @@ class Builder:
         out = self.contract(x, x, f"{''.join(letters)},{''.join(letters)}->{kept}")
         return self.reshape(out, [1 if k in axes else n for k, n in enumerate(x.shape)]) if keepdim else out
 
+    def summed_product(self, x: Value, dims: Sequence[int]) -> Value | None:
+        """Return the sum of ``x`` over ``dims`` as a contraction of the two values that it is a product of, if it is one."""
+        step = self.producers.get(x.index)
+        if not isinstance(step, Pointwise) or step.fn is not Fn.MUL or x.index in self.program.loops:
+            return None
+        if step.degrees == (2,):
+            return self.square_sum(step.xs[0], dims)
+        if step.degrees != (1, 1) or any(v.kind is Kind.CONSTANT or not v.real for v in step.xs):
+            return None
+        bears = [{a for a in letters if a is not None} for letters in step.letters]
+        if not bears[0] & bears[1] & set(dims):
+            return None
+        parts = []
+        for v, letters, other in zip(step.xs, step.letters, bears[::-1], strict=True):
+            v = self.reshape(v, [n for n, a in zip(v.shape, letters, strict=True) if a is not None])
+            axes = [a for a in letters if a is not None]
+            alone = [k for k, a in enumerate(axes) if a in dims and a not in other]
+            v = self.reduce("sum", v, alone) if alone else v
+            parts.append((v, "".join(chr(97 + a) for k, a in enumerate(axes) if k not in alone)))
+        (a, left), (b, right) = parts
+        kept = "".join(c for k in range(len(x.shape)) if k not in dims and (c := chr(97 + k)) in left + right)
+        out = self.contract(a, b, f"{left},{right}->{kept}")
+        return self.reshape(out, [n for k, n in enumerate(x.shape) if k not in dims])
+
     def normalize(self, x: Value, dims: Sequence[int], *, eps: float = 0.0) -> Value:
         """Return ``x`` centred and scaled to unit variance over ``dims``."""
         out = self.value(x.shape)

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 from parasym.rules.builder import Builder
-from parasym.rules.program import Fn, Pointwise, Value
+from parasym.rules.program import Fn, Value
 from parasym.rules.rule import Rule
 
 Dims = int | Sequence[int] | None
@@ -23,11 +23,12 @@ def _linear(fn: str) -> Callable[..., Any]:
     def lower(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:
         if not x.shape:
             return x
-        step = b.producers.get(x.index)
-        if isinstance(step, Pointwise) and step.fn is Fn.MUL and step.degrees == (2,):
-            total = b.square_sum(step.xs[0], _dims(x, dim), keepdim=keepdim)
-            return total if fn == "sum" else _divided(b, total)
-        return b.reduce(fn, x, _dims(x, dim), keepdim=keepdim)
+        dims = _dims(x, dim)
+        total = b.summed_product(x, dims)
+        if total is None:
+            return b.reduce(fn, x, dims, keepdim=keepdim)
+        total = b.reshape(total, [1 if k in dims else n for k, n in enumerate(x.shape)]) if keepdim else total
+        return total if fn == "sum" else _divided(b, total)
 
     return lower
 
@@ -70,6 +71,18 @@ def _norm(b: Builder, x: Value, order: float = 2, dim: Dims = None, keepdim: boo
     if order == 2:
         return b.power(b.square_sum(x, _dims(x, dim), keepdim=keepdim), Fraction(1, 2))
     return b.reduce("max", b.pointwise(Fn.ABS, x), _dims(x, dim), keepdim=keepdim)
+
+
+def _dist(b: Builder, x: Value, y: Value, order: float = 2) -> Value:
+    difference = b.add(x, y, signs=(1, -1))
+    return _norm(b, difference, order) if difference.shape else b.pointwise(Fn.ABS, difference)
+
+
+def _distances(b: Builder, x: Value, y: Value, order: float = 2, *_: object) -> Value:
+    """The distance of every row of ``x`` from every row of ``y``."""
+    rows = b.reshape(x, [*x.shape[:-1], 1, x.shape[-1]])
+    others = b.reshape(y, [*y.shape[:-2], 1, *y.shape[-2:]])
+    return _norm(b, b.add(rows, others, signs=(1, -1)), order, -1)
 
 
 def _matrix_norm(b: Builder, x: Value, order: object = "fro", dim: Dims = (-2, -1), keepdim: bool = False, **_: object) -> Value:
@@ -166,6 +179,8 @@ RULES = (
     Rule(("argmax", "argmin"), _arg),
     Rule(("linalg_vector_norm", "norm"), _norm),
     Rule(("linalg_matrix_norm",), _matrix_norm),
+    Rule(("dist",), _dist),
+    Rule(("cdist", "_cdist_forward"), _distances),
     Rule(("var",), _var),
     Rule(("std",), _std),
     Rule(("var_mean",), _var_mean),

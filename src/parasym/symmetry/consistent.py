@@ -107,7 +107,7 @@ def _shift(factor: Factor, shift: Shift, shapes: Shapes) -> str:
             length *= prod(weight)
             continue
         if isinstance(step, Along):
-            if prod(weight) != length:
+            if prod(weight) not in (1, length):
                 return f"`{step.weight}` has {prod(weight)} numbers instead of {length}"
             continue
         complaint = _slot_complaint(step.slots, weight)

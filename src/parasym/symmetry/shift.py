@@ -53,7 +53,7 @@ class Along:
     r"""A vector that carries a translation on channel by channel: :math:`t \mapsto (v + o)^{p} \odot t`.
 
     Attributes:
-        weight: Name of the parameter or buffer ``v`` of shape ``[n]``.
+        weight: Name of the parameter or buffer ``v`` of shape ``[n]``, or of a single number.
         power: The exponent ``p``.
         offset: The number ``o``.
     """
