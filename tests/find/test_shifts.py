@@ -1,7 +1,6 @@
 """Shifts that move from one parameter to others, against answers derived by hand and the rank of the Jacobian."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -10,53 +9,7 @@ from torch import Tensor, nn
 
 from parasym import find, verify
 from parasym.core import model_params
-from parasym.symmetry import Symmetry
-
-Linear = nn.Linear
-
-
-class Model(nn.Module):
-    """A forward in one line, on parts by name."""
-
-    def __init__(self, run: Callable[..., Tensor], **parts: Any):
-        super().__init__()
-        for name, part in parts.items():
-            setattr(self, name, part)
-        self.run = run
-
-    def forward(self, *args: Tensor) -> Tensor:
-        return self.run(self, *args)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A model and what is right for it.
-
-    Attributes:
-        name: What it is about.
-        model: Makes it.
-        inputs: Shapes of its inputs.
-        shifts: Sizes of the translations, in any order.
-        dimension: Of all factors.
-        order: Of the discrete ones.
-        rest: Null directions of the Jacobian that belong to no factor, and why there are any is said beside the case.
-    """
-
-    name: str
-    model: Callable[[], nn.Module]
-    inputs: tuple[tuple[int, ...], ...]
-    shifts: tuple[int, ...]
-    dimension: int
-    order: int
-    rest: int = 0
-
-
-def matrix(*shape: int) -> nn.Parameter:
-    return nn.Parameter(torch.randn(shape))
-
-
-def plain(n: int, m: int) -> Linear:
-    return Linear(n, m, bias=False)
+from tests.find.shifted import Case, Linear, Model, check, found, matrix, plain
 
 
 def _pair(run: Callable[..., Tensor], kind: Callable[[int, int], nn.Module] = Linear, **parts: nn.Module) -> Callable[[], Model]:
@@ -405,30 +358,14 @@ CASES = {
 }
 
 
-def _found(case: Case) -> tuple[nn.Module, tuple[Tensor, ...], Symmetry]:
-    torch.manual_seed(0)
-    model = case.model().double()
-    inputs = tuple(torch.randn(shape, dtype=torch.float64) for shape in case.inputs)
-    return model, inputs, find(model, inputs)
-
-
 @pytest.mark.parametrize("name", CASES)
 def test_shifts(name: str):
-    case = CASES[name]
-    model, inputs, symmetry = _found(case)
-    sizes = [f.dimension for f in symmetry.factors if f.group.label.startswith("shift")]
-    assert (sorted(sizes), symmetry.dimension, symmetry.order) == (sorted(case.shifts), case.dimension, case.order)
-    report = verify(model, symmetry, inputs)
-    assert report.holds == "yes", report
-    assert all(row.moved > 1e-3 for row in report.rows)
-    counted = report.completeness
-    assert counted is not None
-    assert (counted.explained, counted.nullity - counted.explained) == (case.dimension, case.rest), report
+    check(CASES[name])
 
 
 def test_a_shift_of_a_matrix_goes_through_another():
     """Of ``w + A B`` a shift ``t`` of ``A`` takes ``t B`` from ``w``, and one of ``B`` takes ``A t``."""
-    _, _, symmetry = _found(CASES["low rank: multiplied first"])
+    _, _, symmetry = found(CASES["low rank: multiplied first"])
     params = {k: torch.randn(shape, dtype=torch.float64) for k, shape in (("w", (3, 4)), ("a", (3, 2)), ("b", (2, 4)))}
     for factor, shape in zip(symmetry.factors, ((3, 2), (2, 4)), strict=True):
         t = torch.randn(shape, dtype=torch.float64)
@@ -452,7 +389,7 @@ def test_what_a_state_starts_from_says_nothing_of_what_it_becomes(start: nn.Modu
 
 
 def test_the_cases_are_in_double_precision_and_move():
-    model, _, symmetry = _found(CASES["joined: a bias"])
+    model, _, symmetry = found(CASES["joined: a bias"])
     element = symmetry.sample(generator=torch.Generator().manual_seed(0))
     assert all(p.dtype == torch.float64 for p in model.parameters())
     assert (element(model_params(model))["c.bias"] - model_params(model)["c.bias"]).abs().max() > 1e-3
