@@ -1,6 +1,8 @@
 """Pooling, padding and resizing: fixed maps of space that treat channels as a batch."""
 
 from collections.abc import Callable, Sequence
+from fractions import Fraction
+from math import prod
 from typing import Any
 
 from parasym.rules.builder import Builder
@@ -80,8 +82,12 @@ def _avg_pool(n: int) -> Callable[..., Any]:
         count_include_pad: bool = True,
         divisor: int | None = None,
     ) -> Value:
-        exact = divisor is None and not (count_include_pad and any(_each(padding, n)))
-        return _spatial(b, x, _pool_sizes(x, n, kernel, stride, padding, 1, ceil), averaging=exact)
+        sizes, padded = _pool_sizes(x, n, kernel, stride, padding, 1, ceil), any(_each(padding, n))
+        if divisor is None:
+            return _spatial(b, x, sizes, averaging=not (count_include_pad and padded))
+        # Sums, all of the same number of entries where no window is cut.
+        mean = _spatial(b, x, sizes, averaging=not padded and not ceil)
+        return b.scaled(mean, Fraction(prod(_each(kernel, n)), divisor))
 
     return lower
 
