@@ -70,9 +70,9 @@ _POOLING = (
     _space("col2im", _folded, SIGNED, 2, rest=None),
     _space("pad", lambda x: aten.pad(x, (1, 1, 1, 1), "reflect").tanh(), SIGNED, 2),
     _space("constant_pad_nd", lambda x: aten.constant_pad_nd(x, (1, 1), 0.5), PERMUTED, 2, label="not with zero", rest=None),
-    # That the difference kills the bias, no rule says.
-    _space("roll", lambda x: (x.roll(1, 2) - x).tanh(), SIGNED, 2, rest=5),
-    _space("flip", lambda x: (x.flip(2) - x).tanh(), SIGNED, 2, rest=5),
+    # The difference kills the bias.
+    _space("roll", lambda x: (x.roll(1, 2) - x).tanh(), (*SIGNED, "shift(5)"), 2),
+    _space("flip", lambda x: (x.flip(2) - x).tanh(), (*SIGNED, "shift(5)"), 2),
     # One channel goes from the end to the front; the four keep their order, and may change places.
     op_case("roll", lambda x: x.roll(1, 1).tanh(), ("S(4)", "signs(4)", "signs(1)"), label="of the wire", wire=(), rest=None),
     op_case("flip", lambda x: x.flip(1).tanh(), ("signs(1)",), label="of the wire", wire=(), rest=None),
@@ -88,6 +88,9 @@ def _over(name: str, op: Callable[[Tensor], Tensor], expected: tuple[str, ...], 
 
 
 _HIDDEN = HIDDEN[:2]
+# What lies as far apart after a rotation and a shift of everything; of channels that are compared one by one, signs and orders.
+_APART = ("O(5)", "shift(5)", "scale(1)", "S(5)")
+_BLOCKS = ("S(5)", "signs(5)", "shift(5)", "scale(1)", "S(5)")
 _REDUCTION = (
     _over("sum", lambda x: x.tanh().sum(1), SIGNED),
     _over("mean", lambda x: x.tanh().mean(1), SIGNED),
@@ -100,10 +103,25 @@ _REDUCTION = (
     _over("linalg_vector_norm", lambda x: torch.linalg.vector_norm(x, dim=1), BOTH_WAYS),
     _over("linalg_vector_norm", lambda x: torch.linalg.vector_norm(x, ord=1, dim=1), BOTH_WAYS, label="of order 1"),
     _over("norm", lambda x: aten.norm(x, 2, [1]), BOTH_WAYS),
-    # That a variance kills the mean, no rule says.
-    _over("var", lambda x: x.var(1), BOTH_WAYS, rest=6),
-    _over("std", lambda x: x.std(1), BOTH_WAYS, rest=5),
-    _over("var_mean", lambda x: torch.var_mean(x, 1)[0], BOTH_WAYS, rest=6),
+    _over("dist", lambda x: aten.dist(x[:, 0], x[:, 1])[None, None] * x.new_ones(12, 5), _APART, rest=None, wire=()),
+    _over(
+        "dist", lambda x: aten.dist(x[:, 0], x[:, 1], 1)[None, None] * x.new_ones(12, 5), _BLOCKS, rest=None, wire=(), label="1"
+    ),
+    _over("cdist", lambda x: torch.cdist(x[:, :1], x[:, 1:])[:, 0, :1] * x.new_ones(5), _APART, rest=None, wire=()),
+    _over(
+        "cdist", lambda x: torch.cdist(x[:, :1], x[:, 1:], 1)[:, 0, :1] * x.new_ones(5), _BLOCKS, rest=None, wire=(), label="1"
+    ),
+    _over(
+        "_cdist_forward",
+        lambda x: aten._cdist_forward(x[:, :1], x[:, 1:], 2.0, None)[:, 0, :1] * x.new_ones(5),
+        _APART,
+        rest=None,
+        wire=(),
+    ),
+    # A variance kills the mean.
+    _over("var", lambda x: x.var(1), (*BOTH_WAYS, "shift(5)"), rest=1),
+    _over("std", lambda x: x.std(1), (*BOTH_WAYS, "shift(5)")),
+    _over("var_mean", lambda x: torch.var_mean(x, 1)[0], (*BOTH_WAYS, "shift(5)"), rest=1),
     _over("logsumexp", lambda x: x.logsumexp(1), PERMUTED, rest=5),
     _over("prod", lambda x: x.prod(1), PERMUTED, rest=5, missing=("signs(5)",)),  # three factors
     _over("any", lambda x: x.tanh().sum(1) * (x > 0.9).any(1), PERMUTED),
