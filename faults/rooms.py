@@ -41,7 +41,7 @@ def looking_at(room: str) -> list[str]:
     Args:
         room: Its name.
     """
-    paths = [f"src/parasym/{room}", f"tests/{room}", *WIDER.get(room, ())]
+    paths = [f"src/parasym/{room}", f"tests/{room}", *WIDER.get(room, ()), "tests/test_structure.py"]
     return [path for path in paths if (ROOT / path).exists()]
 
 

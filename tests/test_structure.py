@@ -49,6 +49,21 @@ def unseeded_calls(source: str) -> Iterator[str]:
             yield f"line {node.lineno}: torch.{node.func.attr}"
 
 
+def seeds_by_default(source: str) -> Iterator[str]:
+    """Defaults of a seed, of a function or a field, other than 0."""
+    for node in ast.walk(ast.parse(source)):
+        given: list[tuple[str, ast.expr | None]] = []
+        if isinstance(node, ast.arguments):
+            named = [*node.posonlyargs, *node.args]
+            given = list(zip([x.arg for x in named][len(named) - len(node.defaults) :], node.defaults, strict=True))
+            given += zip([x.arg for x in node.kwonlyargs], node.kw_defaults, strict=True)
+        elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
+            given = [(node.target.id, node.value)]
+        for name, value in given:
+            if name == "seed" and value is not None and ast.unparse(value) != "0":
+                yield f"line {value.lineno}: {ast.unparse(value)}"
+
+
 def imports_of_the_top(source: str) -> Iterator[str]:
     """Imports of ``parasym`` itself, which would reach around the floors."""
     for node in ast.walk(ast.parse(source)):
@@ -87,6 +102,7 @@ def test_file(path: Path):
 def test_source(path: Path):
     source = path.read_text()
     assert not list(unseeded_calls(source)), "every random function takes generator="
+    assert not list(seeds_by_default(source)), "a seed is 0 if nobody says otherwise"
     if path.relative_to(ROOT / "src/parasym").parts[0] not in {"cli"}:
         assert not list(imports_of_the_top(source)), "import from the floor that defines the name"
 
@@ -114,6 +130,15 @@ def test_planted_unseeded_call_is_seen():
     assert list(unseeded_calls("def f():\n    return torch.rand(3)")) == ["line 2: torch.rand"]
     assert not list(unseeded_calls("x = torch.randn(3, generator=g)"))
     assert not list(unseeded_calls("def __init__(self):\n    self.w = nn.Parameter(torch.randn(3))"))
+
+
+def test_planted_seed_is_seen():
+    assert list(seeds_by_default("def f(x, seed=1): pass")) == ["line 1: 1"]
+    assert list(seeds_by_default("def f(*, x, seed: int = 1, y=2): pass\nclass A:\n    seed: int = 3")) == [
+        "line 3: 3",
+        "line 1: 1",
+    ]
+    assert not list(seeds_by_default("def f(x, seed, n=1, *, y, seeds=2): pass\nclass A:\n    seed: int = 0\n    other: int"))
 
 
 def test_planted_import_of_the_top_is_seen():

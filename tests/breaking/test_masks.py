@@ -86,6 +86,8 @@ def test_a_fraction_is_raised_until_rows_can_differ():
     assert frozen_count(0.0, Block("fc", 5, 4, 1)) == 0
     assert frozen_count(0.25, Block("fc", 7, 4, 1)) == 1  # no number would do: whether that matters is decided elsewhere
     assert frozen_count(0.25, Block("fc", 7, 1, 1)) == 0
+    assert frozen_count(0.99, Block("fc", 2, 10, 1)) == 9  # one is left to train
+    assert frozen_count(0.01, Block("fc", 2, 10, 1)) == 1  # and one is frozen
 
 
 @pytest.mark.parametrize("amount", [-1, True, 1.0, float("nan"), "8"])
@@ -159,3 +161,14 @@ def test_masks_are_the_same_in_every_process():
         outs.append(subprocess.run([sys.executable, "-c", _PRINT], env=env, capture_output=True, text=True, check=True).stdout)
     assert outs[0] == outs[1]
     assert len(outs[0]) > 1000
+
+
+@pytest.mark.parametrize(("width", "dtype"), [(2**15, torch.int16), (2**15 + 1, torch.int32), (2**31, torch.int32)])
+@pytest.mark.parametrize("ndim", [1, 2])
+def test_the_last_place_fits_into_the_integers_that_hold_it(width: int, dtype: torch.dtype, ndim: int):
+    places = torch.full((1,) * ndim, width - 1)
+    entries = FrozenEntries.at((1, width), places, torch.ones(1, dtype=torch.float64).expand_as(places))
+    assert entries.places.dtype == dtype
+    assert entries.flat.tolist() == [width - 1]
+    if width < 2**20:
+        assert entries.frozen.nonzero().tolist() == [[0, width - 1]]

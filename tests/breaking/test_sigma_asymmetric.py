@@ -10,8 +10,10 @@ from torch.nn import functional
 
 from parasym import breaking
 from parasym.breaking import FiGLU, SigmaAsymmetric, recipe_of
+from parasym.breaking.activation_site import activation_sites
 from parasym.core import BadInputError
 from parasym.find import find
+from parasym.functional import Call
 from parasym.verify import verify
 from parasym.zoo.paper import GraphNet, NormedMLP, resnet8
 
@@ -267,3 +269,12 @@ def test_vmap_compile_and_casts():
     assert torch.allclose(out[0], model(x), atol=1e-6)
     assert torch.allclose(torch.compile(model, backend="aot_eager", fullgraph=True)(x), model(x), atol=1e-6)
     assert model.bfloat16()(x.bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_functions_inside_of_torch_s_own_fast_path_are_seen(activation: str):
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, activation=activation)
+    for model, place in ((layer, "the model"), (nn.TransformerEncoder(layer, 1, enable_nested_tensor=False), "`layers.0`")):
+        sites = activation_sites(model.eval(), Call((torch.randn(3, 4, 8),)), (nn.Tanh,))
+        assert sites.functional == [f"{activation} in {place}"]
+    assert torch.backends.mha.get_fastpath_enabled()

@@ -148,11 +148,8 @@ def _hooked(model: nn.Module, watch: _Watch, kinds: tuple[type[nn.Module], ...])
         before: Callable[..., None] = lambda m, args, path=path: watch.enter(path, m, kinds, args)  # noqa: E731
         after: Callable[..., None] = lambda m, args, out: watch.leave(m, kinds)  # noqa: E731
         handles += [module.register_forward_pre_hook(before), module.register_forward_hook(after)]
-    fast = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
     try:
         yield
     finally:
-        torch.backends.mha.set_fastpath_enabled(fast)
         for handle in handles:
             handle.remove()
