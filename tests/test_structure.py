@@ -134,10 +134,8 @@ def test_planted_unseeded_call_is_seen():
 
 def test_planted_seed_is_seen():
     assert list(seeds_by_default("def f(x, seed=1): pass")) == ["line 1: 1"]
-    assert list(seeds_by_default("def f(*, x, seed: int = 1, y=2): pass\nclass A:\n    seed: int = 3")) == [
-        "line 3: 3",
-        "line 1: 1",
-    ]
+    assert list(seeds_by_default("def f(*, x, seed: int = 1, y=2): pass")) == ["line 1: 1"]
+    assert list(seeds_by_default("class A:\n    seed: int = 3")) == ["line 2: 3"]
     assert not list(seeds_by_default("def f(x, seed, n=1, *, y, seeds=2): pass\nclass A:\n    seed: int = 0\n    other: int"))
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from parasym import breaking
-from parasym.breaking import FrozenEntries, WAsymmetric, distinct_masks
+from parasym.breaking import FrozenEntries, WAsymmetric, distinct_masks, frozen_parts
 from parasym.breaking.amount import frozen_count, value_for
 from parasym.breaking.drawing import distinct_places
 from parasym.breaking.site import Block
@@ -172,3 +172,12 @@ def test_the_last_place_fits_into_the_integers_that_hold_it(width: int, dtype: t
     assert entries.flat.tolist() == [width - 1]
     if width < 2**20:
         assert entries.frozen.nonzero().tolist() == [[0, width - 1]]
+
+
+def test_the_parts_of_a_module_are_its_own():
+    model = break_(nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3)), WAsymmetric(frozen=2))
+    assert frozen_parts(model) == {}
+    for layer in (model[0], model[2]):
+        parts = frozen_parts(layer)
+        assert set(parts) == {"weight"}
+        assert parts["weight"].count == 2 * layer.out_features
