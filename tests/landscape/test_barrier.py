@@ -1,6 +1,7 @@
 """Barriers: against numbers by hand, with and without vmap, and zero along an orbit after matching."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -26,6 +27,13 @@ def test_by_hand():
     assert found.maximum == 0.0
     assert found.accuracy == ()
     assert math.isnan(found.midpoint_accuracy)
+
+
+def test_accuracy_by_hand():
+    found = Barrier(t=(0.0, 0.5, 1.0), loss=(1.0, 1.5, 3.0), accuracy=(0.875, 0.5, 0.625))
+    assert (found.midpoint, found.maximum, found.midpoint_accuracy) == (-0.5, 0.0, 0.25)
+    assert str(found) == "barrier -0.5000 at the midpoint, 0.0000 at most; accuracy falls by 0.2500"
+    assert "accuracy" not in str(replace(found, accuracy=()))
 
 
 def test_the_maximum_is_above_the_chord():

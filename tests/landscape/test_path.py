@@ -109,3 +109,20 @@ def test_bad_input():
         path(case.model, [a], [b], x, y[:-1])
     with pytest.raises(BadInputError, match="of this model"):
         path(case.model, [a], [dict.fromkeys(b, torch.zeros(1))], x, y)
+
+
+def test_two_points_are_the_ends_and_fewer_are_none():
+    case = relu_mlp()
+    x, y = data((4,), 3)
+    a, b = case.params(0), case.params(1)
+    [ends] = path(case.model, [a], [b], x, y, points=2)
+    assert ends.t == (0.0, 1.0)
+    assert ends.loss == pytest.approx([barrier(case.model, a, b, x, y, points=3).loss[k] for k in (0, 2)])
+    with pytest.raises(BadInputError, match="`points` must be at least 2, but is 1"):
+        path(case.model, [a], [b], x, y, points=1)
+
+
+def test_what_is_timed_is_done_once():
+    done: list[int] = []
+    assert evaluate._seconds(lambda: done.append(sum(range(100_000))), torch.device("cpu")) > 0
+    assert len(done) == 1

@@ -126,12 +126,11 @@ def _pays(model: nn.Module, a: Params, b: Params, t: Tensor, batches: Batches, v
 
 def _seconds(job: Callable[[], object], device: torch.device) -> float:
     """Return the time of a call: the processor's, which other work disturbs least, or the wall's for another device."""
-    if device.type == "cpu":
-        start = time.process_time()
-        job()
-        return time.process_time() - start
-    torch.cuda.synchronize(device)
-    start = time.perf_counter()
+    clock, wait = time.process_time, lambda: None
+    if device.type != "cpu":
+        clock, wait = time.perf_counter, lambda: torch.cuda.synchronize(device)
+    wait()
+    start = clock()
     job()
-    torch.cuda.synchronize(device)
-    return time.perf_counter() - start
+    wait()
+    return clock() - start
