@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -197,7 +198,9 @@ def test_torch_runs_what_is_planted_among_its_guards() -> None:
     found = read_exported(Path("net.pt2"))
     assert "1 checks of its inputs are code and were not run" in found.notes
     assert not Path(MARKER).exists()
-    loaded = torch.export.load("net.pt2")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)  # torch 2.11 reads so
+        loaded = torch.export.load("net.pt2")
     assert loaded.example_inputs is not None
     loaded.module()(*loaded.example_inputs[0])
     assert Path(MARKER).is_dir()

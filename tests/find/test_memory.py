@@ -119,6 +119,21 @@ def test_what_cannot_be_put_back_is_named(imports: int, within_reach: bool, monk
         assert "as_far_as_it_gets.latest" in found[0]
 
 
+class Hooks(nn.Module):
+    """Leaves a hook of all modules behind and fails, as an export of torch 2.11 that fails does."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        nn.modules.module.register_module_buffer_registration_hook(lambda *_: None)
+        return x[float(x.sum()) > 0 :]
+
+
+def test_hooks_of_all_modules_are_put_back(capture: str):
+    before = dict(nn.modules.module._global_buffer_registration_hooks)
+    with pytest.raises(CaptureError):
+        find(Hooks(), (torch.zeros(5, 3),))
+    assert dict(nn.modules.module._global_buffer_registration_hooks) == before
+
+
 class ImportsLate(Remembers):
     """Something that belongs to torch is imported during the pass, and holds a tensor."""
 

@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module
 
 from parasym.core import CaptureError
 
@@ -336,10 +337,26 @@ def _set_numpy_state(state: tuple[Any, ...]) -> None:
     numpy.random.set_state((name, numpy.frombuffer(key, dtype=numpy.uint32), *rest))
 
 
+def _hooks() -> tuple[dict[int, Any], ...]:
+    """Return the hooks of all modules, which a failed export of torch 2.11 leaves behind."""
+    return tuple(dict(hooks) for hooks in _REGISTRATIONS)
+
+
+def _set_hooks(before: tuple[dict[int, Any], ...]) -> None:
+    for hooks, copy in zip(_REGISTRATIONS, before, strict=True):
+        _put_back_dict(hooks, copy)
+
+
+_REGISTRATIONS: tuple[dict[int, Any], ...] = (
+    module._global_buffer_registration_hooks,
+    module._global_module_registration_hooks,
+    module._global_parameter_registration_hooks,
+)
 _SETTINGS: tuple[tuple[Callable[[], Any], Callable[[Any], Any]], ...] = (
     (torch.is_grad_enabled, torch.set_grad_enabled),
     (torch.get_default_dtype, torch.set_default_dtype),
     (torch.get_deterministic_debug_mode, torch.set_deterministic_debug_mode),
+    (_hooks, _set_hooks),
 )
 """What a pass may change of torch: how to read it, how to set it."""
 _GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
