@@ -73,13 +73,11 @@ class _Search(NamedTuple):
     Attributes:
         sums: What arrives in which sums, with the sink as it arrives there.
         seen: The cells that the shift has reached.
-        path: The instructions on the way to where it is now.
         forked: Whether several instructions read what it went through, so that it may meet itself.
     """
 
     sums: tuple[tuple[_Sum, Carrier, Carrier], ...] = ()
     seen: frozenset[tuple[int, Cell]] = frozenset()
-    path: tuple[Step, ...] = ()
     forked: bool = False
 
 
@@ -297,7 +295,7 @@ class Carriers:
 
     def _try(self, value: Value, cell: Cell, carrier: Carrier) -> Exchange | None:
         self._tries, self._blocked = _TRIES, None
-        for search in self._absorbed(value, cell, carrier, _Search(), _DEPTH):
+        for search in self._absorbed(value, cell, carrier, _Search(), ()):
             if carrier.gained:
                 early = any(form.gained for _, form, _ in search.sums)
                 sinks = None if early else self._sinks(search) if search.sums else ()
@@ -309,8 +307,8 @@ class Carriers:
             self._seen[value.index, cell, carrier.run] = self._blocked
         return None
 
-    def _absorbed(self, value: Value, cell: Cell, c: Carrier, search: _Search, depth: int) -> Iterator[_Search]:
-        """Yield every way in which all that reads a cell loses sight of a shift."""
+    def _absorbed(self, value: Value, cell: Cell, c: Carrier, search: _Search, path: tuple[Step, ...]) -> Iterator[_Search]:
+        """Yield every way in which all that reads a cell loses sight of a shift that came there on a path."""
         if self._invisible(value, cell, c):
             yield search
             return
@@ -318,33 +316,34 @@ class Carriers:
         # Two paths that meet other than in a sum that takes both away may do so in a product: a square of the shift.
         again = (value.index, cell) in search.seen
         lost = value.index in self._outputs or value.index in self._lost
-        if not depth or lost or again or self._tries < 0 or len(search.sums) > _PATHS:
-            self._blocked = self._blocked or Blocked(value, None, search.path)
+        if lost or again or len(path) >= _DEPTH or self._tries < 0 or len(search.sums) > _PATHS:
+            self._blocked = self._blocked or Blocked(value, None, path)
             return
         uses = self._uses_of(value.index, cell)
-        search = search._replace(seen=search.seen | {(value.index, cell)}, forked=search.forked or len(uses) > 1)
-        yield from self._through_uses(uses, c, search, depth)
+        here = _Search(search.sums, search.seen | {(value.index, cell)}, search.forked or len(uses) > 1)
+        yield from self._through_uses(uses, 0, c, here, path)
 
-    def _through_uses(self, uses: list[_Use], c: Carrier, search: _Search, depth: int) -> Iterator[_Search]:
-        if not uses:
+    def _through_uses(self, uses: list[_Use], k: int, c: Carrier, search: _Search, path: tuple[Step, ...]) -> Iterator[_Search]:
+        """Do so for all that reads it from number ``k`` on."""
+        if k == len(uses):
             yield search
             return
-        use, *rest = uses
-        out, path = use.step.out, (*search.path, use.step)
+        use = uses[k]
+        out, further = use.step.out, (*path, use.step)
         assert out is not None
         passes = False
         for moved in self._carried(use, c):
             passes = True
             if not moved.times:
-                yield from self._through_uses(rest, c, search, depth)
+                yield from self._through_uses(uses, k + 1, c, search, path)
                 continue
             if use.adds:
                 for after in self._cancelled(use, out, moved, search):
-                    yield from self._through_uses(rest, c, after, depth)
-            for after in self._absorbed(out, use.link.out_cell, moved, search._replace(path=path), depth - 1):
-                yield from self._through_uses(rest, c, after._replace(path=search.path), depth)
+                    yield from self._through_uses(uses, k + 1, c, after, path)
+            for after in self._absorbed(out, use.link.out_cell, moved, search, further):
+                yield from self._through_uses(uses, k + 1, c, after, path)
         if not passes:
-            self._blocked = self._blocked or Blocked(out, use.step, path)
+            self._blocked = self._blocked or Blocked(out, use.step, further)
 
     def _invisible(self, value: Value, cell: Cell, c: Carrier) -> bool:
         nulls = self.nulls.of(value, cell)

@@ -51,7 +51,7 @@ class Gains:
         self._known: dict[int, Gained] = {}
         self._made = {step.out.index: step for step in ground.steps if step.out is not None}
         loops = ground.types.program.loops
-        for step in ground.steps:
+        for step in ground.steps if sums.known else ():
             if step.out is not None and step.out.index not in loops:
                 found = self._found(step, step.out)
                 if found is not None:
@@ -146,6 +146,8 @@ class Gains:
     def _pointwise(self, code: Pointwise, operand: int, out: Value) -> Gained | None:
         """Return what comes of a gain that multiplies a sum of zero, or of a bias that is added behind a gain."""
         x, other = code.xs[operand], code.xs[1 - operand]
+        if not (self.sums.of(x.index, 0) if code.fn is Fn.MUL else x.index in self._known):
+            return None
         along = self._along(code, 1 - operand, out)
         if along is None:
             return None

@@ -21,6 +21,11 @@ class Sums:
             if step.out is not None and step.out.index not in loops:  # what a state starts from says nothing of what it becomes
                 self._step(step, step.out)
 
+    @property
+    def known(self) -> bool:
+        """Whether any value sums to a known number."""
+        return bool(self._known)
+
     def of(self, index: int, total: int) -> list[Places]:
         """Return the sets of places along which a value sums to a number.
 

@@ -161,8 +161,10 @@ def _exchange_factor(ground: Ground, exchange: Exchange) -> Factor:
     values = ground.types.program.values
     source = exchange.source
     first = replace(_shift(ground, values[source.source], source.cell, source.run, 1.0), through=source.through)
-    gains = {step.weight for step in source.through}
-    size = prod(first.shape) // prod(prod(v.shape) for v in values if v.leaf and v.name in gains)
+    size = prod(first.shape)
+    if source.through:
+        gains = {step.weight for step in source.through}
+        size //= prod(prod(v.shape) for v in values if v.leaf and v.name in gains)
     shifts = [first]
     for arrived, sink in exchange.sinks:
         order = [sink.at.index(place) for place in arrived.at]
