@@ -190,3 +190,22 @@ def test_reordered_qubits():
     Reorder.of((0, 1, 2), (2, 0, 1))(state, out)
     assert np.array_equal(out, state.reshape(4, 4, 4).transpose(2, 0, 1).ravel())
     assert isinstance(PointSimulator((rotation("Y", 0, 0),), 1, np.ones(4), np.ones(4)).cost(np.zeros(1)), float)
+
+
+@pytest.mark.parametrize("side", [4, 16])
+@pytest.mark.parametrize("longer", [1, 2, 8])
+def test_parts_of_a_long_state_are_multiplied_as_the_whole(side: int, longer: int):
+    columns = longer * (POINT.ALONE // side**2)
+    rng = dice(side + longer)
+    matrix, rows, others = rng.normal(size=(side, side)), rng.normal(size=(side, columns)), rng.normal(size=(side, columns))
+    out = np.full_like(rows, np.nan)
+    POINT._multiply(matrix, rows, out)
+    np.testing.assert_allclose(out, matrix @ rows, atol=1e-12)
+    np.testing.assert_allclose(POINT._outer(rows, others), rows @ others.T, rtol=1e-9, atol=1e-7)
+
+
+def test_an_operation_passes_what_is_on_other_qubits_and_joins_the_last_that_it_meets():
+    first, last = gate("cx", 0, 1), amplitude_damping(0.1, 0)
+    assert [step.qubits for step in fuse((first, rotation("Y", 2, 0), last))] == [(0, 1), (2,)]
+    assert [step.qubits for step in fuse((first, rotation("Y", 0, 0), last))] == [(0, 1), (0,), (0,)]
+    assert [step.qubits for step in fuse((first, gate("cx", 1, 2), last))] == [(0, 1), (1, 2)]

@@ -191,7 +191,8 @@ def _multiply(matrix: np.ndarray, rows: np.ndarray, out: np.ndarray) -> None:
     if columns <= most:
         np.dot(matrix, rows, out=out)
     else:
-        np.matmul(matrix, rows.reshape(side, -1, most).swapaxes(0, 1), out=out.reshape(side, -1, most).swapaxes(0, 1))
+        parts = (side, columns // most, most)
+        np.matmul(matrix, rows.reshape(parts).swapaxes(0, 1), out=out.reshape(parts).swapaxes(0, 1))
 
 
 def _outer(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -200,7 +201,7 @@ def _outer(rows: np.ndarray, others: np.ndarray) -> np.ndarray:
     most = ALONE // side**2
     if columns <= most:
         return np.dot(rows, others.T)
-    parts = (x.reshape(side, -1, most).swapaxes(0, 1) for x in (rows, others))
+    parts = (x.reshape(side, columns // most, most).swapaxes(0, 1) for x in (rows, others))
     return np.matmul(next(parts), next(parts).swapaxes(1, 2)).sum(0)
 
 
