@@ -43,7 +43,8 @@ def test_what_is_no_data_is_refused_and_nothing_runs(run: Run, verb: str) -> Non
 
 @pytest.mark.usefixtures("acting")
 def test_trusted_it_runs(run: Run) -> None:
-    run("find", "guarded.pt2", "--trust")
+    found = run("find", "guarded.pt2", "--trust")
+    assert found.exit_code == 0, found.output
     assert Path(MARKER).exists()
 
 

@@ -142,7 +142,9 @@ def _ensure_file(path: Path) -> None:
 def _trusted(path: Path) -> Loaded:
     _ensure_file(path)
     try:
-        program = torch.export.load(path)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "The given buffer is not writable", UserWarning)  # of torch 2.11 about itself
+            program = torch.export.load(path)
     except Exception as error:
         raise BadInputError(
             f"Model `{path}` must be a file written by torch.export.save, but cannot be read as one: {_line(error)}. "
