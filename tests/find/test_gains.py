@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import LayerNorm, Linear
 from torch.nn import functional as F
 
 from parasym import distance, find, match
@@ -17,7 +18,6 @@ from parasym.zoo import generic_params
 from parasym.zoo.inputs import normal
 from tests.find.derived import Derived, Model, check
 
-Linear, LayerNorm = nn.Linear, nn.LayerNorm
 MANY = normal((20, 3))
 
 

@@ -42,7 +42,7 @@ def instance() -> nn.Module:
     return nn.Sequential(nn.Conv1d(3, 4, 1), nn.InstanceNorm1d(4, affine=True, track_running_stats=True), nn.ReLU())
 
 
-def recurrent(kind: type[nn.RNNBase], **options: Any) -> nn.Module:
+def recurrent(kind: Callable[..., nn.Module], **options: Any) -> nn.Module:
     return kind(3, 4, batch_first=True, **options)
 
 

@@ -21,9 +21,13 @@ from parasym.find.sums import Sums
 from parasym.find.template import Link, Template
 from parasym.rules.program import Contract, Fn, Instruction, Pointwise, Value
 
-_DEPTH = 60
-_PATHS = 12
-_TRIES = 400
+DEPTH = 60
+"""Operations through which a shift is followed, at most."""
+
+PATHS = 64
+"""Sums in which it is taken away, at most."""
+
+TRIES = 400
 """Steps of the search that starts at one shift, at most."""
 _NOTHING = (-1, ())
 """What parameters are exchanged with whose shifts are their own opposites."""
@@ -112,6 +116,8 @@ class Carriers:
         self.ground = ground
         self.nulls = nulls
         self.exchanges: list[Exchange] = []
+        self.given_up: dict[str, dict[int, None]] = defaultdict(dict)
+        """By the bound that was reached the parameters that have a shift which was not followed to its end."""
         self._seen: dict[tuple[int, Cell, tuple[Place, ...]], Blocked] = {}
         self._stopped: dict[tuple[int, Cell], Blocked] = {}
         """Cells whose shifts are all seen by the first instruction that reads them."""
@@ -123,6 +129,7 @@ class Carriers:
         self._lost: set[int] = set(program.loops)
         self._tries = 0
         self._blocked: Blocked | None = None
+        self._bound = ""
         self._joined: dict[tuple[int, Cell], tuple[int, Cell]] = {}
         """Of parameters that take each other's shifts directly, another one: they need no second way."""
         self._direct: dict[tuple[int, Cell], list[Carrier]] = {}
@@ -184,6 +191,8 @@ class Carriers:
         try:
             return self.ground.cells(value)
         except TooManyCells:
+            if value.leaf:
+                self.given_up["it is cut into so many blocks that their shifts are not followed"][value.index] = None
             return []
 
     def _read(self, step: Step) -> None:
@@ -294,7 +303,7 @@ class Carriers:
                 done.append(set(carrier.run))
 
     def _try(self, value: Value, cell: Cell, carrier: Carrier) -> Exchange | None:
-        self._tries, self._blocked = _TRIES, None
+        self._tries, self._blocked, self._bound = TRIES, None, ""
         for search in self._absorbed(value, cell, carrier, _Search(), ()):
             if carrier.gained:
                 early = any(form.gained for _, form, _ in search.sums)
@@ -303,6 +312,8 @@ class Carriers:
                 sinks = self._sinks(search) if search.sums else None
             if sinks is not None and self._is_new(found := Exchange(carrier, sinks)):
                 return found
+        if self._bound:
+            self.given_up[self._bound][value.index] = None
         if self._blocked is not None and not carrier.gained:
             self._seen[value.index, cell, carrier.run] = self._blocked
         return None
@@ -316,7 +327,9 @@ class Carriers:
         # Two paths that meet other than in a sum that takes both away may do so in a product: a square of the shift.
         again = (value.index, cell) in search.seen
         lost = value.index in self._outputs or value.index in self._lost
-        if lost or again or len(path) >= _DEPTH or self._tries < 0 or len(search.sums) > _PATHS:
+        bound = self._reached(len(path), len(search.sums))
+        if lost or again or bound:
+            self._bound = self._bound or bound
             self._blocked = self._blocked or Blocked(value, None, path)
             return
         uses = self._uses_of(value.index, cell)
@@ -344,6 +357,14 @@ class Carriers:
                 yield from self._through_uses(uses, k + 1, c, after, path)
         if not passes:
             self._blocked = self._blocked or Blocked(out, use.step, further)
+
+    def _reached(self, operations: int, sums: int = 0) -> str:
+        """Return which bound of the search is reached, if one is."""
+        if self._tries < 0:
+            return f"a shift of it was followed for {TRIES} steps, and there are more"
+        if operations >= DEPTH:
+            return f"a shift of it was followed through {DEPTH} operations, and there are more"
+        return f"a shift of it is taken away in {PATHS} sums, and there are more" if sums > PATHS else ""
 
     def _invisible(self, value: Value, cell: Cell, c: Carrier) -> bool:
         nulls = self.nulls.of(value, cell)
@@ -386,7 +407,7 @@ class Carriers:
             return None
         start = Carrier(sink.source, sink.cell, sink.run, sink.run, sink.sizes)
         try:
-            met = self._met(self._values[sink.source], sink.cell, start, at, _DEPTH)
+            met = self._met(self._values[sink.source], sink.cell, start, at, DEPTH)
         except _Escaped:
             return None
         needs = []
@@ -416,7 +437,9 @@ class Carriers:
         if self._invisible(value, cell, c):
             return {}
         self._tries -= 1
-        if not depth or value.index in self._outputs or value.index in self._lost or self._tries < 0:
+        bound = self._reached(DEPTH - depth)
+        if bound or value.index in self._outputs or value.index in self._lost:
+            self._bound = self._bound or bound
             raise _Escaped
         found: dict[_Sum, int | Fraction] = {}
         for use in self._uses_of(value.index, cell):

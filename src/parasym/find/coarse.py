@@ -90,6 +90,32 @@ def coarse_pins(ground: Ground, used: Sequence[Value], untold: Collection[Leaf])
     return tuple(_coarse(*key, [value for value in used if value.index in costs]) for key, costs in found.items() if costs)
 
 
+def untried(search: str, reason: str, values: Iterable[Value]) -> Coarse:
+    """Return what is said of parameters for which a search was not carried to its end.
+
+    Args:
+        search: What was searched for.
+        reason: Why it ended before.
+        values: Values, of which only parameters and buffers count.
+    """
+    return _coarse(search, "", "", reason, [value for value in values if value.leaf and value.name])
+
+
+def upstream(program: Program, indices: Collection[int]) -> dict[int, None]:
+    """Return the parameters and buffers that values are made of.
+
+    Args:
+        program: The program.
+        indices: Indices of the values.
+    """
+    reached = set(indices)
+    for step in reversed(program.code):
+        out = result(step)
+        if out is not None and out.index in reached:
+            reached.update(x.index for x in operands(step))
+    return {value.index: None for value in program.values if value.leaf and value.index in reached}
+
+
 def _coarse(operation: str, module: str, source: str, reason: str, values: list[Value]) -> Coarse:
     sizes = {value.name: prod(value.shape) for value in values}
     return Coarse(operation, module, source, reason, tuple(sizes), sum(sizes.values()))

@@ -8,11 +8,11 @@ Every try computes all fingerprints anew, so there are at most :data:`MOST` of t
 """
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
 
 from parasym.find.axis import Leaf
+from parasym.find.coarse import untried
 from parasym.find.fingerprint import Child, Fingerprints, Node
 from parasym.find.fingerprint_hint import may_have_equal_branches
 from parasym.find.ground import Ground
@@ -54,10 +54,9 @@ def exchanges(ground: Ground, joining: Mapping[Leaf, Leaf]) -> Exchanges:
     try:
         tree = Fingerprints(ground)
     except TooManyCells:
-        return Exchanges((), (_untried("values are cut into so many blocks that branches are not compared", program.values),))
+        return _uncompared("values are cut into so many blocks", program.values)
     except ReadStatistics:
-        reason = "statistics are read in the pass that updates them, so that branches are not compared"
-        return Exchanges((), (_untried(reason, program.values),))
+        return _uncompared("statistics are read in the pass that updates them", program.values)
     plain = tree.compute({})
     # The largest groups first: a sum of three written as a sum of two and one more is one group of three.
     candidates = sorted(_candidates(tree, plain), key=len, reverse=True)
@@ -90,12 +89,11 @@ def exchanges(ground: Ground, joining: Mapping[Leaf, Leaf]) -> Exchanges:
             used |= {m[k] for m in members for k in own}
             out.append(_factor(ground, [[m[k] for k in own] for m in members]))
     reason = f"{MOST} pairs of branches were tried, and there are more of one form"
-    return Exchanges(tuple(out), (_untried(reason, left),) if left else ())
+    return Exchanges(tuple(out), (untried("exchange of branches", reason, left),) if left else ())
 
 
-def _untried(reason: str, values: Iterable[Value]) -> Coarse:
-    sizes = {value.name: prod(value.shape) for value in values if value.leaf and value.name}
-    return Coarse("exchange of branches", reason=reason, tensors=tuple(sizes), entries=sum(sizes.values()))
+def _uncompared(why: str, values: list[Value]) -> Exchanges:
+    return Exchanges((), (untried("exchange of branches", f"{why}, so that branches are not compared", values),))
 
 
 def _candidates(tree: Fingerprints, plain: dict[Node, int]) -> Iterator[list[Child]]:

@@ -67,7 +67,7 @@ def flat_directions(program: Program, found: Iterable[Factor]) -> FlatDirections
         return FlatDirections(0)
     assembly = Assembly(ground)
     continuous, _ = assembly.linear_factors()
-    factors = [f for f in (*translations(assembly.ground, assembly.leaves), *continuous) if f.dimension]
+    factors = [f for f in (*translations(assembly.ground, assembly.leaves).factors, *continuous) if f.dimension]
     params = _generic({v.name: v.shape for v in assembly.leaves}, masked)
     total, exact = 0, True
     for part in _connected(factors):

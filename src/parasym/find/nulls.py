@@ -28,7 +28,8 @@ from parasym.rules.program import (
 )
 
 Nulls = list[frozenset[Place]]
-_MOST = 4
+MOST = 4
+"""Sets of places that are kept of one cell."""
 
 
 class NullDirections:
@@ -42,6 +43,8 @@ class NullDirections:
     def __init__(self, ground: Ground, sums: Sums) -> None:
         self.ground = ground
         self.sums = sums
+        self.given_up: set[int] = set()
+        """Values of which not all null directions were kept."""
         self._known: dict[tuple[int, Cell], Nulls] = {}
         self._blocked: set[int] = {v.index for v in ground.types.program.outputs}
         values = ground.types.program.values
@@ -137,7 +140,9 @@ class NullDirections:
         old = self._known.get(key)
         both = new if old is None else [a | b for a in old for b in new]
         minimal = [a for a in dict.fromkeys(both) if not any(b < a for b in both)]
-        self._known[key] = minimal[:_MOST]
+        self._known[key] = minimal[:MOST]
+        if len(minimal) > MOST:
+            self.given_up.add(key[0])
 
 
 def own_nulls(template: Template, link: Link) -> Nulls | None:

@@ -26,7 +26,7 @@ from parasym.find.ground import Ground
 from parasym.find.lower import Lowered
 from parasym.find.self_check import self_checked
 from parasym.find.trace import trace
-from parasym.find.translation import Reached, translations
+from parasym.find.translation import Reached, Translations, translations
 from parasym.find.typing import infer_types
 from parasym.find.untraceable import Untraceable
 from parasym.find.where import bug
@@ -184,12 +184,12 @@ def solve(named: Named, lowered: Lowered, *, explained: bool = False) -> Symmetr
     assembly = Assembly(ground)
     bugs: list[Uncovered] = []
     continuous, discrete = _found("linear factors", assembly.linear_factors, bugs) or ((), ())
-    moves = _found("translations", lambda: translations(ground, assembly.leaves), bugs)
+    (found,) = _found("translations", lambda: [translations(ground, assembly.leaves)], bugs) or (Translations(),)
     (swaps,) = _found("exchanges", lambda: [exchanges(ground, assembly.joining)], bugs) or (Exchanges(),)
-    reached = Reached(moves, named.shapes)
+    reached = Reached(found.factors, named.shapes)
     continuous = [factor for factor in continuous if not reached.moves(factor)]
     branches = [factor for factor in swaps.factors if not reached.swaps(factor)]
-    factors = (*moves, *continuous, *discrete, *branches)
+    factors = (*found.factors, *continuous, *discrete, *branches)
     flat = _found("flat directions", lambda: [flat_directions(lowered.program, factors)], bugs)
     frozen = _found("frozen entries", lambda: frozen_entries(lowered.program), bugs)
     lowered.bugs += bugs
@@ -204,7 +204,7 @@ def solve(named: Named, lowered: Lowered, *, explained: bool = False) -> Symmetr
         law=tuple(sorted(lowered.drawing)),
         constants=tuple(sorted(named.read | {name for name in named.shapes if is_recipe(name)})),
         flat=flat[0] if flat else None,
-        coarse=(*coarse_pins(ground, assembly.leaves, untold), *swaps.coarse),
+        coarse=(*coarse_pins(ground, assembly.leaves, untold), *found.coarse, *swaps.coarse),
         frozen=tuple(frozen),
         explain=Explanation(assembly) if explained else None,
     )

@@ -1,23 +1,37 @@
 """Translations: what null directions let move freely, and what parameters can exchange."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 
 from parasym.find.carriers import Carriers, Exchange
+from parasym.find.coarse import untried, upstream
 from parasym.find.ground import AllWhole, Ground, PositionsWhole
-from parasym.find.nulls import NullDirections
+from parasym.find.nulls import MOST, NullDirections
 from parasym.find.slots import slot_of
 from parasym.find.structure import Cell, Place, TooManyCells
 from parasym.find.sums import Sums
 from parasym.groups import Translation
 from parasym.rules.program import Fn, Kind, Pointwise, Reduce, Reshape, Value, operands
-from parasym.symmetry import Factor, Shift, Slot, Swap, Wire
+from parasym.symmetry import Coarse, Factor, Shift, Slot, Swap, Wire
 
 Free = set[tuple[int, Cell]]
 
 
-def translations(ground: Ground, leaves: list[Value]) -> list[Factor]:
+@dataclass(frozen=True)
+class Translations:
+    """Shifts of parameters that change nothing.
+
+    Attributes:
+        factors: One per shift.
+        coarse: Bounds of the search that were reached, and the parameters that they may cost a shift.
+    """
+
+    factors: tuple[Factor, ...] = ()
+    coarse: tuple[Coarse, ...] = ()
+
+
+def translations(ground: Ground, leaves: list[Value]) -> Translations:
     """Return the translations of a program.
 
     Everything is done on three grounds: on the blocks of every axis; with positions whole, so that a class token does
@@ -32,17 +46,28 @@ def translations(ground: Ground, leaves: list[Value]) -> list[Factor]:
     free: Free = set()
     known: set[tuple[str, tuple[int, ...]]] = set()
     exchanged: set[frozenset[str]] = set()
+    trees = Trees()
+    given_up: dict[str, dict[int, None]] = {}
     for here in _grounds(ground):
         sums = Sums(here)
         nulls = NullDirections(here, sums)
         found = [f for v in leaves if v.kind is Kind.PARAMETER for f in _null_factors(here, nulls, v, free)]
         factors += [f for f in found if _extent(f) not in known]
         known |= {_extent(f) for f in found}
-        exchanges = [e for e in Carriers(here, nulls, sums).exchanges if not _is_free(e, free)]
-        made = [(_names(here, e), _exchange_factor(here, e)) for e in exchanges]
-        factors += [factor for names, factor in made if names not in exchanged]
+        carriers = Carriers(here, nulls, sums)
+        exchanges = [e for e in carriers.exchanges if not _is_free(e, free)]
+        made = [(_names(here, e), _pair(here, e)) for e in exchanges]
+        new = [names not in exchanged and not trees.joins(pair) for names, pair in made]
+        factors += [_exchange_factor(here, e) for e, is_new in zip(exchanges, new, strict=True) if is_new]
         exchanged |= {names for names, _ in made}
-    return factors
+        for _, pair in made:
+            trees.join(pair)
+        hidden = {f"more than {MOST} kinds of shifts of it are not seen": upstream(ground.types.program, nulls.given_up)}
+        for reason, costs in (*carriers.given_up.items(), *(hidden.items() if nulls.given_up else ())):
+            given_up.setdefault(reason, {}).update(costs)
+    values = ground.types.program.values
+    coarse = (untried("search for shifts", reason, [values[k] for k in costs]) for reason, costs in given_up.items())
+    return Translations(tuple(factors), tuple(coarse))
 
 
 def _grounds(ground: Ground) -> Iterator[Ground]:
@@ -123,6 +148,47 @@ def _names(ground: Ground, exchange: Exchange) -> frozenset[str]:
     if source.through:  # whoever takes away what is left of it, it is the same shift
         return frozenset((values[source.source].name, *(step.weight for step in source.through)))
     return frozenset(values[end.source].name for end in (source, *(sink for _, sink in exchange.sinks)))
+
+
+Pair = tuple[Hashable, Hashable]
+
+
+def _pair(ground: Ground, exchange: Exchange) -> Pair | None:
+    """Return two parameters that are added to each other, each with the size of the shift, if an exchange is one of these."""
+    ends = [exchange.source, *(sink for _, sink in exchange.sinks)]
+    if len(ends) != 2 or exchange.sinks[0][0].through:
+        return None
+    first, second = ((ground.types.program.values[end.source].name, *sorted(end.sizes)) for end in ends)
+    return first, second
+
+
+class Trees:
+    """Which parameters are joined by pairs that take each other's shifts: another pair of them says nothing new."""
+
+    def __init__(self) -> None:
+        self._above: dict[Hashable, Hashable] = {}
+
+    def join(self, pair: Pair | None) -> None:
+        """Add a pair.
+
+        Args:
+            pair: Two parameters; nothing is added for ``None``.
+        """
+        if pair is not None and not self.joins(pair):
+            self._above[self._root(pair[0])] = self._root(pair[1])
+
+    def joins(self, pair: Pair | None) -> bool:
+        """Return whether both of a pair are joined already.
+
+        Args:
+            pair: Two parameters.
+        """
+        return pair is not None and self._root(pair[0]) == self._root(pair[1])
+
+    def _root(self, key: Hashable) -> Hashable:
+        while key in self._above:
+            key = self._above[key]
+        return key
 
 
 def _null_factors(ground: Ground, nulls: NullDirections, value: Value, free: Free) -> list[Factor]:
