@@ -500,7 +500,7 @@ def clear() -> None:
     TAUGHT.__dict__.clear()
     _noted.__dict__.clear()
     if hasattr(NewClassAttribute, "fresh"):
-        del NewClassAttribute.fresh
+        del NewClassAttribute.fresh  # pyright: ignore[reportAttributeAccessIssue]
     FAR.__dict__.pop("latest", None)
 
 
