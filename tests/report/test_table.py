@@ -73,3 +73,9 @@ def test_a_report_shows_verdict_errors_and_counts() -> None:
     text = shown(*report_tables(verify(model, find(model, (x,)), (x,))))
     for words in ("Soundness: yes", "Completeness: yes", "explained by the symmetry", "holds: yes"):
         assert words in text
+
+
+@pytest.mark.parametrize("strong", [(2,), (0, -1)])
+def test_a_row_to_stress_must_be_there(strong: tuple[int, ...]) -> None:
+    with pytest.raises(BadInputError, match=r"row -?\d is to be stressed, but there are 2"):
+        Table("t", (("a", "left"),), (("x",), ("y",)), strong=strong)

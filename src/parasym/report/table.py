@@ -33,11 +33,14 @@ class Table:
     strong: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the lengths of the rows.
+        """Check the lengths of the rows, and that those to stress are there.
 
         Raises:
-            BadInputError: If a row has another length than the header.
+            BadInputError: If a row has another length than the header, or one to stress is missing.
         """
+        missing = [k for k in self.strong if not 0 <= k < len(self.rows)]
+        if missing:
+            raise BadInputError(f"Table `{self.title}`: row {missing[0]} is to be stressed, but there are {len(self.rows)}.")
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise BadInputError(f"Table `{self.title}`: a row must have {len(self.columns)} texts, but is {row}.")
