@@ -57,6 +57,48 @@ class Parallel(nn.Module):
         return (a @ b.transpose(1, 2)).softmax(-1) @ x
 
 
+class Dot(nn.Module):
+    """A sum of products of two Linear maps, or of one with itself, written out; what is read stays beside it."""
+
+    def __init__(self, width: int, *, twice: bool, mean: bool) -> None:
+        super().__init__()
+        self.left, self.mean = nn.Linear(width, 3), mean
+        self.right = self.left if twice else nn.Linear(width, 3)
+
+    def forward(self, x: Tensor) -> Tensor:  # noqa: D102
+        products = self.left(x) * self.right(x)
+        return x * (products.mean(-1, keepdim=True) if self.mean else products.sum(-1, keepdim=True))
+
+
+class Opposite(nn.Module):
+    """One layer on two inputs, the results taken from each other: a bias is seen if one counts more often than the other."""
+
+    def __init__(self, layer: nn.Module, *, often: int) -> None:
+        super().__init__()
+        self.layer, self.often = layer, often
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:  # noqa: D102
+        return self.often * self.layer(x) - self.layer(y)
+
+
+def _dot(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
+    made = Dot(channels(values[at]), twice=choice.coin(), mean=choice.coin())
+    return (made, (at,)) if values[at].ndim < 4 else None
+
+
+def _opposite(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
+    x, other = values[at], another(choice, values, at)
+    if other is None:
+        return None
+    layer = nn.Linear(x.shape[-1], choice.width()) if x.ndim < 4 else nn.Conv2d(x.shape[1], choice.width(), 1)
+    return Opposite(layer, often=choice.pick((1, 1, 2))), (at, other)
+
+
+def _sum_positions(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
+    del choice
+    return (Apply(lambda x: x + x.sum(1, keepdim=True)), (at,)) if values[at].ndim == 3 else None
+
+
 def _free(choice: Choice, values: Sequence[Tensor], at: int) -> Made:
     x = values[at]
     shape = choice.pick(((), (channels(x),), tuple(x.shape[1:]))) if x.ndim < 4 else choice.pick(((), (channels(x), 1, 1)))
@@ -161,6 +203,9 @@ RARE: tuple[tuple[str, Callable[[Choice, Sequence[Tensor], int], Made]], ...] = 
     *(("free", _free),) * 2,
     *(("computed", _computed),) * 2,
     ("parallel", _parallel),
+    ("dot", _dot),
+    ("opposite", _opposite),
+    ("sum_positions", _sum_positions),
     ("parametrized", _parametrized),
     ("bilinear", _bilinear),
     ("encoder", _encoder),
