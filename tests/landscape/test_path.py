@@ -126,3 +126,16 @@ def test_what_is_timed_is_done_once():
     done: list[int] = []
     assert evaluate._seconds(lambda: done.append(sum(range(100_000))), torch.device("cpu")) > 0
     assert len(done) == 1
+
+
+def test_chunks_are_every_point_once_and_no_larger_than_they_may(monkeypatch: pytest.MonkeyPatch):
+    params = {"w": torch.zeros(8)}  # 32 bytes
+    for fit, together in ((1, False), (1, True), (2, True), (5, True), (6, True), (100, True)):
+        monkeypatch.setattr(evaluate, "CHUNK_BYTES", 32 * fit if together else 2**20)
+        chunks = [(range(3)[k], range(5)[j]) for k, j in evaluate._chunks(params, 3, 5, together=together)]
+        assert sorted((k, j) for ks, js in chunks for k in ks for j in js) == [(k, j) for k in range(3) for j in range(5)]
+        assert max(len(ks) * len(js) for ks, js in chunks) == {6: 5, 100: 15}.get(fit, fit)
+    monkeypatch.setattr(evaluate, "CHUNK_BYTES", 1)
+    assert all(len(range(3)[k]) * len(range(5)[j]) == 1 for k, j in evaluate._chunks(params, 3, 5, together=True))
+    monkeypatch.setattr(evaluate, "CHUNK_BYTES", 32 * 100)
+    assert list(evaluate._chunks(params, 3, 5, together=True)) == [(slice(0, 20), slice(0, 5))]

@@ -25,7 +25,7 @@ class Match:
     params: Params = field(repr=False)
     before: float
     after: float
-    converged: bool = True
+    converged: bool
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -51,7 +51,7 @@ class Canonical:
     params: Params = field(repr=False)
     before: float
     after: float
-    converged: bool = True
+    converged: bool
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
@@ -77,7 +77,7 @@ class Matches(Sequence[Element]):
     params: tuple[Params, ...] = field(repr=False)
     before: float
     after: float
-    converged: bool = True
+    converged: bool
     notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -136,7 +136,7 @@ class Merge:
     params: Params = field(repr=False)
     elements: tuple[Element, ...]
     pairs: tuple[Pair, ...]
-    converged: bool = True
+    converged: bool
     notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
