@@ -22,7 +22,7 @@ def members(symmetry: Symmetry) -> list[int]:
     return [len(b.members) for factor in symmetry.factors for b in factor.bindings if isinstance(b, Swap)]
 
 
-def exchanges(symmetry: Symmetry, branch: int) -> set[str]:
+def exchanges(symmetry: Symmetry, branch: int | None) -> set[str]:
     """Return the ids of the factors that exchange a branch with others."""
     swaps = [factor for factor in symmetry.factors if any(isinstance(b, Swap) for b in factor.bindings)]
     return {factor.id for factor in swaps if any(name.startswith(f"sum.branches.{branch}.") for name in factor.tensors)}

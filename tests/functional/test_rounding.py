@@ -26,8 +26,8 @@ def faint(layers: int = 6, size: float = 1e-2) -> nn.Sequential:
     model = nn.Sequential(*blocks, nn.Linear(4, 2, bias=False))
     with torch.no_grad():
         for block in blocks:
-            block[0].weight *= size
-            block[0].bias.zero_()  # type: ignore[union-attr]
+            block.get_parameter("0.weight").mul_(size)
+            block.get_parameter("0.bias").zero_()
     return model.eval()
 
 

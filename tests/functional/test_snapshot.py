@@ -81,7 +81,7 @@ class Biased(Dictionary):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = self.qkv(x).view(len(x), 5, 3, 2, 2).permute(2, 0, 3, 1, 4)
-        bias = self.recall(5, lambda: self.bias[:, self.pairs])
+        bias = self.recall(5, lambda: self.bias[:, self.get_buffer("pairs")])
         return self.out(((q @ k.mT + bias).softmax(-1) @ v).transpose(1, 2).flatten(2))
 
 

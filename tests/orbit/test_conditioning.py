@@ -86,6 +86,17 @@ def test_moderate_conditions_converge(name):
     assert not distance(symmetry, a, b).notes
 
 
+@pytest.mark.parametrize("name", CASES)
+def test_either_of_two_copies_is_brought_to_the_other(name):
+    """Also a wire that is wider than what passes through it, and towards the one that is badly conditioned."""
+    symmetry, a = CASES[name]()
+    b = moved(symmetry, a, 1e3)
+    for one, two in ((a, b), (b, a)):
+        there = match(symmetry, one, two)
+        assert there.converged, there.notes
+        assert there.after < 1e-9 * norm(one)
+
+
 def test_the_condition_of_a_wire_is_told_by_what_rounding_does():
     """The measure against the thing itself: numbers of another precision change the product by that much, and not by more."""
     symmetry, a = linear(6, 4, 5)

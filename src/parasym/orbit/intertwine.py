@@ -12,6 +12,7 @@ from torch import Tensor
 
 from parasym.core import Params
 from parasym.orbit.gauge import is_noncompact
+from parasym.orbit.normal_form import normal_form
 from parasym.orbit.objective import STATISTICS, counted, gap
 from parasym.symmetry import Binding, Element, Factor, Move, Symmetry
 
@@ -20,6 +21,11 @@ DAMPING = (0.0, 1e-2)
 
 PRECISION = 1e-15
 """Relative precision of the solution."""
+
+_DENSE = 1 << 18
+"""Entries of a system up to which it is solved by its singular values, which iterations only approach."""
+
+_PASSES = 3
 
 LIMIT = 1e12
 """Condition of a map from which on its inverse is noise."""
@@ -30,7 +36,8 @@ def fit_maps(symmetry: Symmetry, a: Params, b: Params, factors: Sequence[Factor]
 
     Where a wire is wider than what passes through it, there is no point of least norm to bring two models to, and what one wire
     should do depends on what the others do. But :math:`a = g\,b\,h^{-1}` holds where :math:`a\,h = g\,b`, which is linear in
-    both: of all solutions of least squares the one closest to the identity is taken, if it brings ``b`` closer.
+    both: of all solutions of least squares the one closest to the identity is taken, if it brings ``b`` closer. It is taken
+    again from where it has brought ``b``, as long as that gains a digit: what is left is rounding of its own size.
 
     Args:
         symmetry: The symmetry.
@@ -41,6 +48,21 @@ def fit_maps(symmetry: Symmetry, a: Params, b: Params, factors: Sequence[Factor]
     References:
         Fong, Saunders. LSMR: an iterative algorithm for sparse least-squares problems. SIAM J. Sci. Comput. 2011.
     """
+    found, before = Element(symmetry), gap(a, b)
+    for _ in range(_PASSES):
+        step = _step(symmetry, a, found(b), factors)
+        after = gap(a, (step @ found)(b))
+        if not after < before:
+            break
+        found = normal_form(symmetry, step @ found)
+        if after > 0.1 * before:
+            break
+        before = after
+    return found
+
+
+def _step(symmetry: Symmetry, a: Params, b: Params, factors: Sequence[Factor]) -> Element:
+    """Return the maps of one solution, or nothing if it brings ``b`` no closer."""
     names = set(counted(a, STATISTICS))
     factors = _with_neighbours(symmetry, factors)
     places = [(k, x) for k, f in enumerate(factors) for x in f.bindings if isinstance(x, Binding) and x.tensor in names]
@@ -78,7 +100,7 @@ def fit_maps(symmetry: Symmetry, a: Params, b: Params, factors: Sequence[Factor]
     operator = LinearOperator(shape, forward, backward, dtype=np.float64)  # pyright: ignore[reportCallIssue]
     best, least = Element(symmetry), gap(a, b)
     for damp in DAMPING:
-        found = lsmr(operator, right.numpy(), damp=damp, atol=PRECISION, btol=PRECISION, conlim=0, maxiter=20 * len(zero))[0]
+        found = _solution(operator, right.numpy(), damp)
         maps = [x + torch.eye(x.shape[-1], dtype=x.dtype) for x in split(torch.from_numpy(found))]
         if all(bool((torch.linalg.cond(g) < LIMIT).all()) for g in maps):
             element = Element(symmetry, tuple(Move(f.id, g) for f, g in zip(factors, maps, strict=True)))
@@ -87,6 +109,17 @@ def fit_maps(symmetry: Symmetry, a: Params, b: Params, factors: Sequence[Factor]
             if value < least:
                 best, least = element, value
     return best
+
+
+def _solution(operator: LinearOperator, right: NDArray[np.float64], damp: float) -> NDArray[np.float64]:
+    """Return the solution of least squares that is closest to zero: in closed form where the system is small."""
+    rows, columns = operator.shape
+    if rows * columns > _DENSE:
+        return lsmr(operator, right, damp=damp, atol=PRECISION, btol=PRECISION, conlim=0, maxiter=20 * columns)[0]
+    matrix = np.stack([operator.matvec(one) for one in np.eye(columns)], 1)
+    padded = np.concatenate([matrix, damp * np.eye(columns)]), np.concatenate([right, np.zeros(columns)])
+    found, *_ = np.linalg.lstsq(*(padded if damp else (matrix, right)), rcond=PRECISION)
+    return found
 
 
 def _with_neighbours(symmetry: Symmetry, factors: Sequence[Factor]) -> list[Factor]:

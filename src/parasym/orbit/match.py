@@ -153,7 +153,8 @@ def _fitted(symmetry: Symmetry, pair: Pair, element: Element) -> Element:
     """Return the element followed by the translations, scales and invertible maps that bring ``b`` to ``a`` as it is."""
     a, near = pair.a, element(pair.b)
     settling = Element(symmetry, settling_moves(symmetry, a))
-    there = ~settling @ Element(symmetry, settling_moves(symmetry, near)) @ element
+    settled = Element(symmetry, settling_moves(symmetry, near)) @ element
+    there = ~settling @ settled
     if gap(a, there(pair.b)) <= pair.near:
         return normal_form(symmetry, there)
     target, moved = settling(a), settle(symmetry, near)
@@ -162,7 +163,9 @@ def _fitted(symmetry: Symmetry, pair: Pair, element: Element) -> Element:
     fitted, _ = fit_continuous(symmetry.without(*fixed), target, maps(moved))
     element = normal_form(symmetry, Element(symmetry, (*element.moves, *maps.moves, *fitted)))
     shifts, _ = fit_translations(symmetry, a, element(pair.b))
-    return normal_form(symmetry, Element(symmetry, (*element.moves, *shifts)))
+    # Where `a` is badly conditioned least squares lose the digits that the way by the settled points keeps.
+    ways = (Element(symmetry, (*element.moves, *shifts)), ~settling @ Element(symmetry, (*maps.moves, *fitted)) @ settled)
+    return normal_form(symmetry, min(ways, key=lambda way: gap(a, way(pair.b))))
 
 
 def _undetermined(symmetry: Symmetry, params: Params) -> tuple[str, ...]:

@@ -122,7 +122,7 @@ def _row(
 
 def _together(changes: list[Change]) -> Verdict:
     """Return the verdict over some points. Where rounding hides everything nothing is seen, so another one must see more."""
-    seen = [change.holds for change in changes if not change.blind]
+    seen: list[Verdict] = [change.holds for change in changes if not change.blind]
     return worst(seen) if seen else "unsure"
 
 
