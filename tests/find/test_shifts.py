@@ -342,6 +342,19 @@ PARTS = (
     ),
 )
 
+NUMBERS = (
+    Case("in a sum", lambda: Model(lambda s, x: (s.a(x) + s.b(x)).tanh(), a=Linear(3, 1), b=Linear(3, 1)), _X, (3, 1), 4, 1),
+    Case("one behind the other", lambda: Model(lambda s, x: s.b(s.a(x)).tanh(), a=Linear(3, 1), b=Linear(1, 1)), _X, (1,), 2, 2),
+    Case("behind a gain", _normed(Linear(3, 4), nn.Tanh(), nn.LayerNorm(4), Linear(4, 1)), _X, (4, 1), 9, 768),
+    Case(
+        "on both sides of a function",
+        lambda: Model(lambda s, x: s.a(x).sigmoid() + s.b, a=Linear(3, 1), b=matrix(1)),
+        _X,
+        (),
+        0,
+        1,
+    ),
+)
 CASES = {
     f"{kind}: {case.name}": case
     for kind, cases in (
@@ -353,6 +366,7 @@ CASES = {
         ("low rank", LOW_RANK),
         ("parallel", PARALLEL),
         ("square", SQUARES),
+        ("single numbers", NUMBERS),
     )
     for case in cases
 }

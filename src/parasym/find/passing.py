@@ -207,7 +207,7 @@ class Passing:
         contracted = [k for k, p in own.items() if m.mine[p[0]] in m.theirs]
         met = {(m.theirs.index(m.mine[own[k][0]]), own[k][1]): k for k in contracted}
         made = self.through(m.other, m.cell, c, met, rest)
-        if made is None or not made[1]:
+        if made is None:
             return
         through, places, sizes = made
         arrived = [(m.out.index(m.theirs[axis]), k) for axis, k in places]
