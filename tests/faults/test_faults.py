@@ -16,7 +16,7 @@ from faults.__main__ import TOLERATED, main
 from faults.operators import faults_of
 from faults.planting import drawn
 from faults.reach import Reach
-from faults.rooms import ROOT, files_of, looking_at, rooms
+from faults.rooms import PACKAGE, ROOT, files_of, looking_at, rooms
 
 SOURCE = textwrap.dedent('''
     """A module."""
@@ -126,6 +126,12 @@ def test_the_list_may_only_shrink(tmp_path, monkeypatch, capsys, survives, liste
     monkeypatch.setattr("sys.argv", ["faults", "groups"])
     assert main() == code
     assert said in capsys.readouterr().out
+
+
+def test_the_list_speaks_of_what_is_there():
+    for key in json.loads(TOLERATED.read_text()):
+        file, _, fault = key.partition(": ")
+        assert fault in {f.key for f in faults_of((PACKAGE / file).read_text())}, key
 
 
 def test_the_list_has_reasons():
