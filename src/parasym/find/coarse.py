@@ -11,7 +11,8 @@ whole, unless something pins it. All of it is one walk over the pins, linear in 
 
 It must not blame a rule for what is forced: looking up the rows of a table by tokens pins the rows, since the tokens are an
 input, and a position that the model returns pins what was searched. What it misses is a pin that costs no wire but a scale or
-a sign of a whole value, and it says nothing of translations.
+a sign of a whole value. Of translations and exchanges it says which bounds of their searches were reached, not which pins they
+meet.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
