@@ -118,8 +118,7 @@ def _solution(operator: LinearOperator, right: NDArray[np.float64], damp: float)
         return lsmr(operator, right, damp=damp, atol=PRECISION, btol=PRECISION, conlim=0, maxiter=20 * columns)[0]
     matrix = np.stack([operator.matvec(one) for one in np.eye(columns)], 1)
     padded = np.concatenate([matrix, damp * np.eye(columns)]), np.concatenate([right, np.zeros(columns)])
-    found, *_ = np.linalg.lstsq(*(padded if damp else (matrix, right)), rcond=PRECISION)
-    return found
+    return np.asarray(np.linalg.lstsq(*(padded if damp else (matrix, right)), rcond=PRECISION)[0], np.float64)
 
 
 def _with_neighbours(symmetry: Symmetry, factors: Sequence[Factor]) -> list[Factor]:
