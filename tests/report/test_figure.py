@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from parasym.report.figure import Curve, interpolation_figure
+from parasym.report.figure import Curve, correlation_figure, interpolation_figure
 
 
 def test_lines_are_dashed_if_asked_for() -> None:
@@ -13,3 +13,12 @@ def test_lines_are_dashed_if_asked_for() -> None:
     assert "stroke-dasharray" not in plain.svg
     assert "stroke-dasharray" in dashed.svg
     assert plain.alt.endswith("At the midpoint, naive: 0.5 loss, 50.0 % accuracy.")
+
+
+def test_colors_of_correlations_are_explained() -> None:
+    matrix = np.eye(3)
+    figure = correlation_figure([("before", matrix), ("after", -matrix)], alt="two matrices", caption="units")
+    assert (figure.alt, figure.caption) == ("two matrices", "units")
+    assert [word in figure.svg for word in ("before", "after", "correlation", "unit of network A", "unit of network B")] == [
+        True
+    ] * 5

@@ -79,3 +79,11 @@ def test_a_report_shows_verdict_errors_and_counts() -> None:
 def test_a_row_to_stress_must_be_there(strong: tuple[int, ...]) -> None:
     with pytest.raises(BadInputError, match=r"row -?\d is to be stressed, but there are 2"):
         Table("t", (("a", "left"),), (("x",), ("y",)), strong=strong)
+
+
+def test_a_row_that_is_stressed_is_bold() -> None:
+    table = Table("t", (("a", "left"),), (("first",), ("second",)), strong=(1,))
+    console = Console(width=40, file=io.StringIO(), force_terminal=True, color_system="standard", legacy_windows=False)
+    console.print(rich_table(table))
+    lines = console.file.getvalue().splitlines()  # pyright: ignore[reportAttributeAccessIssue]
+    assert ["\x1b[1m" in line for line in lines if "first" in line or "second" in line] == [False, True]
