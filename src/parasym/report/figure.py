@@ -159,8 +159,7 @@ def correlation_figure(panels: Sequence[tuple[str, np.ndarray]], *, alt: str, ca
 def _band(axes: Axes, curve: Curve, values: np.ndarray) -> None:
     style = "--" if curve.dashed else "-"
     axes.plot(curve.points, values.mean(axis=0), style, color=curve.color, label=curve.name)
-    if len(values) > 1:
-        axes.fill_between(curve.points, values.min(axis=0), values.max(axis=0), color=curve.color, alpha=0.13, linewidth=0)
+    axes.fill_between(curve.points, values.min(axis=0), values.max(axis=0), color=curve.color, alpha=0.13, linewidth=0)
 
 
 def _middle(runs: ArrayLike) -> float:
