@@ -458,7 +458,7 @@ class Carriers:
 
     def _is_new(self, exchange: Exchange) -> bool:
         """Whether an exchange is not made of earlier ones: pairs of parameters that are added directly form a tree."""
-        if len(exchange.sinks) > 1 or any(arrived.through for arrived, _ in exchange.sinks):
+        if exchange.source.gained or len(exchange.sinks) > 1 or any(arrived.through for arrived, _ in exchange.sinks):
             return True
         (sink,) = [(s.source, s.cell) for _, s in exchange.sinks] or [_NOTHING]
         a, b = self._root((exchange.source.source, exchange.source.cell)), self._root(sink)
