@@ -16,7 +16,7 @@ def found(*, moved: bool) -> HopResult:
 
 
 def test_numbers_of_a_hop() -> None:
-    assert dict(hop_table(found(moved=True)).rows) == {
+    assert {row[0]: row[1] for row in hop_table(found(moved=True)).rows} == {
         "equivalent points without noise": "64",
         "of which the noise leaves equal": "4",
         "levels to hop between, at most": "16",
@@ -24,7 +24,8 @@ def test_numbers_of_a_hop() -> None:
         "cost after": "-2",
         "circuits for the hop": "9",
     }
-    assert dict(hop_table(found(moved=False)).rows)["cost after"] == "stays: nothing better was found"
+    stays = {row[0]: row[1] for row in hop_table(found(moved=False)).rows}
+    assert stays["cost after"] == "stays: nothing better was found"
 
 
 def test_cards_tell_the_spread_and_the_gain() -> None:
