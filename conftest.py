@@ -37,8 +37,12 @@ def pytest_configure() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests marked ``gpu`` where there is none."""
+    """Keep the examples of a page in their order, and skip tests marked ``gpu`` where there is none."""
+    for item in items:
+        if item.path.suffix == ".md":
+            item.add_marker(pytest.mark.random_order(disabled=True))
     if not torch.cuda.is_available():
         for item in items:
             if item.get_closest_marker("gpu"):

@@ -18,10 +18,11 @@ from tests.studies import slow_toy, toy
 needs("sklearn")
 ROOT = Path(__file__).parents[2]
 COMMAND = """
-import sys
+import signal, sys
 from parasym.cli import app, study as command
 from tests.studies.slow_toy import STUDY
 command.STUDIES = (STUDY,)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which what begins in the background of a shell does not have
 app()
 """
 Start = Callable[..., subprocess.Popen[str]]
