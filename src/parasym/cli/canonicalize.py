@@ -57,7 +57,7 @@ def _canonicalize(path: Path, request: Request, output: Path | None, force: bool
     rows = (("as it is", sig(found.before, 6)), ("canonical", sig(found.after, 6)))
     note = f"Function unchanged: {same.holds}, relative error {sig(same.error, 2)} in float64."
     shown = rich_table(Table("Norm of all weights", (("", "left"), ("norm", "right")), rows, note, strong=(1,)))
-    file.write(given.as_saved(found.params), verb="canonicalize", holds=same.holds)
+    file.write(given, found.params, verb="canonicalize", holds=same.holds)
     answer = {
         "norm_before": found.before,
         "norm_after": found.after,

@@ -69,7 +69,7 @@ def _match(path_a: Path, path_b: Path, request: Request, output: Path | None, me
     rows = (("B as it is", sig(found.before, 6)), ("B matched", sig(found.after, 6)))
     note = f"Norm over all weights. Function of B unchanged: {same.holds}, relative error {sig(same.error, 2)} in float64."
     shown = rich_table(Table("Distance to A", (("", "left"), ("distance", "right")), rows, note, strong=(1,)))
-    file.write(b.as_saved(found.params), verb="match", holds=same.holds)
+    file.write(b, found.params, verb="match", holds=same.holds)
     answer = {
         "distance_before": found.before,
         "distance_after": found.after,

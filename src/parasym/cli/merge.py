@@ -70,7 +70,7 @@ def _merge(paths: list[Path], request: Request, output: Path, method: str, force
     with working("Checking that every function is unchanged"):
         same = [opened.unchanged(g, params) for g, params in zip(merged.elements, models, strict=True)]
     holds = worst([s.holds for s in same])
-    file.write(opened.fitted[0].as_saved(merged.params), verb="merge", holds=holds)
+    file.write(opened.fitted[0], merged.params, verb="merge", holds=holds)
     answer = _answer(paths, merged, same) | {"method": method, "output": file.name}
     return Outcome(holds, answer, (*_tables(paths, answer), file.told))
 

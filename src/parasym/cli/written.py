@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from parasym.checkpoint import ensure_writable, write_checkpoint
+from parasym.checkpoint import Fitted, ensure_writable, write_checkpoint
 from parasym.checkpoint.write import ensure_safetensors
 from parasym.core import Params
 
@@ -25,16 +25,17 @@ class Written:
         if path is not None:
             ensure_writable(ensure_safetensors(path), force=force)
 
-    def write(self, tensors: Params, *, verb: str, holds: str) -> None:
-        """Write tensors, unless a function would change.
+    def write(self, fitted: Fitted, params: Params, *, verb: str, holds: str) -> None:
+        """Write parameters as a checkpoint holds them, unless a function would change.
 
         Args:
-            tensors: Tensors by name.
+            fitted: The checkpoint.
+            params: Parameters and buffers by name.
             verb: Who writes, for the metadata.
             holds: Whether the functions are unchanged.
         """
         if self.path is not None and holds == "yes":
-            write_checkpoint(self.path, tensors, metadata={"parasym": verb}, force=self.force)
+            write_checkpoint(self.path, fitted.as_saved(params), metadata={"parasym": verb}, force=self.force)
             self.done = True
 
     @property

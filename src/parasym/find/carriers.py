@@ -238,8 +238,7 @@ class Carriers:
         parts: list[tuple[Place, ...]] = [(place,) for run in runs if len(run) > 1 for place in run]
         parts += [()] if not runs or self._passing.subtracts else []
         sizes = {(a, k): wire.size for a, t in enumerate(cell) for k, wire in enumerate(self.ground.wires(value, a, t))}
-        alone = [()] if not runs else []  # a single number
-        return [Carrier(value.index, cell, run, run, tuple(sizes[p] for p in run)) for run in (*alone, *whole, *runs, *parts)]
+        return [Carrier(value.index, cell, run, run, tuple(sizes[p] for p in run)) for run in (*whole, *runs, *parts)]
 
     def _may_carry(self, code: Instruction) -> bool:
         """Whether a shift may come through an instruction without being multiplied by a parameter."""

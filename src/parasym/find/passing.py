@@ -36,6 +36,8 @@ from parasym.rules.program import (
 )
 from parasym.symmetry import Along, Slot, Through
 
+_MOST = 256
+
 
 class Passing:
     """Takes shifts through instructions.
@@ -412,6 +414,8 @@ class _Passage(NamedTuple):
 def _passed(template: Template, operand: int, link: Link, c: Carrier) -> _Passage | None:
     key = (c.at, c.riders) if c.riders else c.at
     if key not in link.passages:
+        if len(link.passages) >= _MOST:  # the form outlives the program, whose values may be named here
+            link.passages.clear()
         link.passages[key] = _passage(template, operand, link, c)
     return link.passages[key]
 
