@@ -67,7 +67,8 @@ class Fault:
 def faults_of(source: str) -> Iterator[Fault]:
     r"""Yield every fault that can be planted into a module.
 
-    Messages of errors, docstrings, annotations, imports and assertions are left alone: no test has to notice those.
+    Messages of errors, docstrings, annotations, imports and assertions are left alone: no test has to notice those. An assertion
+    too is ``strict=True``, that two sequences are equally long.
 
     Args:
         source: Of the module.
@@ -122,8 +123,13 @@ def _head(statement: ast.stmt) -> range:
 
 def _is_left_alone(node: ast.AST, field: str) -> bool:
     return field in {"annotation", "returns", "decorator_list", "bases", "type_params"} or (
-        isinstance(node, ast.keyword) and field == "arg"
+        isinstance(node, ast.keyword) and (field == "arg" or _is_strict(node))
     )
+
+
+def _is_strict(node: ast.keyword) -> bool:
+    """Whether this is the assertion of a ``zip``."""
+    return node.arg == "strict" and isinstance(node.value, ast.Constant) and node.value.value is True
 
 
 def _is_docstring(node: ast.AST) -> bool:

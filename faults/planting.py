@@ -2,14 +2,15 @@
 
 import hashlib
 import os
-import random
 import shutil
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import get_context
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -41,25 +42,38 @@ class Planted:
 def drawn(room: str, n: int, seed: int) -> list[Planted]:
     """Return faults of a room, drawn without repetition: the operator first, so that each gets its share.
 
+    Each has its place in the draw by what it is, so that changes elsewhere in the room leave it there.
+
     Args:
         room: Its name.
         n: How many, if there are so many.
         seed: Which.
     """
-    every: dict[str, list[Planted]] = {}
-    for file in files_of(room):
-        for fault in faults_of(file.read_text()):
-            every.setdefault(fault.operator, []).append(Planted(room, file, fault))
-    label = hashlib.sha256(f"{room} {seed}".encode()).digest()
-    generator = random.Random(label)
+    every: dict[str, list[tuple[str, Planted]]] = {}
+    alike: Counter[str] = Counter()
+    for planted in all_of(room):
+        alike[planted.key] += 1
+        place = hashlib.sha256(f"{seed} {planted.key} {alike[planted.key]}".encode()).hexdigest()
+        every.setdefault(planted.fault.operator, []).append((place, planted))
     for some in every.values():
-        generator.shuffle(some)
+        some.sort(key=itemgetter(0), reverse=True)
     found: list[Planted] = []
     while len(found) < n and any(every.values()):
         for operator in sorted(every):
             if every[operator] and len(found) < n:
-                found.append(every[operator].pop())
+                found.append(every[operator].pop()[1])
     return found
+
+
+def all_of(room: str) -> Iterator[Planted]:
+    """Yield every fault that can be planted in a room.
+
+    Args:
+        room: Its name.
+    """
+    for file in files_of(room):
+        for fault in faults_of(file.read_text()):
+            yield Planted(room, file, fault)
 
 
 def notices(planted: Planted, tests: list[str], seconds: float) -> bool:

@@ -30,6 +30,7 @@ SOURCE = textwrap.dedent('''
         parts = []
         parts.append(-r)
         parts[0] *= 2
+        dict(zip(parts, parts, strict=True))
         return math.pi * r * r - parts[0] + LIMIT
 ''')
 
@@ -45,6 +46,7 @@ def test_every_operator_and_nothing_else():
     assert "statement in area: parts[0] *= 2 -> pass" in keys
     assert "constant in module: 3 -> 4" in keys
     assert not any("r + 1" in f.before or f.before == "LIMIT: int = 3" for f in found), "messages and annotations stay"
+    assert not any(f.operator == "constant" and f.before == "True" for f in found), "so do assertions of zip"
     for fault in found:
         assert ast.unparse(ast.parse(fault.source)) != ast.unparse(ast.parse(SOURCE)), "something changes"
     assert len({f.source for f in found}) == len(found)

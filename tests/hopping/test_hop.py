@@ -214,6 +214,48 @@ def test_fit_and_decode_against_all_points():
     assert float(3 + characters_of(local[:1], columns) @ weights) == pytest.approx(float(values.min()))
 
 
+@pytest.mark.parametrize(
+    ("offset", "gain", "moved"), [(0.0, 0.9e-10, False), (0.0, 1.1e-10, True), (-3.0, 2.9e-10, False), (3.0, 3.2e-10, True)]
+)
+def test_gains_as_small_as_rounding_are_none(offset, gain, moved):
+    """The limit is 1e-10, relative to costs above 1."""
+    found, theta = orbit(3, 2), trained(3, 2)
+    cost = transfer(found.circuit).cost
+    best = hop(found.symmetry, cost, theta, selector=Exhaustive(), cosets=found.cosets)
+    small = hop(
+        found.symmetry,
+        lambda x: offset + (float(cost(x)) - best.before) * gain / best.gain,
+        theta,
+        selector=Exhaustive(),
+        cosets=found.cosets,
+    )
+    assert small.moved is moved
+    assert small.gain == (pytest.approx(gain, rel=1e-4) if moved else 0)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_random_point_is_tried_if_one_is_asked_for(seed):
+    weights = torch.randn(9, generator=seeded(seed), dtype=torch.float64)
+    points: Any = Separable(weights)
+    assert RandomElements(1).propose(points, generator=seeded(seed)).tolist() == draw(1, 9, generator=seeded(seed)).tolist()
+
+
+@pytest.mark.parametrize("seed", [0, 2, 3])
+def test_a_search_ends_where_no_one_or_two_flips_help(seed):
+    rank, columns = 6, tuple(range(1, 2**6))
+    weights = torch.randn(len(columns), generator=seeded(seed), dtype=torch.float64)
+    everything = torch.arange(2**rank)[:, None] >> torch.arange(rank) & 1
+    values = characters_of(everything, columns) @ weights
+    numbers = [
+        k for k in range(2**rank) if all(values[k] <= values[k ^ (1 << i | 1 << j)] for i in range(rank) for j in range(rank))
+    ]
+    assert 1 < len(numbers) < 2**rank
+    lowest = sorted(numbers, key=lambda k: float(values[k]))
+    found = (searched(weights, columns, everything, 2**rank) << torch.arange(rank)).sum(1).tolist()
+    assert found == lowest, "from all starts all local minima, the lowest first"
+    assert searched(weights, columns, everything, 1).tolist() == everything[lowest[:1]].tolist()
+
+
 def test_large_orbits_are_searched_locally():
     found, theta = orbit(), trained()
     cost = transfer(found.circuit).cost

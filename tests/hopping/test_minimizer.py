@@ -90,6 +90,17 @@ def test_whole_turns_bring_hops_into_bounds(bounds):
     assert (np.abs(result.x) <= np.pi + 1e-12).all()
 
 
+def test_what_has_no_period_is_not_brought_into_bounds(monkeypatch):
+    found = orbit(3, 2)
+    monkeypatch.setattr(type(found), "periods", (0.0,) * 9)
+    start = angles(9).clamp(-3, 3).numpy()
+    for bounds, hops in (([(-np.pi, np.pi)] * 9, 0), ([(None, None)] * 9, 1)):
+        counted = Counted(found.circuit)
+        result = HoppingMinimizer(found, early=0, hops=1)(counted.fun, start, jac=counted.jac, bounds=bounds)
+        assert result.nhop == hops
+        assert np.isfinite(result.x).all()
+
+
 def test_hops_out_of_narrow_bounds_are_not_made():
     found = orbit(3, 2)
     counted = Counted(found.circuit)

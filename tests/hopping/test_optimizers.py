@@ -55,6 +55,20 @@ def test_every_optimizer_steps_and_hops(name):
     assert optimizer.stepsize == 0.1
 
 
+def test_a_hop_carries_the_momentum():
+    energy, x = node(), start()
+    optimizer = HoppingOptimizer(qml.MomentumOptimizer(0.1, momentum=0.9), noisy_orbit(energy, (x,)), every=3)
+    for _ in range(3):
+        x = optimizer.step(energy, x)
+    old = np.array(optimizer.accumulation[0])
+    x = optimizer.step(energy, x)
+    (made,) = optimizer.history
+    assert made.moved
+    assert (made.signs == -1).any()
+    there = pnp.array(made.angles.numpy(), requires_grad=True)
+    assert np.allclose(x, there - 0.1 * qml.grad(energy)(there) - 0.9 * made.signs.numpy() * old, atol=1e-12)
+
+
 def test_options_of_the_optimizer_do_not_reach_the_objective():
     energy, x = node(), start()
     optimizer = HoppingOptimizer(qml.RotosolveOptimizer(), noisy_orbit(energy, (x,)), every=1)

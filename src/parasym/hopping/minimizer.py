@@ -143,11 +143,9 @@ class _Run:
             return x
         low, high = _limits(self.bounds, len(x))
         period = np.array(self.settings.orbit.periods)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            turns = np.where(period > 0, np.ceil((low - x) / period), 0.0)
-            down = np.where(period > 0, np.floor((high - x) / period), 0.0)
-        turns = np.where(x < low, turns, np.where(x > high, down, 0.0))
-        moved = np.where(turns == 0, x, x + turns * period)
+        with np.errstate(invalid="ignore", divide="ignore"):  # without a period what is outside becomes nan, which is not inside
+            up, down = np.ceil((low - x) / period), np.floor((high - x) / period)
+            moved = x + np.where(x < low, up, np.where(x > high, down, 0.0)) * period
         return moved if bool(((moved >= low - 1e-12) & (moved <= high + 1e-12)).all()) else None
 
 

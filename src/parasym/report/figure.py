@@ -127,8 +127,7 @@ def fields_figure(rows: Sequence[tuple[str, np.ndarray]], *, alt: str, caption: 
             for axes, image in zip(line, images, strict=True):
                 axes.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit, interpolation="nearest")
                 axes.set_xticks([])
-                axes.set_yticks([])
-                axes.grid(visible=False)
+                axes.set_yticks([])  # and so no grid
                 axes.spines[:].set_visible(False)
             line[0].set_ylabel(label, rotation=0, ha="right", va="center")
     return Figure(made[0], alt, caption)
