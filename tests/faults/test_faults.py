@@ -14,8 +14,9 @@ import pytest
 
 from faults.__main__ import TOLERATED, main
 from faults.operators import faults_of
-from faults.planting import drawn
+from faults.planting import all_of, drawn
 from faults.reach import Reach
+from faults.record import LEAST, Entry, recorded
 from faults.rooms import PACKAGE, ROOT, files_of, looking_at, rooms
 
 SOURCE = textwrap.dedent('''
@@ -128,6 +129,74 @@ def test_the_list_may_only_shrink(tmp_path, monkeypatch, capsys, survives, liste
     monkeypatch.setattr("sys.argv", ["faults", "groups"])
     assert main() == code
     assert said in capsys.readouterr().out
+
+
+def test_a_room_is_kept_when_all_is_as_the_list_says(tmp_path, monkeypatch, capsys):
+    faults = drawn("groups", 20, 0)
+    lists = {name: tmp_path / f"{name}.json" for name in ("tolerated", "record")}
+    reached = Reach({"tests/x.py::test_it": 0.1}, (), frozenset({"tests/x.py::test_it"}), ())
+    for name, value in (
+        ("__main__.TOLERATED", lists["tolerated"]),
+        ("record.RECORD", lists["record"]),
+        ("__main__.commit", lambda: "0123456789"),
+        ("__main__.reach_of", lambda paths: reached),
+        ("__main__.notices", lambda planted, tests, seconds: planted.key != faults[3].key),
+    ):
+        monkeypatch.setattr(f"faults.{name}", value)
+    monkeypatch.setattr("sys.argv", ["faults", "groups", "--record"])
+    lists["tolerated"].write_text("{}")
+    assert main() == 1
+    assert not lists["record"].exists(), "one survives that nobody tolerates"
+    lists["tolerated"].write_text(json.dumps({faults[k].key: "a reason" for k in (3, 4)}))
+    assert main() == 1
+    assert f"noticed, take it off the list: {faults[4].key}" in capsys.readouterr().out
+    assert not lists["record"].exists(), "one is tolerated that a test notices"
+    lists["tolerated"].write_text(json.dumps({faults[3].key: "a reason"}))
+    assert main() == 0
+    assert recorded() == dict.fromkeys(rooms()) | {"groups": Entry(0, 20, 0, (faults[3].key,), "0123456789")}
+    monkeypatch.setattr("sys.argv", ["faults", "--summary"])
+    capsys.readouterr()
+    assert main() == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[1].split() == [rooms()[0], "not", "run"]
+    assert [line.split() for line in told if line.startswith("groups")] == [["groups", "0", "20", "19", "1", "0123456789"]]
+    assert told[-1] == f"1 of {len(rooms())} rooms: 20 faults, 19 noticed, 1 tolerated"
+
+
+@pytest.mark.parametrize(("extra", "said"), [(["--n", "19"], "at least 20"), ([], "as they were committed")])
+def test_what_is_not_kept(monkeypatch, capsys, extra, said):
+    monkeypatch.setattr("faults.__main__.commit", lambda: None)
+    monkeypatch.setattr("sys.argv", ["faults", "groups", "--record", *extra])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    assert said in capsys.readouterr().err
+
+
+def test_tolerated_faults_are_planted_drawn_or_not(tmp_path, monkeypatch, capsys):
+    *_, other = drawn("groups", 40, 0)
+    tolerated = tmp_path / "tolerated.json"
+    tolerated.write_text(json.dumps({other.key: "nobody calls it"}))
+    monkeypatch.setattr("faults.__main__.TOLERATED", tolerated)
+    monkeypatch.setattr("sys.argv", ["faults", "groups", "--n", "3", "--list"])
+    assert main() == 0
+    assert other.key in capsys.readouterr().out
+
+
+def test_every_room_has_its_place_in_the_record():
+    """At least 20 faults each, or it is said that a room was not run; what is tolerated there is what the list says."""
+    entries, reasons = recorded(), json.loads(TOLERATED.read_text())
+    assert tuple(entries) == rooms()
+    for room, entry in entries.items():
+        if entry is not None:
+            assert entry.drawn >= LEAST
+            assert set(entry.tolerated) == {key for key in reasons if key.startswith(f"{room}/")}, room
+
+
+def test_a_place_in_the_draw_is_kept_when_the_room_changes(tmp_path, monkeypatch):
+    before = [planted.key for planted in drawn("groups", 8, 0)]
+    all_but = [planted for planted in all_of("groups") if planted.key != before[0]]
+    monkeypatch.setattr("faults.planting.all_of", lambda room: iter(all_but))
+    assert set(before[1:]) <= {planted.key for planted in drawn("groups", 9, 0)}
 
 
 def test_the_list_speaks_of_what_is_there():

@@ -21,7 +21,7 @@ from parasym.hopping import (
     noisy_orbit,
 )
 from parasym.hopping.random_elements import draw
-from parasym.hopping.walsh import characters_of, decoded, fit, searched
+from parasym.hopping.walsh import RIDGES, characters_of, decoded, fit, searched
 from tests.hopping.noisy_circuits import after_gates, angles, bare, orbit, trained
 
 
@@ -238,6 +238,26 @@ def test_one_random_point_is_tried_if_one_is_asked_for(seed):
     weights = torch.randn(9, generator=seeded(seed), dtype=torch.float64)
     points: Any = Separable(weights)
     assert RandomElements(1).propose(points, generator=seeded(seed)).tolist() == draw(1, 9, generator=seeded(seed)).tolist()
+
+
+def test_the_strength_of_a_fit_is_the_best_of_cross_validation():
+    """Against the definition, with the matrix that takes values to fitted values."""
+    chosen = set()
+    for seed in range(8):
+        signs = torch.randint(2, (24, 16), generator=seeded(seed)).double() * 2 - 1
+        truth = torch.randn(16, generator=seeded(seed + 10), dtype=torch.float64) * (seed % 4) / 2
+        values = 5 + signs @ truth + torch.randn(24, generator=seeded(seed + 20), dtype=torch.float64)
+        centered, mean = signs - signs.mean(0), torch.full((24, 24), 1 / 24, dtype=torch.float64)
+        largest = torch.linalg.matrix_norm(centered, 2) ** 2
+        found = []
+        for ridge in RIDGES:
+            solve = torch.linalg.solve(centered.T @ centered + ridge * largest * torch.eye(16, dtype=torch.float64), centered.T)
+            hat = mean + centered @ solve
+            found.append((float((values - hat @ values).square().sum() / (24 - hat.trace()) ** 2), ridge, solve @ values))
+        _, ridge, weights = min(found, key=lambda x: x[0])
+        chosen.add(ridge)
+        assert torch.allclose(fit(signs, values), weights, atol=1e-8)
+    assert len(chosen) > 2, "no one strength would do"
 
 
 @pytest.mark.parametrize("seed", [0, 2, 3])

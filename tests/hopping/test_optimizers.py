@@ -145,6 +145,18 @@ def test_momenta_change_sign_and_squares_stay():
     assert squares.accumulation[0].tolist() == [2.0, 3.0]
 
 
+def test_a_memory_that_is_not_known_is_reset():
+    class Hoarder(qml.GradientDescentOptimizer):
+        accumulation = "all there was"
+
+        def reset(self):
+            self.accumulation = None
+
+    hoarder = Hoarder(0.1)
+    carry(hoarder, 1, {0: torch.tensor([1.0, -1.0])})
+    assert hoarder.accumulation is None
+
+
 def test_bad_input():
     energy, x = node(), start()
     found = noisy_orbit(energy, (x,))

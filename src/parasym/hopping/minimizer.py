@@ -73,7 +73,7 @@ class HoppingMinimizer:
         run = _Run(self, fun, jac, bounds)
         x = np.asarray(x0, dtype=float)
         if self.early is not None and self.hops:
-            x = run.descend(x, short=True) if self.early else x
+            x = run.descend(x, early=self.early) if self.early else x
             x = run.hop(x)
         while True:
             x = run.descend(x)
@@ -94,11 +94,12 @@ class _Run:
         self.counts: dict[str, int] = {"nfev": 0, "njev": 0, "nit": 0}
         self.found = OptimizeResult()
 
-    def descend(self, x: np.ndarray, *, short: bool = False) -> np.ndarray:
+    def descend(self, x: np.ndarray, *, early: int | None = None) -> np.ndarray:
         s = self.settings
-        # COBYLA counts evaluations, and refuses fewer than one simplex takes.
-        early = max(s.early or 0, len(x) + 2) if s.method.upper() == "COBYLA" else s.early
-        options = dict(s.options) | ({"maxiter": early} if short else {})
+        options = dict(s.options)
+        if early is not None:
+            # COBYLA counts evaluations, and refuses fewer than one simplex takes.
+            options["maxiter"] = max(early, len(x) + 2) if s.method.upper() == "COBYLA" else early
         self.found = minimize(self.fun, x, jac=self.jac, bounds=self.bounds, method=s.method, options=options)
         for name in self.counts:
             self.counts[name] += self.found.get(name, 0)
