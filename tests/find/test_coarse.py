@@ -1,6 +1,7 @@
 """Every pin that no shape forces is listed with its line and what it may cost; what an input or an output forces is not."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from parasym.find import find
+from parasym.groups import PositiveScaling
 from parasym.rules import BY_NAME, Builder, Value
 from parasym.rules.rule import Rule
 from parasym.symmetry import Coarse, Symmetry
@@ -204,6 +206,49 @@ def test_too_many_blocks_are_coarse() -> None:
     assert pin.tensors == ("w",)
     assert branches.operation == "exchange of branches"
     assert branches.tensors == ("w", "v")
+
+
+def test_what_a_whole_value_loses_to_too_many_blocks_is_said() -> None:
+    class Gained(nn.Module):
+        def __init__(self, n: int) -> None:
+            super().__init__()
+            self.n, self.w = n, nn.Parameter(torch.zeros(n, n))
+            self.gain, self.free = nn.Parameter(torch.ones(())), nn.Parameter(torch.ones(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            x, y = (torch.cat([f(x[:, k : k + 1] * self.free[0]) for k in range(self.n)], 1) for f in (torch.tanh, torch.exp))
+            return self.gain * torch.einsum("bi,ij,bj->b", x, self.w, y)
+
+    moved = [f.tensors for f in find(Gained(3), (torch.zeros(2, 3),)).factors if f.label == "scale(1)"]
+    assert ("gain", "w") in moved or ("w", "gain") in moved
+    lost = [one for one in find(Gained(50), (torch.zeros(2, 50),)).coarse if "scales and signs are not followed" in one.reason]
+    assert {name for pin in lost for name in pin.tensors} == {"w", "gain"}  # not `free`, which the exponential holds
+
+
+NORMS = ("nuc", 2, -2)
+
+
+@pytest.mark.parametrize("order", NORMS)
+def test_a_norm_of_matrices_follows_scales_and_forgets_signs(order: Any) -> None:
+    model = Net(
+        lambda s, x: s.c * torch.linalg.matrix_norm(s.w * x[:, :, None] * s.a, order),
+        w=nn.Parameter(torch.ones(())),
+        a=nn.Parameter(torch.randn(4, 3)),
+        c=nn.Parameter(torch.ones(())),
+    )
+    symmetry = find(model, (torch.randn(5, 4),), check=True)
+    assert symmetry.refuted == ()
+    assert [f.label for f in symmetry.factors] == ["scale(1)", "scale(1)", "signs(1)", "signs(1)"]
+    assert [pin.tensors for pin in symmetry.coarse] == [("a",)]  # its rows and columns may change places
+
+
+@pytest.mark.parametrize(("reduce", "degree"), [(torch.prod, 3), (torch.nansum, 1)])
+def test_products_and_sums_without_nan_follow_scales_to_their_degree(reduce: Callable[..., Tensor], degree: int) -> None:
+    model = Net(lambda s, x: s.c * reduce(x * s.w, 1), w=nn.Parameter(torch.randn(())), c=nn.Parameter(torch.randn(())))
+    symmetry = find(model, (torch.randn(5, 3),), check=True)
+    (scale,) = symmetry.only(PositiveScaling).factors
+    assert {b.tensor: b.power for b in scale.bindings} in ({"w": 1, "c": -degree}, {"w": Fraction(-1, degree), "c": 1})
+    assert symmetry.refuted == symmetry.coarse == ()
 
 
 def test_positions_of_pooled_maxima_move_with_their_channels() -> None:

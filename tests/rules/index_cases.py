@@ -94,7 +94,7 @@ _BLOCKS = ("S(5)", "signs(5)", "shift(5)", "scale(1)", "S(5)")
 _REDUCTION = (
     _over("sum", lambda x: x.tanh().sum(1), SIGNED),
     _over("mean", lambda x: x.tanh().mean(1), SIGNED),
-    _over("nansum", lambda x: x.tanh().nansum(1), PERMUTED, missing=("signs(5)",)),
+    _over("nansum", lambda x: x.tanh().nansum(1), SIGNED),
     # The constant common to all frames passes the maximum.
     _over("amax", lambda x: x.amax(1), (*SCALED, "shift(5)")),
     _over("amin", lambda x: x.amin(1), (*SCALED, "shift(5)")),
@@ -123,7 +123,7 @@ _REDUCTION = (
     _over("std", lambda x: x.std(1), (*BOTH_WAYS, "shift(5)")),
     _over("var_mean", lambda x: torch.var_mean(x, 1)[0], (*BOTH_WAYS, "shift(5)"), rest=1),
     _over("logsumexp", lambda x: x.logsumexp(1), PERMUTED, rest=5),
-    _over("prod", lambda x: x.prod(1), PERMUTED, rest=5, missing=("signs(5)",)),  # three factors
+    _over("prod", lambda x: x.prod(1), BOTH_WAYS),  # three factors, so that signs come through
     _over("any", lambda x: x.tanh().sum(1) * (x > 0.9).any(1), PERMUTED),
     _over("all", lambda x: x.tanh().sum(1) * (x > -0.9).all(1), PERMUTED),
     _over("argmax", lambda x: x.tanh().sum(1) * x.argmax(1), PERMUTED, rest=None),
@@ -138,7 +138,7 @@ _REDUCTION = (
     _over(
         "linalg_matrix_norm",
         lambda x: torch.linalg.matrix_norm(x, 1)[:, None] * x.new_ones(12, 5),
-        ("S(5)",),
+        ("scale(1)", "signs(1)", "S(5)"),
         rest=None,
         wire=(),
         label="not Frobenius",

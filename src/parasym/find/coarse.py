@@ -10,9 +10,9 @@ changes. A rule that cuts an axis in runs, which may not change places then, not
 whole, unless something pins it. All of it is one walk over the pins, linear in their number but for the iteration.
 
 It must not blame a rule for what is forced: looking up the rows of a table by tokens pins the rows, since the tokens are an
-input, and a position that the model returns pins what was searched. What it misses is a pin that costs no wire but a scale or
-a sign of a whole value. Of translations and exchanges it says which bounds of their searches were reached, not which pins they
-meet.
+input, and a position that the model returns pins what was searched. Scales and signs of whole values have no wire: what they
+lose, :mod:`parasym.find.coarse_scales` finds. Of translations and exchanges it says which bounds of their searches were reached,
+not which pins they meet.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from math import prod
 
 from parasym.find.axis import Axis, Leaf
+from parasym.find.coarse_scales import lost_scales
 from parasym.find.ground import Ground
 from parasym.find.relation import Relations
 from parasym.find.template import letters_of
@@ -77,8 +78,10 @@ def coarse_pins(ground: Ground, used: Sequence[Value], untold: Collection[Leaf])
         for wire in dict.fromkeys(wire for axis in types.axes[value.index] for wire in types.wires(axis)):
             bearing.setdefault(wire, []).append(value)
     found: dict[tuple[str, str, str, str], set[int]] = {}
+    whole = {id(step): step for step, reason, _ in held if isinstance(step, Pin) or reason == _LOST}
+    scales = lost_scales(ground, used, tuple(whole.values()))
     for step, reason, wires in held:
-        costs = {value.index for wire in wires if wire.size > 1 for value in bearing.get(wire, ())}
+        costs = {value.index for wire in wires if wire.size > 1 for value in bearing.get(wire, ())} | scales.get(id(step), set())
         if reason == _LOST:
             costs |= {x.index for x in operands(step) if x.leaf}
         if costs:

@@ -1,5 +1,6 @@
 """The exponents of scales and signs: one homogeneous linear system over the whole program."""
 
+from collections.abc import Collection
 from fractions import Fraction
 from typing import Any
 
@@ -21,9 +22,10 @@ class Exponents:
     Args:
         ground: Types and structures.
         empty: Whether to begin with no equations.
+        without: Identities of instructions that are left out.
     """
 
-    def __init__(self, ground: Ground, *, empty: bool = False) -> None:
+    def __init__(self, ground: Ground, *, empty: bool = False, without: Collection[int] = ()) -> None:
         self.ground = ground
         self.scales, self.signs = LinearSystem(0), LinearSystem(2)
         self._base: dict[int, int] = {}
@@ -35,7 +37,8 @@ class Exponents:
             if self.is_still(value):
                 self.hold(value)
         for step in ground.steps:
-            self.impose(step)
+            if not without or id(step.code) not in without:
+                self.impose(step)
         for value in program.outputs:
             self.hold(value)
 

@@ -173,7 +173,7 @@ class Relations:
         elif isinstance(step, Normalize):
             self._normalize(step, xs[0], out)
         elif isinstance(step, Reduce):
-            self._maybe(step.fn in ("sum", "mean"), step.fn != "generic", xs[0], out)
+            self._maybe(step.fn in ("sum", "mean", "homogeneous"), step.fn != "generic", xs[0], out)
         elif isinstance(step, Fixed):
             self._maybe(step.fn == "linear", step.fn != "generic", xs[0], out)
         elif isinstance(step, (Expand, Rotary, Reshape, Permute)):

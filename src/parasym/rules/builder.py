@@ -243,7 +243,7 @@ class Builder:
         return self._unpermuted(step.x, "".join(before))
 
     def reduce(self, fn: str, x: Value, dims: Sequence[int], *, keepdim: bool = False) -> Value:
-        """Return ``x`` reduced over ``dims``; ``fn`` is ``sum``, ``mean``, ``max`` or ``generic``."""
+        """Return ``x`` reduced over ``dims``; ``fn`` is ``sum``, ``mean``, ``max``, ``homogeneous`` or ``generic``."""
         axes = tuple(sorted({d % x_ndim(x) for d in dims})) if dims else tuple(range(len(x.shape)))
         if any(x.shape[k] == 0 for k in axes):
             if fn != "sum":

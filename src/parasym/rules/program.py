@@ -161,7 +161,10 @@ class Contract(AbstractInstruction):
 
 @dataclass(eq=False, slots=True)
 class Reduce(AbstractInstruction):
-    """``out`` is ``x`` summed (or averaged, or maximized) over ``dims``, which it lacks."""
+    """``out`` is ``x`` summed over ``dims``, which it lacks; or averaged, or maximized.
+
+    ``homogeneous`` is any symmetric function that follows scales and signs of all entries, ``generic`` any symmetric one.
+    """
 
     fn: str
     x: Value

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from fractions import Fraction
+from math import prod
 from typing import Any
 
 from parasym.rules.builder import Builder
@@ -88,8 +89,11 @@ def _distances(b: Builder, x: Value, y: Value, order: float = 2, *_: object) -> 
 def _matrix_norm(b: Builder, x: Value, order: object = "fro", dim: Dims = (-2, -1), keepdim: bool = False, **_: object) -> Value:
     if order == "fro":
         return b.power(b.square_sum(x, _dims(x, dim), keepdim=keepdim), Fraction(1, 2))
-    b.pin(x, reason="what leaves a norm of matrices as it is is not known")
-    return b.reduce("generic", x, _dims(x, dim), keepdim=keepdim)
+    dims = _dims(x, dim)
+    kept = [(k, k) for k in range(len(x.shape)) if k not in dims]
+    reason = "which permutations and rotations leave this norm of matrices as it is is not followed"
+    rigid = b.fixed(x, x.shape, kept, reason=reason, coarse=[((d,), (d,)) for d in dims])
+    return b.power(b.power(b.reduce("homogeneous", rigid, dims, keepdim=keepdim), 2), Fraction(1, 2))
 
 
 def _var(b: Builder, x: Value, dim: Dims = None, unbiased: bool = True, keepdim: bool = False, **_: object) -> Value:
@@ -111,6 +115,17 @@ def _var_mean(
 
 def _generic(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:
     return b.reduce("generic", x, _dims(x, dim), keepdim=keepdim)
+
+
+def _nansum(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:
+    return b.reduce("homogeneous", x, _dims(x, dim), keepdim=keepdim)
+
+
+def _product(b: Builder, x: Value, dim: Dims = None, keepdim: bool = False, **_: object) -> Value:
+    """The geometric mean to the power of the number of entries: each follows a scale or a sign of all of them."""
+    dims = _dims(x, dim)
+    count = prod(x.shape[d] for d in dims) if dims else prod(x.shape)
+    return b.power(b.reduce("homogeneous", x, dims, keepdim=keepdim), count)
 
 
 def _running(b: Builder, x: Value, dim: int, **_: object) -> Value:
@@ -184,7 +199,9 @@ RULES = (
     Rule(("var",), _var),
     Rule(("std",), _std),
     Rule(("var_mean",), _var_mean),
-    Rule(("logsumexp", "prod", "any", "all", "nansum"), _generic),
+    Rule(("nansum",), _nansum),
+    Rule(("prod",), _product),
+    Rule(("logsumexp", "any", "all"), _generic),
     Rule(("cumsum",), _running),
     Rule(("cumprod", "logcumsumexp"), _running_generic),
     Rule(("topk",), _top),
