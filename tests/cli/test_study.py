@@ -148,7 +148,7 @@ def test_damaged_rows_are_named_left_out_and_set_aside(run: Run, tmp_path: Path)
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join((*lines[:2], lines[2][:40] + "\x1b[31m|\n", *lines[3:])))
     shown = run("report", "a")
-    assert shown.exit_code == 0, shown.output
+    assert shown.exit_code == 2, "two pairs settle nothing"
     assert "note: Line 3 of `a/rows.jsonl` is damaged" in shown.stderr
     assert "1 of 6 tasks are not done yet" in shown.output
     listed = run("study", "toy", "-o", "a", "--list", "--json")
@@ -162,7 +162,7 @@ def test_damaged_rows_are_named_left_out_and_set_aside(run: Run, tmp_path: Path)
     assert "set aside into a/rows.damaged.jsonl: Line 3" in repaired.stderr
     assert len(path.read_text().splitlines()) == 6
     again = run("report", "a", "--repair")
-    assert again.exit_code == 0
+    assert again.exit_code == 0, again.output
     assert "nothing to repair" in again.stderr
     assert "\x1b" not in "".join(r.output for r in (shown, listed, refused, repaired, again))
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from parasym.population import TrainingPlan
 from parasym.studies import Row, run_task
 from parasym.studies.lmc import LMC, LmcSettings, LmcTask
 from parasym.studies.lmc_measure import without_constants
+from parasym.studies.lmc_summary import TITLES
 from parasym.studies.row import counts_of, sums_of
 from tests.needs import needs
 
@@ -34,8 +36,17 @@ def row(method: str, pair: int, barrier: float, *, width: float = 1.0, **more: A
     return Row(f"{method}{pair}", "lmc", task, "", records=(record,), counts=counts_of([record]), sums=sums_of([record]), **rest)
 
 
-def rows(barriers: dict[str, float], pairs: int = 5, **more: Any) -> list[Row]:
-    return [row(m, p, b + 0.01 * p, **more) for m, b in barriers.items() for p in range(pairs)]
+def rows(barriers: dict[str, float], pairs: int = 5, spread: float = 0.01, **more: Any) -> list[Row]:
+    """Rows whose barriers and differences vary from pair to pair; means are twice the spread above what is named."""
+    return [
+        row(m, p, b + spread * ((p * (len(m) % 4 + 1)) % 5 + b * (p - 2)), **more)
+        for m, b in barriers.items()
+        for p in range(pairs)
+    ]
+
+
+def title(name: str) -> str:
+    return TITLES.get(name, name)
 
 
 def claims(found: Sequence[Row]) -> dict[str, str]:
@@ -101,8 +112,10 @@ def test_networks_that_diverge_are_counted_and_in_no_mean():
 
 def test_claims_of_the_papers_order_hold_and_fail_with_the_numbers():
     found = claims(rows(BARRIERS))
-    assert set(found.values()) == {"holds"}
-    assert len(found) == 5
+    orderings = {text: words for text, words in found.items() if "<" in text}
+    assert set(orderings.values()) == {"holds"}
+    assert len(orderings) == 5
+    assert {words for text, words in found.items() if "= 0" in text} == {"does not hold"}
     worse = claims(rows({**BARRIERS, "w": 1.5}))
     assert worse["barrier: W-asymmetric < standard"] == "does not hold"
     assert worse["barrier: sigma-asymmetric < standard"] == "holds"
@@ -113,28 +126,71 @@ def test_noise_leaves_a_claim_open():
     noisy = [row("standard", p, b) for p, b in enumerate((0.0, 2.0, 0.5))] + [
         row("w", p, b) for p, b in enumerate((0.9, 0.1, 0.2))
     ]
-    assert claims(noisy) == {"barrier: W-asymmetric < standard": "not settled"}
-
-
-def test_matching_is_compared_pair_by_pair():
-    # Barriers differ more between pairs than matching changes them: only the paired difference shows it.
-    base = (0.0, 1.0, 2.0, 3.0)
-    both = [row("standard", p, b) for p, b in enumerate(base)] + [
-        row("weight-matching", p, b - 0.1 + 0.001 * p) for p, b in enumerate(base)
+    found = LMC.summarize(noisy).claims
+    assert [(c.text, c.words) for c in found] == [
+        ("barrier: W-asymmetric < standard", "not settled"),
+        ("barrier: W-asymmetric = 0 within a margin nats", "not settled"),
     ]
-    assert claims(both) == {"barrier: standard, matched by weights < standard": "holds"}
+    assert "no margin" in found[1].reason, "the standard barrier itself may be 0"
+
+
+def test_two_methods_are_compared_pair_by_pair():
+    # Barriers differ more between pairs than the methods do: only the paired difference shows it.
+    base = (0.0, 1.0, 2.0, 3.0)
+    for low in ("weight-matching", "w"):
+        both = [row("standard", p, b) for p, b in enumerate(base)]
+        both += [row(low, p, b - 0.1 + 0.001 * p) for p, b in enumerate(base)]
+        assert [c.words for c in LMC.summarize(both).claims if c.sense == "<"] == ["holds"]
+
+
+def test_no_barrier_and_equality_need_the_margin_of_the_standard_one():
+    small = {"standard": 1.0, "w": 0.004, "anchor": 0.006}
+    found = {c.text: c for c in LMC.summarize(rows(small, spread=0.001)).claims}
+    assert found["barrier: W-asymmetric = 0 within ±0.05 nats"].words == "holds"
+    assert found[f"control, barrier: W-asymmetric = {title('anchor')} within ±0.05 nats"].words == "holds"
+    lower = {c.text: c.words for c in LMC.summarize(rows({"standard": 0.09, "w": 0.004}, spread=0.005)).claims}
+    assert lower["barrier: W-asymmetric = 0 within ±0.01 nats"] == "not settled", "a tenth of a small barrier"
+
+
+def test_controls_can_turn_the_conclusion():
+    turned = {"standard": 0.68, "w-zero": 0.79, "w-0.1": 0.7, "w-0.3": 0.4, "w": 0.009, "anchor": 0.009, "shared-start": 0.01}
+    noisy = [row(m, p, b + 0.01 * ((p * (2 + len(m))) % 5)) for m, b in turned.items() for p in range(10)]
+    found = {(c.a, c.sense, c.b): c for c in LMC.summarize(noisy).claims if c.control}
+    assert found[title("w-zero"), "<", "standard"].words == "does not hold"
+    assert found[title("w"), "<", title("anchor")].words == "not settled"
+    assert found[title("w"), "=", title("anchor")].words == "holds"
+    assert found[title("anchor"), "<", "standard"].words == "holds"
+    assert found[title("shared-start"), "<", "standard"].words == "holds"
+    slope = next(c for c in found.values() if c.quantity.startswith("slope"))
+    assert slope.words == "holds"
+    assert slope.ours is not None
+    x, y = np.array([0, 0.1, 0.3, 1]), np.array([0.79, 0.7, 0.4, 0.009])
+    assert slope.ours.mean == pytest.approx(np.polyfit(x, y, 1)[0], abs=0.03)
+
+
+def test_a_method_that_no_table_knows_is_shown_by_its_name():
+    lines = LMC.summarize(rows({"standard": 1.0, "mine": 0.5})).parts[0].lines
+    assert [line.name for line in lines] == ["standard", "mine"]
+
+
+def test_what_newer_rows_measure_is_a_column():
+    part = LMC.summarize(rows({"standard": 1.0}, train_loss=0.25, from_start=3.0)).parts[0]
+    cells = dict(zip(part.measures, part.lines[0].cells, strict=True))
+    assert cells["train loss"].ours is not None
+    assert cells["train loss"].ours.mean == 0.25
+    assert cells["barrier at equal loss"].ours is None
 
 
 def test_where_all_diverged_nothing_is_claimed():
     dead = [row("w", p, 0.0, diverged=True) for p in range(3)] + rows({"standard": 1.0})
-    assert claims(dead) == {"barrier: W-asymmetric < standard": "not settled"}
+    assert [(c.verdict, c.reason) for c in LMC.summarize(dead).claims] == [("unsure", "nothing measured")] * 2
     assert LMC.summarize(dead).parts[0].lines[1].cells[0].ours is None
 
 
 def test_controls_are_named_as_such_and_widths_are_apart():
     found = LMC.summarize([*rows({**BARRIERS, "as-many": 0.9}), *rows(BARRIERS, width=8.0)])
     assert len(found.parts) == 2
-    assert [c.text for c in found.parts[0].claims if c.text.startswith("control")] == [
+    assert [c.text for c in found.parts[0].claims if c.control] == [
         "control, barrier: W-asymmetric < standard, as many parameters as W trains"
     ]
     assert [line.control for line in found.parts[0].lines] == [False] * 5 + [True]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from parasym.core import BadInputError
-from parasym.studies import Row, run_task
+from parasym.studies import Row, mean_interval, run_task
 from parasym.studies.mli import MLI, MliSettings, MliTask, Sampling
 from parasym.studies.row import counts_of, sums_of
 from tests.needs import needs
@@ -30,8 +30,8 @@ def row(*records: dict[str, Any]) -> Row:
     return Row("x", "mli", task, "", records=records, counts=counts_of(records), sums=sums_of(records), **rest)
 
 
-def many(method: str, rises: np.ndarray) -> list[dict[str, Any]]:
-    return [record(method, float(rise)) for rise in rises]
+def many(method: str, rises: np.ndarray, draws: int = 6) -> list[dict[str, Any]]:
+    return [record(method, float(rise)) | {"seed": k, "draw": k % draws} for k, rise in enumerate(rises)]
 
 
 RNG = np.random.default_rng(0)
@@ -75,13 +75,63 @@ def test_a_seed_has_the_same_plan_in_every_variant_and_within_the_ranges():
     assert 0.19 < max(p.smoothing for p in plans) < 0.2
 
 
+EVERY = "share monotonic: W-asymmetric > 0.99"
+
+
 def test_claims_hold_and_fail_with_the_numbers():
-    good = MLI.summarize([row(*many("standard", BAD), *many("w", GOOD))])
-    assert {c.words for c in good.claims} == {"holds"}
-    assert len(good.claims) == 5
+    good = {c.text: c.words for c in MLI.summarize([row(*many("standard", BAD), *many("w", GOOD))]).claims}
+    assert good.pop(EVERY) == "not settled", "six draws cannot show it of nearly every network"
+    assert set(good.values()) == {"holds"}
+    assert len(good) == 4
     bad = MLI.summarize([row(*many("standard", GOOD), *many("w", BAD))])
     assert {c.words for c in bad.claims} == {"does not hold"}
     assert bad.verdict == "no"
+
+
+def test_that_every_network_falls_is_judged_by_the_share_that_do():
+    rises = np.where(np.arange(400) % 10 == 0, 0.001, -0.1)  # the mean is far below zero
+    found = {c.text: c for c in MLI.summarize([row(*many("w", rises, draws=8))]).claims}
+    assert list(found) == [EVERY]
+    assert found[EVERY].verdict != "yes"
+    often = np.where(np.arange(400) % 3 == 0, 0.001, -0.1)
+    assert MLI.summarize([row(*many("w", often, draws=8))]).claims[0].words == "does not hold"
+    everywhere = MLI.summarize([row(*many("w", GOOD.repeat(7), draws=400))]).claims[0]
+    assert everywhere.words == "holds"
+
+
+def test_draws_are_what_varies():
+    # Every draw moves all its networks: 300 of them are 6 values.
+    rng = np.random.default_rng(1)
+    seeds = np.arange(300)
+    drawn = {name: rng.normal(-0.05, 0.01, 6) for name in ("standard", "w")}
+    records = [x for name, moved in drawn.items() for x in many(name, moved[seeds % 6] + 1e-5 * rng.normal(size=300))]
+    part = MLI.summarize([row(*records)]).parts[0]
+    ours = part.lines[0].cells[0].ours
+    assert ours is not None
+    assert (part.lines[0].n, ours.n) == (300, 6)
+    claim = next(c for c in part.claims if c.quantity == "largest rise")
+    assert claim.ours is not None
+    differences = [r - s for r, s in zip(drawn["w"], drawn["standard"], strict=True)]
+    assert claim.ours.low == pytest.approx(mean_interval(differences).low, abs=1e-4)
+    assert "over the means of 6 draws" in part.note
+
+
+def test_networks_are_compared_with_those_of_the_same_draw_and_seed():
+    plans = np.random.default_rng(0).normal(-0.5, 0.3, 60)
+    both = [*many("standard", plans), *many("w", plans - 0.01 + 0.001 * RNG.normal(size=60))]
+    rise = next(c for c in MLI.summarize([row(*both)]).claims if c.quantity == "largest rise")
+    assert rise.words == "holds"
+    others = [r | {"seed": r["seed"] + 1000} if r["method"] == "w" else r for r in both]
+    nothing = next(c for c in MLI.summarize([row(*others)]).claims if c.quantity == "largest rise")
+    assert (nothing.words, nothing.reason) == ("not settled", "nothing measured")
+
+
+def test_rows_without_a_draw_are_taken_task_by_task():
+    old = [{k: v for k, v in r.items() if k != "draw"} for r in many("w", GOOD)]
+    rows = [replace(row(*old[k : k + 10]), task=row().task | {"first": k}) for k in range(0, 60, 10)]
+    ours = MLI.summarize(rows).parts[0].lines[0].cells[0].ours
+    assert ours is not None
+    assert ours.n == 6
 
 
 def test_networks_that_diverge_are_counted_and_in_no_mean():

@@ -65,10 +65,13 @@ def test_the_claims_and_the_fault_they_would_catch(rows):
     summary = summarize_symh(rows)
     assert len(summary.parts) == 3
     degeneracy = summary.parts[0]
-    assert [claim.verdict for claim in degeneracy.claims[:2]] == ["yes", "yes"]
-    spread = [replace_record(r, spread=1e-3) if r["method"] == "dephasing" else r for r in rows[0].records]
-    broken = summarize_symh([replace(rows[0], records=tuple(spread))]).parts[0]
-    assert broken.claims[0].verdict == "no", "planted fault: dephasing that breaks"
+    assert {claim.verdict for claim in degeneracy.claims} == {"unsure"}, "one target settles nothing"
+    many = [replace_record(r, seed=seed, spread=r["spread"] * (1 + seed / 100)) for r in rows[0].records for seed in range(20)]
+    assert verdicts(rows[0], many) == {"dephasing": "yes", "depolarizing": "yes", "amplitude damping": "yes"}
+    spread = [replace_record(r, spread=1e-3) if r["method"] == "dephasing" else r for r in many]
+    assert verdicts(rows[0], spread)["dephasing"] == "no", "planted fault: dephasing that breaks"
+    once = [replace_record(r, spread=1e-3) if (r["method"], r["seed"]) == ("dephasing", 7) else r for r in many]
+    assert verdicts(rows[0], once)["dephasing"] == "unsure", "planted fault: one target that breaks"
     assert all(claim.ours is not None for part in summary.parts for claim in part.claims)
     for part in summary.parts:
         assert part.axis in study_figure(part, quantity="x").caption
@@ -80,7 +83,12 @@ def test_a_method_that_changes_nothing_is_not_said_to_help(rows):
     for r in rows[1].records:
         same.append(r | {"excess": by_seed[r["seed"]]["excess"]})
     claims = summarize_symh([replace(rows[1], records=tuple(same))]).parts[0].claims
-    assert {claim.verdict for claim in claims} == {"no"}
+    assert {(claim.verdict, claim.reason) for claim in claims} == {("unsure", "no difference at all")}
+
+
+def verdicts(row, records):
+    part = summarize_symh([replace(row, records=tuple(records))]).parts[0]
+    return {claim.a: claim.verdict for claim in part.claims}
 
 
 def replace_record(record, **changes):

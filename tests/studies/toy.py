@@ -63,7 +63,7 @@ def summarize(rows: Sequence[Row]) -> Summary:
         Line(name, len(v), bad.get(name, 0), (Cell(mean_interval(v) if v else None, "11"),)) for name, v in found.items()
     )
     ours = difference_interval(found["one"], found["two"]) if found.get("one") and found.get("two") else None
-    claims = (Claim("one < two", ours, paper="10 < 20"),)
+    claims = (Claim("x", "one", "<", "two", ours, scale=22.0, said="10 < 20", theirs=-0.5),)
     curves = tuple(Runs(name, (0.0, 0.5, 1.0), tuple((x, x / 2, x) for x in v)) for name, v in found.items() if v)
     return Summary("toy", "Toy study", "x", (Part("Toy", ("x",), lines, claims, curves, "A note."),), ("A caveat.",))
 

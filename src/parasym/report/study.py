@@ -10,11 +10,13 @@ import numpy as np
 from parasym.checkpoint import atomic_write
 from parasym.report.figure import Figure, drawing
 from parasym.report.markdown import as_markdown, markdown_table
+from parasym.report.number import sig
 from parasym.report.page import Card, Page, Section, render_page
 from parasym.report.table import Columns, Table
-from parasym.studies import Estimate, Part, Row, Runs, Summary
+from parasym.studies import Claim, Estimate, Part, Row, Runs, Summary
 
 PAGE, MARKDOWN = "report.html", "results.md"
+TWO_ONE_SIDED = 0.9
 MANY = 60
 """Above this many runs a figure shows quartiles rather than the whole range."""
 
@@ -50,10 +52,18 @@ def claim_table(part: Part) -> Table:
     Args:
         part: The results for one architecture.
     """
-    rows = tuple((c.text, c.paper or "–", _difference(c.ours), c.words) for c in part.claims)
-    columns: Columns = (("claim", "left"), ("paper", "right"), ("our difference", "right"), ("the claim", "left"))
+    rows = tuple((c.text, c.said or "–", _difference(c), _p_values(c), _verdict(c)) for c in part.claims)
+    columns: Columns = (
+        ("claim", "left"),
+        ("paper", "right"),
+        ("our difference", "right"),
+        ("p (adjusted)", "right"),
+        ("the claim", "left"),
+    )
     note = (
-        "A claim holds if the whole 95 % interval has the claimed sign, and does not hold if the difference itself has the other."
+        "A claim holds if the whole 95 % interval has the claimed sign, and does not hold if the whole interval has the other. "
+        "An equality within a margin holds if the 90 % interval is within it, and does not hold if the 95 % one is beyond it. "
+        "For both the p-value must be up to 0.05 also when it is adjusted for all claims of the study by Holm's method."
     )
     return Table(
         f"Claims: {part.title}", columns, rows, note, strong=tuple(k for k, c in enumerate(part.claims) if c.verdict == "no")
@@ -180,8 +190,18 @@ def _has_paper(part: Part, k: int) -> bool:
     return any(line.cells[k].paper for line in part.lines)
 
 
-def _difference(estimate: Estimate | None) -> str:
-    return "nothing measured" if estimate is None else str(estimate)
+def _difference(claim: Claim) -> str:
+    if claim.ours is None:
+        return "nothing measured"
+    return f"{claim.ours.at_level(TWO_ONE_SIDED)} (90 %)" if claim.sense == "=" else str(claim.ours)
+
+
+def _p_values(claim: Claim) -> str:
+    return "–" if claim.ours is None else f"{sig(claim.p, 2)} ({sig(claim.p if claim.adjusted is None else claim.adjusted, 2)})"
+
+
+def _verdict(claim: Claim) -> str:
+    return f"{claim.words}: {claim.reason}" if claim.reason else claim.words
 
 
 def _draw_runs(axes: Any, runs: Runs, color: Any) -> None:

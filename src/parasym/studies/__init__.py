@@ -3,20 +3,15 @@
 from parasym.studies._table import STUDIES
 from parasym.studies.architecture import ARCHITECTURES, Architecture
 from parasym.studies.claim import Claim
+from parasym.studies.family import corrected, holm
 from parasym.studies.harness import checked_device, run_study, run_task
 from parasym.studies.identifiability import HiddenLayer, exchange_cost
-from parasym.studies.interval import (
-    Estimate,
-    difference_interval,
-    mean_interval,
-    paired_interval,
-    share_difference,
-    share_interval,
-)
+from parasym.studies.interval import Estimate, difference_interval, mean_interval, paired_interval
 from parasym.studies.ledger import Ledger
 from parasym.studies.merging import Merging, MergingTask, Network, Pair, Score, run_merging
 from parasym.studies.row import Row
 from parasym.studies.settings import changed
+from parasym.studies.share import cautious_share, mean_share, paired_share, share_difference, share_interval
 from parasym.studies.study import Study
 from parasym.studies.summary import Cell, Line, Part, Runs, Summary, plain
 from parasym.studies.symh_adam import AdamRun
@@ -52,9 +47,14 @@ __all__ = [
     "Part",
     "Runs",
     "Summary",
+    "cautious_share",
+    "corrected",
     "difference_interval",
+    "holm",
     "mean_interval",
+    "mean_share",
     "paired_interval",
+    "paired_share",
     "plain",
     "share_difference",
     "share_interval",

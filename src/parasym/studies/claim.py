@@ -1,59 +1,119 @@
-"""A claim of a paper, and whether our numbers bear it out."""
+"""A claim, such as that of a paper, and whether our numbers bear it out."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-from parasym.studies.interval import Estimate
+from parasym.studies.interval import FEWEST, LEVEL, Estimate
 
 Verdict = Literal["yes", "no", "unsure"]
 WORDS: dict[Verdict, str] = {"yes": "holds", "no": "does not hold", "unsure": "not settled"}
+SIZE = 1 - LEVEL
+ROUNDING = 1e-9
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim that a quantity is below zero (or above), such as a difference of two barriers.
+    r"""A claim about a quantity: that method A is below or above method B or a bound, or that the two are equivalent.
 
-    It holds if the whole interval has the claimed sign, does not hold if the number itself has the other sign (or is zero),
-    and is not settled in between or if no value could be measured.
+    Let :math:`\delta` be the quantity of A less that of B. "<" and ">" hold if the whole interval of :math:`\delta` has the
+    claimed sign, do not hold if the whole interval has the other, and are not settled otherwise: exchange the sides, and the
+    verdicts are exchanged. "=" holds if both one-sided tests reject :math:`|\delta| \ge m` for the margin :math:`m`, which is the
+    case if the 90 % interval lies within :math:`\pm m`; does not hold if the 95 % interval lies beyond :math:`m` or :math:`-m`;
+    and is not settled otherwise. Of many claims each is judged by its adjusted p-value, see :func:`corrected`.
 
     Attributes:
-        text: What is claimed.
-        ours: The quantity; ``None`` if nothing could be measured.
-        below: Whether it is claimed to be below zero, or else above.
-        paper: The paper's numbers, as text; empty if the paper says nothing about it.
+        quantity: What is compared.
+        a: Method A.
+        sense: How A is claimed to be to B.
+        b: Method B, or a bound.
+        ours: The quantity of A less that of B; ``None`` if nothing could be measured.
+        margin: Of an equivalence; ``None`` if it cannot be stated.
+        unit: Of bound and margin.
+        scale: What figures divide by; the margin of an equivalence if ``None``.
+        said: The paper's numbers, as text; empty if the paper says nothing about it.
+        theirs: The paper's difference, divided by the paper's own scale; ``None`` if it lacks a number.
+        control: Whether it is a control that the paper lacks.
+        adjusted: The p-value after correction for all claims of the study; ``None`` if it stands alone.
 
     Example:
-        >>> one = Claim("A is below B", Estimate(-0.3, -0.4, -0.2, 5))
-        >>> two, three = Claim("", Estimate(-0.3, -0.9, 0.3, 5)), Claim("", Estimate(0.3, -0.9, 1.5, 5))
+        >>> one = Claim("barrier", "A", "<", "B", Estimate(-0.3, -0.4, -0.2, 5))
+        >>> two, three = (Claim("barrier", "A", "<", "B", Estimate(m, m - 0.4, m + 0.4, 5)) for m in (0.3, 0.5))
         >>> one.words, two.words, three.words
         ('holds', 'not settled', 'does not hold')
+        >>> same = Claim("barrier", "A", "=", 0.0, Estimate(0.01, -0.02, 0.04, 5), margin=0.05, unit="nats")
+        >>> print(same.text, "-", same.words)
+        barrier: A = 0 within ±0.05 nats - holds
+
+    References:
+        Schuirmann. A comparison of the two one-sided tests procedure and the power approach for assessing the equivalence of
+        average bioavailability. Journal of Pharmacokinetics and Biopharmaceutics 1987.
     """
 
-    text: str
+    quantity: str
+    a: str
+    sense: Literal["<", ">", "="]
+    b: str | float
     ours: Estimate | None
-    below: bool = True
-    paper: str = ""
+    margin: float | None = None
+    unit: str = ""
+    scale: float | None = None
+    said: str = ""
+    theirs: float | None = None
+    control: bool = False
+    adjusted: float | None = None
+
+    @property
+    def text(self) -> str:
+        """What is claimed, in words that are made of the statistic."""
+        words = [f"{self.quantity}: {self.a} {self.sense} {self.b if isinstance(self.b, str) else f'{self.b:g}'}"]
+        if self.sense == "=":
+            words.append("within a margin" if self.margin is None else f"within ±{self.margin:.3g}")
+        if self.unit and not (isinstance(self.b, str) and self.margin is None):
+            words.append(self.unit)
+        return ("control, " if self.control else "") + " ".join(words)
+
+    @property
+    def p(self) -> float:
+        """The p-value, before any correction: two-sided, or that of the two one-sided tests where these point to equivalence."""
+        if self.ours is None or (self.sense == "=" and self.margin is None):
+            return 1.0
+        if self.margin is None or self.sense != "=":
+            return self.ours.p_value()
+        sides = [self.ours.p_value(end) for end in (-self.margin, self.margin)]
+        return max(sides) / 2 if abs(self.ours.mean) < self.margin else max(sides)
 
     @property
     def verdict(self) -> Verdict:
         """Whether it holds."""
-        if self.ours is None:
-            return "unsure"
-        if (self.ours.mean >= 0) if self.below else (self.ours.mean <= 0):
-            return "no"
-        return "yes" if ((self.ours.high < 0) if self.below else (self.ours.low > 0)) else "unsure"
+        settled = (self.p if self.adjusted is None else self.adjusted) <= SIZE * (1 + ROUNDING)
+        return self._leaning if settled else "unsure"
 
     @property
     def words(self) -> str:
         """The verdict for people."""
         return WORDS[self.verdict]
 
+    @property
+    def reason(self) -> str:
+        """Why it is not settled; empty if it is."""
+        if self.verdict != "unsure":
+            return ""
+        if self.ours is None:
+            return "nothing measured"
+        if self.sense == "=" and self.margin is None:
+            return "no margin, since what it is a share of may be 0"
+        if self.ours.n < FEWEST:
+            return f"fewer than {FEWEST} values"
+        if self._leaning == "unsure":
+            return "no difference at all"
+        return "one of many claims" if self.p <= SIZE * (1 + ROUNDING) else "both are possible"
 
-def together(claims: tuple[Claim, ...]) -> Verdict:
-    """Return "yes" if all claims hold, "no" if one does not, and "unsure" otherwise, or without claims.
-
-    Args:
-        claims: The claims.
-    """
-    found = {claim.verdict for claim in claims}
-    return "no" if "no" in found else "yes" if found == {"yes"} else "unsure"
+    @property
+    def _leaning(self) -> Verdict:
+        if self.ours is None:
+            return "unsure"
+        if self.sense == "=":
+            return "unsure" if self.margin is None else "yes" if abs(self.ours.mean) < self.margin else "no"
+        if self.ours.mean == 0:
+            return "unsure"
+        return "yes" if (self.ours.mean < 0) == (self.sense == "<") else "no"

@@ -1,14 +1,20 @@
-"""Means with intervals: what a number in a table of results must come with."""
+"""Numbers with intervals: what a number in a table of results must come with, and what a verdict is judged by."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from scipy import stats
+from scipy.special import stdtr, stdtrit
 
 LEVEL = 0.95
 MOST_PLACES = 6
 """Decimals; smaller numbers are written with an exponent."""
+FEWEST = 3
+"""Values without which nothing is tested: two have no spread of which anything is known."""
+EQUAL = 1e-12
+"""Relative difference up to which values are the same: what rounding leaves of differences."""
+ALIKE = 6
+r"""Equal values from which on they are no luck: a fair coin falls :math:`n` times on one side with :math:`2^{1-n} \le 0.05`."""
 
 
 @dataclass(frozen=True)
@@ -17,15 +23,17 @@ class Estimate:
 
     Attributes:
         mean: The number.
-        low: Lower end of the interval; minus infinity if one value alone cannot give it.
+        low: Lower end of the interval; minus infinity if the values cannot give it.
         high: Upper end.
-        n: How many values it is made of.
+        n: How many independent values it is made of.
+        freedom: Degrees of freedom of its Student distribution; ``n - 1`` if ``None``.
     """
 
     mean: float
     low: float
     high: float
     n: int
+    freedom: float | None = None
 
     def __str__(self) -> str:
         """Return the number and the interval, with three decimals or as many as show how wide it is."""
@@ -36,11 +44,65 @@ class Estimate:
         form = f".{places}f" if places <= MOST_PLACES else ".1e"
         return f"{self.mean:{form}} [{self.low:{form}}, {self.high:{form}}]"
 
+    def p_value(self, at: float = 0.0) -> float:
+        r"""Return the two-sided p-value of the hypothesis that the true number is ``at``.
+
+        It is that of Student's distribution, with the half of the interval that faces ``at``: :math:`p \le 0.05` exactly where
+        ``at`` is not inside the interval. An interval without width has the sign test's :math:`2^{1-n}`.
+
+        Args:
+            at: The hypothesis.
+
+        Returns:
+            The p-value; 1 if there are fewer than three values, or no interval.
+
+        Example:
+            >>> [round(mean_interval([1.0, 2.0, 3.0]).p_value(at), 4) for at in (0.0, 2.0, -0.4841)]
+            [0.0742, 1.0, 0.05]
+            >>> mean_interval([1.0, 2.0]).p_value(-1e9), mean_interval([1.0] * 7).p_value()
+            (1.0, 0.015625)
+        """
+        half = self.mean - self.low if at < self.mean else self.high - self.mean
+        if self.n < FEWEST or not math.isfinite(half) or at == self.mean:
+            return 1.0
+        if half == 0:
+            return 2.0 ** (1 - self.n)
+        return 2 * float(stdtr(self._freedom, -abs(self.mean - at) / half * self._quantile(LEVEL)))
+
+    def at_level(self, level: float) -> "Estimate":
+        """Return the same number with the ends of another level.
+
+        Args:
+            level: Between 0 and 1.
+
+        Example:
+            >>> print(mean_interval([1.0, 2.0, 3.0]).at_level(0.9))
+            2.000 [0.314, 3.686]
+        """
+        share = self._quantile(level) / self._quantile(LEVEL) if self.n > 1 else 1.0
+        return replace(self, low=self.mean - share * (self.mean - self.low), high=self.mean + share * (self.high - self.mean))
+
+    def minus(self, value: float) -> "Estimate":
+        """Return the number less a known one.
+
+        Args:
+            value: The known one.
+        """
+        return replace(self, mean=self.mean - value, low=self.low - value, high=self.high - value)
+
+    @property
+    def _freedom(self) -> float:
+        return self.n - 1 if self.freedom is None else self.freedom
+
+    def _quantile(self, level: float) -> float:
+        return float(stdtrit(self._freedom, 0.5 + level / 2))
+
 
 def mean_interval(values: Sequence[float]) -> Estimate:
     r"""Return the mean with Student's interval :math:`\bar x \pm t_{n-1} s/\sqrt n`.
 
-    It holds for independent values that are normal, or many. One value alone has no interval.
+    It holds for independent values that are normal, or many. One value alone has no interval, and fewer than six equal ones have
+    none either: that they are equal may be luck.
 
     Args:
         values: At least one number.
@@ -53,17 +115,24 @@ def mean_interval(values: Sequence[float]) -> Estimate:
         2.000 [-0.484, 4.484]
         >>> print(mean_interval([1.0]))
         1.000 (n = 1)
+        >>> print(mean_interval([1.0] * 5)), print(mean_interval([1.0] * 6))
+        1.000 (n = 5)
+        1.000 [1.000, 1.000]
+        (None, None)
     """
     n = len(values)
     if n == 0 or not all(math.isfinite(v) for v in values):
         raise ValueError(f"A mean needs finite values, at least one, but got {list(values)[:5]}: please report this.")
     mean, variance = _moments(values)
-    half = math.inf if n == 1 else float(stats.t.ppf(0.5 + LEVEL / 2, n - 1)) * math.sqrt(variance / n)
-    return Estimate(mean, mean - half, mean + half, n)
+    return _student(mean, math.sqrt(variance / n), n)
 
 
 def difference_interval(a: Sequence[float], b: Sequence[float]) -> Estimate:
-    r"""Return the difference of two means, ``a`` minus ``b``, with Welch's interval.
+    r"""Return the difference of two means, ``a`` minus ``b``, for groups that are independent of each other.
+
+    It is :math:`\bar a - \bar b \pm t_\nu \sqrt{s_a^2/n_a + s_b^2/n_b}`, where :math:`\nu` is one less than the size of the
+    smaller group. Whatever the two variances are, this covers at least as often as it says; Welch's :math:`\nu` is larger, and
+    does not with three values in a group. Where the groups come in pairs, :func:`paired_interval` is right and this is not.
 
     Args:
         a: Values of one group, independent of the other.
@@ -74,24 +143,23 @@ def difference_interval(a: Sequence[float], b: Sequence[float]) -> Estimate:
 
     Example:
         >>> print(difference_interval([1.0, 1.1, 0.9], [2.0, 2.2, 1.8]))
-        -1.000 [-1.416, -0.584]
+        -1.000 [-1.555, -0.445]
         >>> print(difference_interval([1.0], [2.0, 2.2]))
         -1.100 (n = 1)
+
+    References:
+        Mickey, Brown. Bounds on the distribution functions of the Behrens-Fisher statistic. Annals of Mathematical Statistics
+        1966.
     """
     x, y = mean_interval(a), mean_interval(b)
-    mean, n = x.mean - y.mean, min(x.n, y.n)
-    if n < 2:
-        return Estimate(mean, -math.inf, math.inf, n)
-    u, v = _moments(a)[1] / x.n, _moments(b)[1] / y.n
-    if u + v == 0:
-        return Estimate(mean, mean, mean, n)
-    freedom = (u + v) ** 2 / (u**2 / (x.n - 1) + v**2 / (y.n - 1))
-    half = float(stats.t.ppf(0.5 + LEVEL / 2, freedom)) * math.sqrt(u + v)
-    return Estimate(mean, mean - half, mean + half, n)
+    error = math.sqrt(_moments(a)[1] / x.n + _moments(b)[1] / y.n)
+    return _student(x.mean - y.mean, error, min(x.n, y.n))
 
 
 def paired_interval(a: Sequence[float], b: Sequence[float]) -> Estimate:
     """Return the mean of the differences of pairs, ``a`` minus ``b``, with Student's interval.
+
+    It holds whatever the two values of a pair have in common, also if that is nothing.
 
     Args:
         a: One value per pair.
@@ -107,51 +175,37 @@ def paired_interval(a: Sequence[float], b: Sequence[float]) -> Estimate:
     return mean_interval([x - y for x, y in zip(a, b, strict=True)])
 
 
-def share_interval(hits: int, n: int) -> Estimate:
-    """Return a share with Wilson's interval, which stays within 0 and 1 also for shares of 0 and 1.
+def alike(values: Sequence[float]) -> bool:
+    """Return whether all values are the same, up to rounding.
 
     Args:
-        hits: How many have the property.
-        n: Of how many; at least one.
+        values: At least one number.
 
     Example:
-        >>> print(share_interval(10, 10)), print(share_interval(1, 4))
-        1.000 [0.722, 1.000]
-        0.250 [0.046, 0.699]
-        (None, None)
-
-    References:
-        Wilson. Probable inference, the law of succession, and statistical inference. JASA 1927.
+        >>> alike([1.0 - 0.9, 0.5 - 0.4]), alike([0.1, 0.1001])
+        (True, False)
     """
-    z = float(stats.norm.ppf(0.5 + LEVEL / 2))
-    p = hits / n
-    center = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
-    # At the ends the two are equal but for rounding.
-    return Estimate(p, min(p, center - half), max(p, center + half), n)
+    return max(values) - min(values) <= EQUAL * max(map(abs, values))
 
 
-def share_difference(a: tuple[int, int], b: tuple[int, int]) -> Estimate:
-    """Return the difference of two shares, ``a`` minus ``b``, with Newcombe's interval.
+def larger(*found: Estimate | None) -> float | None:
+    """Return the largest absolute mean, by which figures divide a difference; ``None`` if there is none but 0.
 
     Args:
-        a: Hits and number of the one.
-        b: Hits and number of the other.
-
-    Example:
-        >>> print(share_difference((10, 10), (2, 10)))
-        0.800 [0.384, 0.943]
-
-    References:
-        Newcombe. Interval estimation for the difference between independent proportions. Statistics in Medicine 1998.
+        found: Some numbers, of which some may not have been measured.
     """
-    x, y = share_interval(*a), share_interval(*b)
-    mean = x.mean - y.mean
-    low = mean - math.hypot(x.mean - x.low, y.high - y.mean)
-    high = mean + math.hypot(x.high - x.mean, y.mean - y.low)
-    return Estimate(mean, low, high, min(x.n, y.n))
+    return max((abs(one.mean) for one in found if one is not None), default=0.0) or None
+
+
+def _student(mean: float, error: float, n: int) -> Estimate:
+    if n < 2 or (error == 0 and n < ALIKE):
+        return Estimate(mean, -math.inf, math.inf, n)
+    half = float(stdtrit(n - 1, 0.5 + LEVEL / 2)) * error
+    return Estimate(mean, mean - half, mean + half, n)
 
 
 def _moments(values: Sequence[float]) -> tuple[float, float]:
+    if alike(values):
+        return values[0], 0.0
     mean = math.fsum(values) / len(values)
-    return mean, math.fsum((v - mean) ** 2 for v in values) / max(1, len(values) - 1)
+    return mean, math.fsum((v - mean) ** 2 for v in values) / (len(values) - 1)

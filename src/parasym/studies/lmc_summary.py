@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from parasym.studies.claim import Claim
-from parasym.studies.interval import difference_interval, mean_interval, paired_interval
+from parasym.studies.interval import mean_interval
+from parasym.studies.lmc_claims import lmc_claims
 from parasym.studies.paper_network import network_named
 from parasym.studies.row import Record, Row
 from parasym.studies.summary import Cell, Line, Part, Runs, Summary
@@ -47,6 +47,10 @@ COLUMNS: tuple[tuple[str, str], ...] = (
     ("maximum barrier", "maximum"),
     ("loss of one", "end_loss"),
     ("accuracy of one", "end_accuracy"),
+    ("train loss", "train_loss"),
+    ("barrier at equal loss", "barrier_at_loss"),
+    ("distance from the start", "from_start"),
+    ("distance apart", "apart"),
     ("exchange cost", "exchange_cost"),
 )
 
@@ -57,6 +61,7 @@ NOTES = (
     "All networks start from the same distribution of trainable weights, that of torch's layers. The paper's plain ResNets start "
     "from He's normal one, which is here the control `standard, initialized by He's normal`.",
     "What is frozen is drawn anew for every pair, so the intervals cover that draw too.",
+    "A barrier counts as 0 within a margin that was stated before: the smaller of 0.05 nats and a tenth of the standard one.",
     "The exchange cost is the increase of the train loss when two neurons of the second hidden layer take each other's part and "
     "the rest is re-fitted linearly: 0 where they can be exchanged by a symmetry. It is measured for MLPs only.",
 )
@@ -82,76 +87,31 @@ def _part(key: tuple[str, float, str], rows: list[Row]) -> Part:
         for record in row.records:
             found.setdefault(record["method"], []).append((row.task["pair"], record))
     paper = PAPER.get((architecture, width), {})
-    lines = tuple(_line(method, found[method], paper) for method in ORDER if method in found)
+    order = [*(name for name in ORDER if name in found), *(name for name in found if name not in TITLES)]
+    titles = {name: TITLES.get(name, name) for name in order}
+    lines = tuple(_line(titles[method], method, found[method], paper) for method in order)
     title = f"{network_named(architecture).title}, width {width:g}, on {data}"
-    curves = tuple(_runs(method, found[method]) for method in ORDER if method in found and _alive(found[method]))
-    return Part(title, tuple(name for name, _ in COLUMNS), lines, _claims(found, paper), curves, _note(rows[0].task, found))
+    claims = lmc_claims({method: _alive(records) for method, records in found.items()}, titles, paper)
+    curves = tuple(_runs(titles[method], found[method]) for method in order if _alive(found[method]))
+    return Part(title, tuple(name for name, _ in COLUMNS), lines, claims, curves, _note(rows[0].task, found))
 
 
 def _alive(records: list[tuple[int, Record]]) -> dict[int, Record]:
     return {pair: record for pair, record in records if not record["diverged"]}
 
 
-def _line(method: str, records: list[tuple[int, Record]], paper: dict[str, str]) -> Line:
+def _line(title: str, method: str, records: list[tuple[int, Record]], paper: dict[str, str]) -> Line:
     alive = list(_alive(records).values())
     cells = []
     for _, field in COLUMNS:
-        values = [record[field] for record in alive if field in record]
+        values = [record[field] for record in alive if record.get(field) is not None]
         cells.append(Cell(mean_interval(values) if values else None, paper.get(method, "") if field == "barrier" else ""))
-    return Line(TITLES[method], len(alive), len(records) - len(alive), tuple(cells), control=method in CONTROLS)
+    return Line(title, len(alive), len(records) - len(alive), tuple(cells), control=method in CONTROLS)
 
 
-def _claims(found: dict[str, list[tuple[int, Record]]], paper: dict[str, str]) -> tuple[Claim, ...]:
-    """Return the orderings of the paper's table, and the controls: each a difference of mean barriers that must be below zero."""
-    matching = "activation-matching" if "activation-matching" in paper else "weight-matching"
-    orderings = [
-        (matching, "standard"),
-        ("sigma", "standard"),
-        ("w", "standard"),
-        ("w", "sigma"),
-        ("w", matching),
-        ("w", "as-many"),
-        ("w", "double"),
-        ("w", "kaiming"),
-    ]
-    claims = []
-    for low, high in orderings:
-        if low in found and high in found:
-            text = f"barrier: {TITLES[low]} < {TITLES[high]}"
-            both = f"{paper[low]} < {paper[high]}" if low in paper and high in paper else ""
-            text = f"control, {text}" if high in CONTROLS else text
-            claims.append(Claim(text, _difference(found, low, high), paper=both))
-    claims += _about_exchange(found)
-    return tuple(claims)
-
-
-def _difference(found: dict[str, list[tuple[int, Record]]], low: str, high: str) -> Any:
-    a, b = _alive(found[low]), _alive(found[high])
-    if high == "standard" and low.endswith("matching"):
-        both = sorted(a.keys() & b.keys())  # the same networks: their differences are what varies
-        return paired_interval([a[p]["barrier"] for p in both], [b[p]["barrier"] for p in both]) if both else None
-    x, y = ([record["barrier"] for record in side.values()] for side in (a, b))
-    return difference_interval(x, y) if x and y else None
-
-
-def _about_exchange(found: dict[str, list[tuple[int, Record]]]) -> list[Claim]:
-    costs = {m: [r["exchange_cost"] for r in _alive(records).values() if "exchange_cost" in r] for m, records in found.items()}
-    if not costs.get("standard"):
-        return []
-    return [
-        Claim(
-            f"control, exchange cost: {TITLES[method]} > standard",
-            difference_interval(costs[method], costs["standard"]),
-            below=False,
-        )
-        for method in ("sigma", "w")
-        if costs.get(method)
-    ]
-
-
-def _runs(method: str, records: list[tuple[int, Record]]) -> Runs:
+def _runs(title: str, records: list[tuple[int, Record]]) -> Runs:
     alive = list(_alive(records).values())
-    return Runs(TITLES[method], tuple(alive[0]["t"]), tuple(tuple(record["loss"]) for record in alive))
+    return Runs(title, tuple(alive[0]["t"]), tuple(tuple(record["loss"]) for record in alive))
 
 
 def _note(task: dict[str, Any], found: dict[str, list[tuple[int, Record]]]) -> str:
@@ -165,5 +125,5 @@ def _note(task: dict[str, Any], found: dict[str, list[tuple[int, Record]]]) -> s
     return (
         f"{plan['epochs']} epochs over {size} train examples, batch {plan['batch']}, {plan['optimizer']}, rate {plan['rate']:g},"
         f" decay {plan['decay']:g}, schedule {plan['schedule']}. Trainable parameters: {counts}. Means over pairs that share"
-        " nothing, with 95 % intervals of Student's t; differences with Welch's, or paired where the networks are the same."
+        " nothing, with 95 % intervals of Student's t; differences are those of the two methods in one pair."
     )

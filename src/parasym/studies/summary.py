@@ -1,9 +1,10 @@
 """What the rows of a study say: numbers with intervals beside those of the paper, claims, curves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from parasym.studies.claim import Claim, Verdict, together
+from parasym.studies.claim import Claim, Verdict
+from parasym.studies.family import corrected, together
 from parasym.studies.interval import Estimate
 
 
@@ -62,7 +63,7 @@ class Part:
         title: Architecture and data.
         measures: Names of the columns.
         lines: One per method.
-        claims: What the paper says about them.
+        claims: What is said about them, by the paper or as a control.
         curves: For the figure.
         note: How it was done: plan, counts.
         quantity: What its curves show; that of the summary if empty.
@@ -81,7 +82,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Summary:
-    """All results of a study.
+    """All results of a study. Its claims are one family, and their p-values are adjusted for that when it is made.
 
     Attributes:
         study: Its name.
@@ -96,6 +97,12 @@ class Summary:
     quantity: str
     parts: tuple[Part, ...]
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Correct the claims of all parts together."""
+        claims = iter(corrected(self.claims))
+        parts = tuple(replace(part, claims=tuple(next(claims) for _ in part.claims)) for part in self.parts)
+        object.__setattr__(self, "parts", parts)
 
     @property
     def claims(self) -> tuple[Claim, ...]:
@@ -133,13 +140,25 @@ def plain(summary: Summary) -> Mapping[str, object]:
                     }
                     for line in part.lines
                 ],
-                "claims": [
-                    {"claim": c.text, "verdict": c.verdict, "ours": _numbers(c.ours), "paper": c.paper} for c in part.claims
-                ],
+                "claims": [_stated(claim) for claim in part.claims],
             }
             for part in summary.parts
         ],
         "notes": list(summary.notes),
+    }
+
+
+def _stated(claim: Claim) -> dict[str, object]:
+    return {
+        "claim": claim.text,
+        "control": claim.control,
+        "verdict": claim.verdict,
+        "reason": claim.reason,
+        "ours": _numbers(claim.ours),
+        "margin": claim.margin,
+        "p": claim.p,
+        "adjusted": claim.adjusted,
+        "paper": claim.said,
     }
 
 
