@@ -170,6 +170,19 @@ def test_planted_fault_a_decode_that_ignores_the_noise_falls_back_to_its_samples
     assert told.after < made.after <= made.before
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_decode_proposes_the_start_if_it_is_the_best_that_was_seen(known):
+    found, theta = orbit(), trained()
+    blind = noisy_orbit(bare(), noise=after_gates(depolarizing(0.1, 0))).characters
+    points = OrbitPoints(found.cosets, lambda x: float((x - theta).abs().sum()), theta, whole=found.symmetry)
+    if known:
+        points.costs(draw(1, points.rank, generator=seeded(1)))
+        points.costs(points.start[None])
+    proposed = WalshDecode(blind, 20).propose(points, generator=seeded())
+    assert len(proposed) == 1
+    assert bool(proposed.any()) is not known
+
+
 def test_with_shots_a_tie_stays_and_a_real_gain_is_taken():
     found, theta = orbit(), trained()
     simulator = transfer(found.circuit)

@@ -101,6 +101,20 @@ def test_what_has_no_period_is_not_brought_into_bounds(monkeypatch):
         assert np.isfinite(result.x).all()
 
 
+@pytest.mark.parametrize("past", [0.5, -0.5, 2 * np.pi, -2 * np.pi])
+def test_a_hop_ends_inside_of_every_bound_or_is_not_made(past):
+    found, start = orbit(3, 2), 40 + angles(9).numpy()
+    counted = Counted(found.circuit)
+    minimizer = HoppingMinimizer(found, early=0, hops=1, options={"maxiter": 0})
+    free = minimizer(counted.fun, start, jac=counted.jac)
+    assert free.nhop == 1
+    middle = free.hops[0].angles.numpy().copy()
+    middle[4] += past
+    bounds = np.stack([middle - 0.1, middle + 0.1], axis=1)
+    result = minimizer(counted.fun, start, jac=counted.jac, bounds=bounds)
+    assert result.nhop == (abs(past) > 1), "only whole periods do not matter"
+
+
 def test_hops_out_of_narrow_bounds_are_not_made():
     found = orbit(3, 2)
     counted = Counted(found.circuit)

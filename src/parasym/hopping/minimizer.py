@@ -147,7 +147,7 @@ class _Run:
         with np.errstate(invalid="ignore", divide="ignore"):  # without a period what is outside becomes nan, which is not inside
             up, down = np.ceil((low - x) / period), np.floor((high - x) / period)
             moved = x + np.where(x < low, up, np.where(x > high, down, 0.0)) * period
-        return moved if bool(((moved >= low - 1e-12) & (moved <= high + 1e-12)).all()) else None
+        return moved if np.allclose(moved, moved.clip(low, high), rtol=0, atol=1e-12) else None
 
 
 def _limits(bounds: Any, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -51,9 +51,10 @@ class WalshDecode(AbstractSelector):
         columns = character_columns(points, self.characters)
         coordinates = draw(self.samples, points.rank, generator=generator)
         values = points.costs(coordinates)
-        if points.seen and not any(points.seen[0][0]):
+        start = dict(points.seen).get(tuple(points.start.tolist()))
+        if start is not None:
             coordinates = torch.cat([points.start[None], coordinates])
-            values = torch.cat([values.new_tensor([points.seen[0][1]]), values])
+            values = torch.cat([values.new_tensor([start]), values])
         best = coordinates[values.argmin()][None]
         if not columns:
             return best
