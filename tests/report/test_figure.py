@@ -3,12 +3,16 @@
 import base64
 import io
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import pytest
 from matplotlib.image import imread
 
 from parasym.report.figure import GRID, STYLE, Curve, correlation_figure, fields_figure, interpolation_figure
+from parasym.report.hop import orbit_figure, runs_figure
 
 
 def pictures(svg: str) -> list[np.ndarray]:
@@ -68,3 +72,26 @@ def test_fields_have_one_scale_and_nothing_around() -> None:
     assert STYLE["axes.edgecolor"] not in figure.svg
     assert figure.svg.index("first") < figure.svg.index("second")
     assert len(pictures(fields_figure([("alone", fields[:1])], alt="").svg)) == 1
+
+
+def test_figures_of_a_page_are_equally_wide() -> None:
+    points, fields = np.linspace(0, 1, 5), np.ones((4, 2, 2))
+    hop: Any = SimpleNamespace(before=1.0, after=0.5, moved=True)
+    figures = [
+        (2.9, interpolation_figure([Curve("naive", "#335577", points, [points], [points])], title="two")),
+        (7.4 / 7.2 + 0.1, fields_figure([("a", fields)], alt="")),
+        (2 * 7.4 / 7.2 + 0.1, fields_figure([("a", fields), ("b", fields)], alt="")),
+        (3.5, correlation_figure([("a", np.eye(2))], alt="")),
+        (2.7, orbit_figure(np.array([1.0, 0.5, 0.25]), hop)),
+        (2.9, runs_figure({"hops": np.array([[1.0, 0.5]])})),
+    ]
+    for height, figure in figures:
+        found = [float(number) for number in re.findall(r'(?:width|height)="([\d.]+)pt"', figure.svg)[:2]]
+        assert sorted(found) == pytest.approx(sorted([72 * 7.4, 72 * height]), abs=1e-3)
+
+
+def test_axes_have_their_words_and_names_with_dollars_are_names() -> None:
+    points = np.linspace(0, 1, 5)
+    svg = interpolation_figure([Curve("$a_1$", "#335577", points, [points], [points])], title="two").svg
+    assert svg.count("<!-- share of network B -->") == 2
+    assert "DejaVuSans-24" in svg, "the glyph of a dollar"

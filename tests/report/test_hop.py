@@ -36,6 +36,7 @@ def test_cards_tell_the_spread_and_the_gain() -> None:
         "0.75",
     ]
     assert "over 3 of them" in str(page.cards[1])
+    assert [card.value for card in page.cards] == ["64", "0.75", "0.75"]
 
 
 def test_where_every_method_ended() -> None:

@@ -33,6 +33,12 @@ def test_the_figure_says_what_its_curves_show() -> None:
     assert "<!-- loss -->" not in own
 
 
+def test_runs_are_left_and_intervals_right() -> None:
+    left, right = study_figure(PART, quantity="loss").svg.split('id="axes_2"')
+    assert [color in left for color in ("#1f77b4", "#ff7f0e")] == [True, False], "only one method has runs"
+    assert [color in right for color in ("#1f77b4", "#ff7f0e")] == [True, True]
+
+
 def test_losses_are_drawn_from_zero() -> None:
     points = np.linspace(0, 1, 5)
     svg = interpolation_figure([Curve("naive", "#335577", points, [points + 7.0], [points])], title="two").svg

@@ -9,6 +9,7 @@ from rich.console import Console
 from parasym.core import BadInputError
 from parasym.find import find
 from parasym.report import Table, factor_table, report_tables, rich_table, symmetry_tables
+from parasym.report.symmetry import coarse_table, shortened
 from parasym.symmetry import Coarse, Symmetry, Uncovered
 from parasym.verify import verify
 
@@ -66,6 +67,14 @@ def test_what_is_not_known_is_shown() -> None:
         "a = b",
     ):
         assert words in text
+
+
+def test_what_is_coarse_says_where_it_is_and_what_it_may_cost() -> None:
+    pins = tuple(Coarse("aten.gather", module, "nets.py:9", "by number", tuple("abcde"), 35) for module in ("heads", ""))
+    rows = coarse_table(Symmetry((), (), coarse=pins)).rows
+    assert rows[0] == ("aten.gather", "heads", "nets.py:9", "by number", "5", "35", "a, b, c, d and 1 more")
+    assert rows[1][1] == "the model"
+    assert shortened(tuple("abcd")) == "a, b, c, d"
 
 
 def test_a_report_shows_verdict_errors_and_counts() -> None:

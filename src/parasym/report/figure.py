@@ -18,6 +18,9 @@ from numpy.typing import ArrayLike
 from parasym.core import one_line
 
 INK, GRID = "#1f2933", "#e4e7eb"
+WIDTH = 7.4
+"""Of a figure, in inches."""
+
 NAIVE, MATCHED = "#c2542d", "#1f5fa8"
 
 STYLE: dict[Any, Any] = {
@@ -90,7 +93,7 @@ def interpolation_figure(curves: Sequence[Curve], *, title: str, caption: str = 
         title: Named in the alternative text.
         caption: The sentence below.
     """
-    with drawing(7.4, 2.9) as (canvas, made):
+    with drawing(2.9) as (canvas, made):
         left, right = canvas.subplots(1, 2)
         for curve in curves:
             _band(left, curve, np.asarray(curve.losses))
@@ -121,7 +124,7 @@ def fields_figure(rows: Sequence[tuple[str, np.ndarray]], *, alt: str, caption: 
     """
     limit = max(float(np.quantile(np.abs(images), 0.995)) for _, images in rows)
     count = len(rows[0][1])
-    with drawing(7.4, 7.4 / (count + 3.2) * len(rows) + 0.1) as (canvas, made):
+    with drawing(WIDTH / (count + 3.2) * len(rows) + 0.1) as (canvas, made):
         grid = canvas.subplots(len(rows), count, squeeze=False)
         for line, (label, images) in zip(grid, rows, strict=True):
             for axes, image in zip(line, images, strict=True):
@@ -141,7 +144,7 @@ def correlation_figure(panels: Sequence[tuple[str, np.ndarray]], *, alt: str, ca
         alt: What the picture shows.
         caption: The sentence below.
     """
-    with drawing(7.4, 3.5) as (canvas, made):
+    with drawing(3.5) as (canvas, made):
         axes = canvas.subplots(1, len(panels), squeeze=False)[0]
         picture = None
         for ax, (title, matrix) in zip(axes, panels, strict=True):
@@ -167,12 +170,12 @@ def _middle(runs: ArrayLike) -> float:
 
 
 @contextmanager
-def drawing(width: float, height: float) -> Iterator[tuple[MplFigure, list[str]]]:
+def drawing(height: float, width: float = WIDTH) -> Iterator[tuple[MplFigure, list[str]]]:
     """Give a canvas in the house style, and a list to which its SVG is added when the body has ended.
 
     Args:
-        width: In inches.
         height: In inches.
+        width: In inches.
 
     Yields:
         The canvas, and the list.

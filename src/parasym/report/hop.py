@@ -45,7 +45,7 @@ def orbit_figure(costs: np.ndarray, made: Hop) -> Figure:
         costs: Of shape ``[points]``.
         made: The hop.
     """
-    with drawing(7.4, 2.7) as (canvas, drawn):
+    with drawing(2.7) as (canvas, drawn):
         axes = canvas.subplots()
         axes.hist(costs, bins=min(60, max(5, len(costs) // 8)), color="#9aa5b1")
         axes.axvline(made.before, color=START, label=f"start {made.before:.4g}")
@@ -67,7 +67,7 @@ def runs_figure(runs: dict[str, np.ndarray]) -> Figure:
     Args:
         runs: For every method, of shape ``[starts, points]``.
     """
-    with drawing(7.4, 2.9) as (canvas, drawn):
+    with drawing(2.9) as (canvas, drawn):
         axes = canvas.subplots()
         for k, (name, values) in enumerate(runs.items()):
             color, share = mpl.colormaps["tab10"](k), np.linspace(0, 1, values.shape[1])

@@ -81,7 +81,7 @@ def study_figure(part: Part, *, quantity: str) -> Figure:
     """
     quantity, axis = part.quantity or quantity, part.axis or "position on the segment"
     lines = [line for line in part.lines if line.cells[0].ours is not None]
-    with drawing(9.0, max(2.8, 0.34 * len(lines) + 1.2)) as (canvas, made):
+    with drawing(max(2.8, 0.34 * len(lines) + 1.2), 9.0) as (canvas, made):
         left, right = canvas.subplots(1, 2, width_ratios=(1, 1))
         colors = {line.name: mpl.colormaps["tab10"](k % 10) for k, line in enumerate(part.lines)}
         for runs in part.curves:
