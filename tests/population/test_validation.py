@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from parasym.core import BadInputError
+from parasym.core import BadInputError, Params
 from parasym.population import EpochReport, StepReport, TrainingPlan, train_population
 from tests.population.networks import Counting, convolutional, data, dropping, images, normalized, perceptron
 from tests.population.test_resume import StoppedError, same, stop_after
@@ -79,6 +79,19 @@ def test_hooks(way):
         for epoch in range(3):
             mean = sum(n * loss for n, (_, _, loss) in zip(sizes, told[4 * epoch : 4 * epoch + 4], strict=True)) / 60
             assert mean == pytest.approx(found.losses(seed)[epoch], rel=1e-5)
+
+
+@pytest.mark.parametrize("way", ["vmap", "loop"])
+def test_a_hook_may_keep_the_networks_of_an_epoch(way):
+    kept: list[list[Params]] = []
+    found = train_population(
+        lambda: nn.Sequential(nn.Linear(5, 6), nn.BatchNorm1d(6), nn.Linear(6, 3)),
+        *data(), seeds=(4, 7), plan=PLAN, way=way, on_epoch=lambda report: kept.append(report.networks()),
+    )  # fmt: skip
+    for k in range(2):
+        assert all(torch.equal(kept[-1][k][n], x) for n, x in found.params[k].items())
+        assert not torch.equal(kept[0][k]["0.weight"], kept[1][k]["0.weight"])
+        assert not torch.equal(kept[0][k]["1.running_mean"], kept[1][k]["1.running_mean"])
 
 
 def test_a_hook_may_stop():

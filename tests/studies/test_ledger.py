@@ -134,8 +134,16 @@ def test_a_list_of_tasks_from_before_formats_is_read_and_another_version_is_not(
         ledger.rows()
 
 
+def test_rows_of_before_sources_and_threads_were_kept_are_read(tmp_path: Path) -> None:
+    ledger, lines = begun(tmp_path)
+    now = ledger.rows()
+    assert all(row.sources and row.threads for row in now)
+    put(tmp_path, [json.dumps({k: v for k, v in json.loads(line).items() if k not in {"sources", "threads"}}) for line in lines])
+    assert ledger.rows() == tuple(replace(row, sources="", threads=0) for row in now)
+
+
 def test_numbers_that_are_not_finite_are_null() -> None:
     records = ({"method": "m", "diverged": True, "x": None},)
-    row = Row("0" * 64, "s", {"a": [1, None]}, "", "", {}, "cpu", 3, 1.0, 2.0, records, {}, {})
+    row = Row("0" * 64, "s", {"a": [1, None]}, "", "", {}, "", "cpu", 1, 3, 1.0, 2.0, records, {}, {})
     assert row_from_json(row.to_json()) == row
     assert row_from_json(replace(row, sums={"m": {"x": float("inf")}}).to_json()).sums == {"m": {"x": None}}

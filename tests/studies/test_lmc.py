@@ -8,13 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from parasym.breaking import WAsymmetric, break_, trainable_masks
 from parasym.core import BadInputError
-from parasym.data import block_model
-from parasym.population import TrainingPlan
+from parasym.data import Images, block_model
+from parasym.population import EpochReport, TrainingPlan
+from parasym.population.value import Record as EpochRecord
 from parasym.studies import Row, run_task
 from parasym.studies.lmc import LMC, LmcSettings, LmcTask
-from parasym.studies.lmc_measure import without_constants
+from parasym.studies.lmc_early import EarlyPair
+from parasym.studies.lmc_measure import Pair, how_far, train_loss, without_constants
 from parasym.studies.lmc_summary import TITLES
 from parasym.studies.row import counts_of, sums_of
 from tests.needs import needs
@@ -32,7 +36,16 @@ def row(method: str, pair: int, barrier: float, *, width: float = 1.0, **more: A
     if record["diverged"]:
         record = {k: record[k] for k in ("method", "diverged", "trainable")}
     task = asdict(replace(LMC.tasks(TINY)[0], pair=pair, width=width))
-    rest = {"commit": "", "versions": {}, "device": "cpu", "seed": 0, "seconds": 0.0, "processor": 0.0}
+    rest = {
+        "commit": "",
+        "versions": {},
+        "sources": "",
+        "device": "cpu",
+        "threads": 1,
+        "seed": 0,
+        "seconds": 0.0,
+        "processor": 0.0,
+    }
     return Row(f"{method}{pair}", "lmc", task, "", records=(record,), counts=counts_of([record]), sums=sums_of([record]), **rest)
 
 
@@ -55,13 +68,16 @@ def claims(found: Sequence[Row]) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def tiny() -> list[Row]:
-    settings = replace(TINY, pairs=1, variants=("standard", "w"), points=3, plan=TrainingPlan(epochs=8, batch=100, rate=3e-3))
+    variants = ("standard", "w", "w-zero", "anchor", "shared-start")
+    settings = replace(
+        TINY, pairs=1, variants=variants, points=3, matched_loss=2.0, plan=TrainingPlan(epochs=8, batch=100, rate=3e-3)
+    )
     return [run_task(LMC, task, {}) for task in LMC.tasks(settings)]
 
 
 def test_a_tiny_run_measures_everything(tiny: list[Row]):
     methods = {record["method"]: record for row in tiny for record in row.records}
-    assert set(methods) == {"standard", "weight-matching", "activation-matching", "w"}
+    assert set(methods) == {"standard", "weight-matching", "activation-matching", "w", "w-zero", "anchor", "shared-start"}
     for record in methods.values():
         assert not record["diverged"]
         assert record["barrier"] == pytest.approx(record["loss"][1] - (record["loss"][0] + record["loss"][2]) / 2)
@@ -72,6 +88,49 @@ def test_a_tiny_run_measures_everything(tiny: list[Row]):
     assert abs(methods["standard"]["exchange_cost"]) < 1e-5
     assert methods["w"]["exchange_cost"] > 1e-5
     assert methods["w"]["trainable"] < methods["standard"]["trainable"]
+
+
+def test_how_far_networks_went_is_told(tiny: list[Row]):
+    methods = {record["method"]: record for row in tiny for record in row.records}
+    for record in methods.values():
+        assert 0 < record["train_loss"] < record["loss_at_loss"] < 2.0
+        assert 1 <= record["epochs_at_loss"] < 8
+        assert record["from_start"] > 0.01
+        assert record["barrier_at_loss"] != record["barrier"]
+    assert methods["shared-start"]["apart"] < 0.5 * methods["standard"]["apart"]
+    assert methods["anchor"]["apart"] < methods["w"]["apart"]
+    assert methods["weight-matching"]["apart"] < methods["standard"]["apart"]
+    assert methods["weight-matching"]["from_start"] == methods["standard"]["from_start"]
+
+
+def test_distances_are_of_trainable_entries_and_losses_of_the_train_set():
+    model = break_(nn.Linear(3, 2, bias=False), WAsymmetric(frozen=1, std=9.0)).model
+    mask = trainable_masks(model)["weight"]
+    a, b, start = ({"weight": torch.where(mask, value, 7.0)} for value in (3.0, 1.0, 2.0))
+    pair = Pair(model, a, b, False, (start, start))
+    assert how_far(pair, b) == pytest.approx({"from_start": 0.5, "apart": 1.0})
+    data = Images("x", torch.eye(3), torch.tensor([0, 1, 1]), torch.eye(3), torch.tensor([0, 1, 1]), (0.0,), (1.0,), 2)
+    expected = nn.functional.cross_entropy(torch.func.functional_call(model, a, (torch.eye(3),)), torch.tensor([0, 1, 1]))
+    assert train_loss(model, a, data) == pytest.approx(float(expected), rel=1e-6)
+
+
+def test_a_loss_that_is_not_reached_is_not_told():
+    found = run_task(LMC, replace(LMC.tasks(TINY)[0], matched_loss=1e-9), {})
+    assert all("barrier_at_loss" not in record and "barrier" in record for record in found.records)
+    early = EarlyPair(0.5)
+    for epoch, losses in enumerate([(0.9, 0.4), (0.4, 0.9), (0.4, 0.45), (0.1, 0.1)]):
+        records = tuple(EpochRecord(seed, epoch, loss, 0.1, True) for seed, loss in enumerate(losses))
+        early.look(EpochReport(epoch, records, lambda epoch=epoch: [{"epoch": torch.tensor(epoch)}] * 2))
+    assert early.networks is not None
+    assert (early.epoch, int(early.networks[0]["epoch"])) == (3, 2)
+
+
+def test_two_networks_that_are_the_same_are_refused():
+    graph = block_model(nodes=80)
+    plan = TrainingPlan(2, 10**6, 1e-3, 0.0, optimizer="adam", schedule="constant")
+    settings = LmcSettings("graph", "blocks", 40, 40, ("shared-start",), 1, 1 / 16, 3, 0, plan)
+    with pytest.raises(BadInputError, match="of variant `shared-start` of `graph` are the same: they start alike"):
+        LMC.run(LMC.tasks(settings)[0], graph, "cpu")
 
 
 def test_matching_does_not_change_the_networks(tiny: list[Row]):
@@ -204,7 +263,7 @@ def test_tasks_of_every_preset_are_different_and_begin_with_one_pair_of_everythi
     assert len(set(tasks)) == len(tasks)
     first = LMC.presets[preset][0]
     assert [t.variant for t in tasks[: len(first.variants)] if isinstance(t, LmcTask)] == list(first.variants)
-    assert preset == "tiny" or all(settings.pairs >= 5 for settings in LMC.presets[preset])
+    assert preset == "tiny" or all(settings.pairs >= 3 for settings in LMC.presets[preset])
 
 
 @pytest.mark.parametrize("field", [{"pairs": 0}, {"points": 4}, {"points": 1}, {"swaps": -1}, {"width": 0.0}])

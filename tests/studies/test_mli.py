@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from parasym.core import BadInputError
-from parasym.studies import Row, mean_interval, run_task
+from parasym.studies import Row, mean_interval, mli, run_task
 from parasym.studies.mli import MLI, MliSettings, MliTask, Sampling
 from parasym.studies.row import counts_of, sums_of
+from parasym.studies.variant import variant_named
 from tests.needs import needs
 
 needs("sklearn")
@@ -26,7 +28,16 @@ def record(method: str, rise: float, *, diverged: bool = False) -> dict[str, Any
 
 def row(*records: dict[str, Any]) -> Row:
     task = asdict(MLI.tasks(TINY)[0])
-    rest = {"commit": "", "versions": {}, "device": "cpu", "seed": 0, "seconds": 0.0, "processor": 0.0}
+    rest = {
+        "commit": "",
+        "versions": {},
+        "sources": "",
+        "device": "cpu",
+        "threads": 1,
+        "seed": 0,
+        "seconds": 0.0,
+        "processor": 0.0,
+    }
     return Row("x", "mli", task, "", records=records, counts=counts_of(records), sums=sums_of(records), **rest)
 
 
@@ -41,7 +52,8 @@ GOOD, BAD = RNG.normal(-0.03, 0.005, 60), RNG.normal(0.08, 0.02, 60)
 def test_a_tiny_run_has_one_record_per_network():
     task = MLI.tasks(TINY)[0]
     found = run_task(MLI, task, {})
-    assert [r["seed"] for r in found.records] == [0, 1, 2]
+    assert [(r["seed"], r["draw"]) for r in found.records] == [(0, 0), (1, 0), (2, 0)]
+    assert (found.threads, len(found.sources)) == (torch.get_num_threads(), 64)
     for r in found.records:
         assert len(r["loss"]) == 9
         assert r["largest_rise"] == pytest.approx(max(b - a for a, b in zip(r["loss"], r["loss"][1:], strict=False)))
@@ -51,6 +63,21 @@ def test_a_tiny_run_has_one_record_per_network():
     plans = [r["plan"] for r in found.records]
     assert len({p["rate"] for p in plans}) == 3
     assert run_task(MLI, task, {}).records == found.records
+
+
+def test_every_draw_freezes_something_else_and_networks_of_one_draw_the_same(monkeypatch: pytest.MonkeyPatch):
+    seen: list[int] = []
+    w = variant_named("w")
+
+    def made(network: Any, data: Any, width: float, seed: int) -> Any:
+        seen.append(seed)
+        return w.make(network, data, width, seed)
+
+    monkeypatch.setattr(mli, "variant_named", lambda _: replace(w, make=made))
+    for task in MLI.tasks(replace(TINY, variants=("w",))):
+        run_task(MLI, task, {})
+    assert len(set(seen)) == 2
+    assert seen == sorted(seen, key=seen.index)
 
 
 def test_a_rate_beyond_reason_is_counted_as_diverged():
@@ -150,7 +177,8 @@ def _tasks(settings: Any) -> list[MliTask]:
 
 def test_chunks_cover_all_networks_once():
     tasks = _tasks(replace(TINY, networks=8, chunk=3, variants=("w",)))
-    assert [(t.first, t.count) for t in tasks] == [(0, 3), (3, 3), (6, 2)]
+    assert [(t.first, t.count, t.draw) for t in tasks] == [(0, 3, 0), (3, 3, 1), (6, 2, 2)]
+    assert len({t.draw for settings in MLI.presets["small"] for t in _tasks(settings)}) == 30
     small = [t for settings in MLI.presets["small"] for t in _tasks(settings)]
     assert {v: sum(t.count for t in small if t.variant == v) for v in ("standard", "sigma", "w")} == {
         "standard": 300,

@@ -41,6 +41,21 @@ def test_fields_of_the_plan_and_the_choice_of_entries():
     assert ENTRIES[0].plan.epochs == 3
 
 
+@dataclass(frozen=True)
+class OnData:
+    architecture: str
+    data: str
+
+
+def test_entries_of_one_network_are_told_apart_by_their_data():
+    both = (OnData("mlp", "digits"), OnData("mlp", "cifar10"), OnData("gnn", "blocks"))
+    assert changed(both, ["only=mlp/cifar10"]) == both[1:2]
+    assert changed(both, ["only=mlp/digits,gnn"]) == (both[0], both[2])
+    assert changed(both, ["only=mlp"]) == both[:2]
+    with pytest.raises(BadInputError, match=r"`mlp/blocks` is not in this preset. Known are mlp/digits, mlp/cifar10, gnn"):
+        changed(both, ["only=mlp/blocks"])
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

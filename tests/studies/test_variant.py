@@ -7,7 +7,8 @@ from parasym.breaking import frozen_tensors, trainable_count
 from parasym.core import BadInputError
 from parasym.data import Images, block_model, normalised
 from parasym.find import find
-from parasym.studies.paper_network import NETWORKS, OnGraph, augmentation, examples, network_named, to_device
+from parasym.groups import Permutation
+from parasym.studies.paper_network import NETWORKS, Data, OnGraph, augmentation, examples, network_named, to_device
 from parasym.studies.variant import VARIANTS, variant_named, width_of_as_many
 
 
@@ -66,6 +67,83 @@ def test_what_is_fixed_comes_from_the_seed_and_not_from_the_initial_weights():
 
     assert torch.equal(frozen(0, 1), frozen(0, 2))
     assert not torch.equal(frozen(0, 1), frozen(1, 1))
+
+
+def made(name: str, network: str, data: Data, initial: int, seed: int = 3, width: float = 1 / 16) -> torch.nn.Module:
+    torch.manual_seed(initial)
+    return network_named(network).on(variant_named(name).make(network_named(network), data, width, seed), data).eval()
+
+
+ON = {
+    "mlp": images(1, 8),
+    "small-mlp": images(1, 8),
+    "resnet8": images(1, 8),
+    "resnet20": images(1, 8),
+    "graph": block_model(nodes=80),
+}
+
+
+@pytest.mark.parametrize("network", ON)
+def test_an_anchored_network_starts_as_the_w_asymmetric_one_and_trains_all_of_it(network: str):
+    data, width = ON[network], 0.5
+    w, anchor = (made(name, network, data, 7, width=width) for name in ("w", "anchor"))
+    x = examples(data)[0][:4]
+    assert torch.equal(anchor(x), w(x))
+    plain = made("standard", network, data, 7, width=width)
+    assert {n: p.shape for n, p in anchor.named_parameters()} == {n: p.shape for n, p in plain.named_parameters()}
+    assert list(frozen_tensors(anchor)) == []
+    assert trainable_count(anchor) == trainable_count(plain) > trainable_count(w)
+    assert not torch.equal(anchor(x), plain(x))
+    before = {n: p.detach().clone() for n, p in anchor.named_parameters()}
+    optimizer = torch.optim.SGD(anchor.parameters(), lr=0.1, weight_decay=0.1)
+    anchor(x).logsumexp(1).sum().backward()
+    optimizer.step()
+    for name, *_, entries in frozen_tensors(w):
+        was, now = before[name], anchor.get_parameter(name)
+        constant = ~entries.mask
+        assert bool((was[constant] == entries.frozen[constant]).all())
+        assert bool((now[constant] != was[constant])[entries.frozen[constant] != 0].all())
+
+
+def test_two_anchored_networks_share_the_constants_and_nothing_else():
+    a, b = (made("anchor", "mlp", ON["mlp"], initial) for initial in (1, 2))
+    for name, *_, entries in frozen_tensors(made("w", "mlp", ON["mlp"], 1)):
+        same = a.get_parameter(name) == b.get_parameter(name)
+        assert torch.equal(same, ~entries.mask)
+
+
+def test_a_shared_start_comes_from_the_pair_alone():
+    a, b = (dict(made("shared-start", "mlp", ON["mlp"], initial).named_parameters()) for initial in (1, 2))
+    assert all(torch.equal(a[n], b[n]) for n in a)
+    other = dict(made("shared-start", "mlp", ON["mlp"], 1, seed=4).named_parameters())
+    assert not torch.equal(a["linears.0.weight"], other["linears.0.weight"])
+    plain = dict(made("standard", "mlp", ON["mlp"], 1).named_parameters())
+    assert a["linears.0.weight"].std().item() == pytest.approx(plain["linears.0.weight"].std().item(), rel=0.1)
+
+
+@pytest.mark.parametrize("network", ON)
+@pytest.mark.parametrize(("name", "scale"), [("w-zero", 0.0), ("w-0.1", 0.1), ("w-0.3", 0.3), ("w-3", 3.0)])
+def test_constants_of_other_sizes_are_at_the_same_places(network: str, name: str, scale: float):
+    w, other = ({n: e for n, *_, e in frozen_tensors(made(v, network, ON[network], 7, width=0.5))} for v in ("w", name))
+    assert list(w) == list(other)
+    for key, entries in other.items():
+        assert torch.equal(entries.mask, w[key].mask)
+        assert w[key].frozen.abs().max() > 0
+        torch.testing.assert_close(entries.frozen, scale * w[key].frozen, rtol=2**-7, atol=0)
+
+
+def test_the_theorem_holds_without_constants_of_any_size():
+    data = images(1, 8)
+    model = made("w-zero", "mlp", data, 0, width=1 / 64)
+    permutations = find(model, (data.train_images[:2],)).only(Permutation)
+    assert permutations.order == 1
+    assert find(made("anchor", "mlp", data, 0, width=1 / 64), (data.train_images[:2],)).only(Permutation).order == 40320**3
+
+
+@pytest.mark.filterwarnings("ignore:.*is frozen as a whole")
+def test_a_layer_that_would_be_zero_as_a_whole_is_refused():
+    with pytest.raises(BadInputError, match="`stem` would be frozen at zero as a whole"):
+        variant_named("w-zero").make(network_named("resnet8"), images(3, 32), 1.0, 0)
 
 
 def test_he_normal_changes_the_scale_of_the_initial_weights():

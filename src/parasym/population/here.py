@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def _train(
             length = HistoryFile(Path(checkpoint)).append(records, length)
             save_state(Path(checkpoint), state, chosen, known, length)
         if job.hooks.epoch is not None and records:
-            job.hooks.epoch(EpochReport(state.epoch - 1, tuple(records)))
+            job.hooks.epoch(EpochReport(state.epoch - 1, tuple(records), partial(finished, task, state)))
         if advance is not None:
             advance(1)
     best = state.best

@@ -1,11 +1,12 @@
 """What is asked of a training, apart from where it runs and what it writes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from torch import Tensor, nn
 
+from parasym.core import Params
 from parasym.population.augment import Augment
 from parasym.population.data import Data
 from parasym.population.objective import Loss
@@ -37,10 +38,13 @@ class EpochReport:
     Attributes:
         epoch: From 0.
         records: One per network that was trained.
+        networks: Returns a copy of parameters and buffers of all networks as they are when it is called, with running statistics
+            of the training set: call it inside the hook. It costs a pass over the training set where there are statistics.
     """
 
     epoch: int
     records: tuple[Record, ...]
+    networks: Callable[[], list[Params]] = field(compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,7 @@ def train_population(
         way: ``"auto"`` measures a few steps of each; ``"vmap"`` and ``"loop"`` are followed, and so is a `Way` of an earlier
             population.
         on_step: Called after every step with a `StepReport`: epoch, step, seeds and losses.
-        on_epoch: Called after every epoch with an `EpochReport`: epoch and records.
+        on_epoch: Called after every epoch with an `EpochReport`: epoch, records, and the networks as they are.
         checkpoint: File to write after every epoch, with ``NAME.history`` beside it. If it is there, training goes on where it
             stopped, and ends with the very numbers it would have had on the same machine.
         rows: File to append one line of JSON to per network and epoch.

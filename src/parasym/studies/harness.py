@@ -17,6 +17,7 @@ from parasym.data import Images, NodeLabels, load
 from parasym.population.cluster import connect
 from parasym.studies.ledger import Ledger
 from parasym.studies.row import Row, counts_of, sums_of
+from parasym.studies.sources import sources_of
 from parasym.studies.study import Study
 from parasym.studies.task import AbstractTask, task_id
 from parasym.studies.workers import run_in_workers
@@ -101,7 +102,9 @@ def run_task(study: Study, task: AbstractTask, paths: Paths, device: str = "cpu"
             "parasym": __version__,
             "drawing": str(DRAWING),
         },
+        sources=sources_of(study.run),
         device=torch.cuda.get_device_name(device) if device.startswith("cuda") else f"cpu {platform.machine()}",
+        threads=torch.get_num_threads(),
         seed=task.seed,
         seconds=time.perf_counter() - start,
         processor=time.process_time() - processor,

@@ -1,10 +1,13 @@
 """Linear mode connectivity of standard, matched and asymmetric networks: settings, tasks, and what one task measures."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+
+import torch
 
 from parasym.core import BadInputError, child_seed
 from parasym.population import TrainingPlan, train_population
+from parasym.studies.lmc_early import EarlyPair
 from parasym.studies.lmc_measure import Pair, measure_pair
 from parasym.studies.lmc_summary import summarize_lmc
 from parasym.studies.paper_network import Data, augmentation, examples, network_named, to_device
@@ -29,6 +32,8 @@ class LmcTask(AbstractTask):
         points: Points along the segment, with both ends; odd.
         swaps: Exchanges of neurons that are tried per network; 0 for none.
         plan: How both are trained.
+        matched_loss: Train loss at which pairs of all variants are compared too: they are measured after the first epoch in
+            which that of both networks was below it. ``None`` for the end alone.
     """
 
     architecture: str
@@ -41,6 +46,7 @@ class LmcTask(AbstractTask):
     points: int
     swaps: int
     plan: TrainingPlan
+    matched_loss: float | None = None
 
     @property
     def seed(self) -> int:
@@ -69,6 +75,7 @@ class LmcSettings:
         swaps: Exchanges of neurons that are tried per network.
         plan: How networks are trained.
         sigma_rate: Peak rate of sigma-asymmetric networks, which the paper lowers for residual ones; ``None`` for the plan's.
+        matched_loss: Train loss at which pairs of all variants are compared too; ``None`` for the end alone.
     """
 
     architecture: str
@@ -82,6 +89,7 @@ class LmcSettings:
     swaps: int
     plan: TrainingPlan
     sigma_rate: float | None = None
+    matched_loss: float | None = None
 
 
 def lmc_tasks(settings: LmcSettings) -> tuple[LmcTask, ...]:
@@ -119,6 +127,9 @@ def run_lmc(task: LmcTask, data: Data, device: str) -> Sequence[Record]:
 
     Returns:
         The records.
+
+    Raises:
+        BadInputError: If both networks of the pair are the same, since nothing random tells them apart.
     """
     network, variant = network_named(task.architecture), variant_named(task.variant)
     frozen = child_seed(task.pair, f"frozen {task.architecture}")
@@ -129,15 +140,24 @@ def run_lmc(task: LmcTask, data: Data, device: str) -> Sequence[Record]:
 
     x, y, _, _ = examples(local)
     # Fixed and not measured: vmap and a loop round differently, and the same task has to give the same numbers.
-    seeds, augment = (task.seed, task.seed + 1), augmentation(network, data)
-    found = train_population(factory, x, y, seeds=seeds, plan=task.plan, augment=augment, way="loop")
-    pair = Pair(factory().to(device).eval(), found.params[0], found.params[1], any(found.diverged))
-    return measure_pair(pair, local, variant, points=task.points, swaps=task.swaps, seed=task.pair)
+    seeds, augment, early = (task.seed, task.seed + 1), augmentation(network, data), EarlyPair(task.matched_loss)
+    found = train_population(
+        factory, x, y, seeds=seeds, plan=task.plan, augment=augment, way="loop", on_epoch=early.look
+    )  # fmt: skip
+    if all(torch.equal(x, found.params[1][n]) for n, x in found.params[0].items()):
+        raise BadInputError(
+            f"The two networks of variant `{task.variant}` of `{task.architecture}` are the same: they start alike, and nothing "
+            "in their training differs where the batch is all examples. Leave the variant out, or take a smaller batch."
+        )
+    model = factory().to(device).eval()
+    pair = Pair(model, *found.params, any(found.diverged), tuple(found.initial))
+    records = measure_pair(pair, local, variant, points=task.points, swaps=task.swaps, seed=task.pair)
+    return records if early.networks is None else early.added(records, model, local, variant)
 
 
 def _plan(settings: LmcSettings, variant: str) -> TrainingPlan:
     if variant == "sigma" and settings.sigma_rate is not None:
-        return TrainingPlan(**{**asdict(settings.plan), "rate": settings.sigma_rate})
+        return replace(settings.plan, rate=settings.sigma_rate)
     return settings.plan
 
 
@@ -146,12 +166,22 @@ RESNET_PLAN = TrainingPlan(epochs=100, batch=128, rate=1e-2, decay=0.0, schedule
 GRAPH_PLAN = TrainingPlan(epochs=500, batch=10**6, rate=1e-3, decay=0.0, optimizer="adam", schedule="constant", warm_up=25)
 """Those of the paper; a graph's batch is all its train nodes."""
 
-ALL = ("standard", "sigma", "w", "as-many", "half")
+MATCHED = {"mlp": 0.3, "graph": 0.5, "resnet20": 0.5, "cifar10": 1.7}
+"""Train losses that networks of every variant reach, early enough that epochs are left."""
+
+ANCHORS = ("w-zero", "w", "anchor", "shared-start")
+"""What tells a broken symmetry from a start that is shared."""
+
+ALL = ("standard", "sigma", *ANCHORS, "as-many", "half")
+SWEEP = ("standard", "sigma", "w-zero", "w-0.1", "w-0.3", "w", "w-3", "anchor", "shared-start", "as-many", "half", "kaiming")
+GRAPH = tuple(name for name in ALL if name != "shared-start")
+"""Its batch is all train nodes, so two networks that start alike stay the same."""
+RESIDUAL = ("standard", "sigma", *ANCHORS, "as-many", "kaiming")
 
 LMC = Study(
     name="lmc",
     title="Linear mode connectivity",
-    version=2,
+    version=3,
     paper="Lim et al. The empirical impact of neural parameter symmetries, or lack thereof. NeurIPS 2024, section 5.1",
     presets={
         "tiny": (
@@ -160,40 +190,61 @@ LMC = Study(
                 "digits",
                 400,
                 200,
-                ("standard", "sigma", "w"),
+                ("standard", "sigma", *ANCHORS),
                 2,
                 1 / 16,
                 5,
                 2,
                 TrainingPlan(epochs=4, batch=100, rate=3e-3),
+                matched_loss=2.0,
             ),
         ),
         "small": (
-            LmcSettings("mlp", "mnist5k", 2000, None, ALL, 5, 1.0, 11, 4, TrainingPlan(15, 64, 1e-3, 0.03, schedule="constant")),
             LmcSettings(
-                "resnet20",
-                "digits",
-                None,
-                None,
-                ("standard", "sigma", "w", "as-many", "kaiming"),
-                5,
-                1.0,
-                11,
-                0,
-                TrainingPlan(epochs=12, batch=128, rate=1e-2, decay=0.0, schedule="exponential", warm_up=4),
-                sigma_rate=1e-3,
+                "mlp", "digits", None, None, SWEEP, 10, 96 / 512, 11, 4, replace(MLP_PLAN, epochs=20), matched_loss=MATCHED["mlp"]
+            ),
+            LmcSettings(
+                "mlp", "mnist5k", 2000, None, ALL, 5, 1.0, 11, 4, replace(MLP_PLAN, epochs=15), matched_loss=MATCHED["mlp"]
             ),
             LmcSettings(
                 "graph",
                 "blocks",
                 None,
                 None,
-                ALL,
-                5,
+                GRAPH,
+                10,
                 1.0,
                 11,
                 0,
-                TrainingPlan(100, 10**6, 1e-3, 0.0, optimizer="adam", schedule="constant", warm_up=25),
+                replace(GRAPH_PLAN, epochs=100),
+                matched_loss=MATCHED["graph"],
+            ),
+            LmcSettings(
+                "resnet20",
+                "digits",
+                None,
+                None,
+                RESIDUAL,
+                3,
+                1.0,
+                11,
+                0,
+                replace(RESNET_PLAN, epochs=12, warm_up=4),
+                sigma_rate=1e-3,
+                matched_loss=MATCHED["resnet20"],
+            ),
+            LmcSettings(
+                "resnet20",
+                "cifar10",
+                5000,
+                2000,
+                ("standard", *ANCHORS),
+                3,
+                1.0,
+                5,
+                0,
+                TrainingPlan(epochs=16, batch=32, rate=2e-3, decay=0.0, warm_up=1),
+                matched_loss=MATCHED["cifar10"],
             ),
         ),
         "paper": (
@@ -201,20 +252,21 @@ LMC = Study(
             LmcSettings(
                 "resnet20", "cifar10", None, None, (*ALL, "double", "kaiming"), 5, 1.0, 25, 0, RESNET_PLAN, sigma_rate=1e-3
             ),
+            # Its first layer is frozen as a whole, and would be zero in `w-zero`.
             LmcSettings(
                 "resnet20",
                 "cifar10",
                 None,
                 None,
-                ("standard", "sigma", "w", "as-many", "kaiming"),
+                tuple(name for name in RESIDUAL if name != "w-zero"),
                 5,
                 8.0,
                 25,
                 0,
-                TrainingPlan(**{**asdict(RESNET_PLAN), "epochs": 50}),
+                replace(RESNET_PLAN, epochs=50),
                 sigma_rate=1e-3,
             ),
-            LmcSettings("graph", "blocks", None, None, (*ALL, "double"), 5, 1.0, 25, 0, GRAPH_PLAN),
+            LmcSettings("graph", "blocks", None, None, (*GRAPH, "double"), 5, 1.0, 25, 0, GRAPH_PLAN),
         ),
     },
     tasks=lmc_tasks,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from parasym.breaking import trainable_count, trainable_masks
 from parasym.core import Params, child_generator
 from parasym.find import find
-from parasym.functional.statistics import has_statistics
+from parasym.functional.statistics import has_statistics, reestimate
 from parasym.groups import Permutation
 from parasym.landscape import Barrier, barrier
 from parasym.orbit import ActivationMatching, WeightMatching, match
@@ -40,12 +40,14 @@ class Pair:
         a: Parameters and buffers of the one.
         b: Of the other.
         diverged: Whether either has a loss that is not finite.
+        start: What they started from.
     """
 
     model: nn.Module
     a: Params
     b: Params
     diverged: bool
+    start: tuple[Params, Params]
 
 
 def measure_pair(pair: Pair, data: Data, variant: Variant, *, points: int, swaps: int, seed: int) -> list[Record]:
@@ -61,27 +63,31 @@ def measure_pair(pair: Pair, data: Data, variant: Variant, *, points: int, swaps
         swaps: Exchanges of neurons that are tried in the first network.
         seed: Of the neurons that are exchanged.
     """
-    ends = list(_ends(pair, data, variant))
+    ends = list(ends_of(pair, data, variant))
     if pair.diverged:
         return [_diverged(name, pair) for name, _ in ends]
-    x, y, test_x, test_y = examples(data)
-    statistics = [x] if has_statistics(pair.model) else None
+    x, y, _, _ = examples(data)
+    loss = sum(train_loss(pair.model, params, data) for params in (pair.a, pair.b)) / 2
     cost = _mean_cost(pair, x[:FITTED], y[:FITTED], swaps, seed) if swaps and _is_mlp(pair.model) else math.nan
     found = []
     for name, end in ends:
-        # One batch: a graph is evaluated whole, however few of its nodes are asked for.
-        segment = barrier(
-            pair.model, pair.a, end, test_x, test_y, points=points, statistics=statistics, batch_size=_batch(test_x)
-        )
-        record = _record(name, pair, segment, gap(pair.a, end))
+        segment = segment_of(pair, end, data, points=points)
+        sizes = {"train_loss": loss, "distance": gap(pair.a, end), **how_far(pair, end)}
+        record = _record(name, pair, segment, sizes)
         if name == variant.name and math.isfinite(cost):
             record["exchange_cost"] = cost
         found.append(record)
     return found
 
 
-def _ends(pair: Pair, data: Data, variant: Variant) -> Iterator[tuple[str, Params]]:
-    """Yield the other end of the segment: the second network as it is, then matched by every method."""
+def ends_of(pair: Pair, data: Data, variant: Variant) -> Iterator[tuple[str, Params]]:
+    """Yield the other end of the segment: the second network as it is, then matched by every method.
+
+    Args:
+        pair: The networks.
+        data: Their data, on their device.
+        variant: How they were made.
+    """
     yield variant.name, pair.b
     if not variant.matched:
         return
@@ -98,6 +104,63 @@ def _ends(pair: Pair, data: Data, variant: Variant) -> Iterator[tuple[str, Param
     )
     for name, method in methods:
         yield name, match(symmetry, a, b, method=method).element(pair.b)
+
+
+def segment_of(pair: Pair, end: Params, data: Data, *, points: int) -> Barrier:
+    """Return the test loss along the segment from the first network.
+
+    Args:
+        pair: The networks.
+        end: The other end.
+        data: Their data, on their device.
+        points: Points along the segment.
+    """
+    x, _, test_x, test_y = examples(data)
+    statistics = [x] if has_statistics(pair.model) else None
+    # One batch: a graph is evaluated whole, however few of its nodes are asked for.
+    return barrier(pair.model, pair.a, end, test_x, test_y, points=points, statistics=statistics, batch_size=_batch(test_x))
+
+
+def train_loss(model: nn.Module, params: Params, data: Data) -> float:
+    """Return the mean train loss of a network in eval mode, with running statistics of the train set.
+
+    Args:
+        model: Its architecture, in eval mode.
+        params: Its parameters and buffers.
+        data: Its data, on its device.
+    """
+    x, y, _, _ = examples(data)
+    params = reestimate(model, params, [x]) if has_statistics(model) else params
+    total = 0.0
+    with torch.no_grad():
+        for some, labels in zip(x.split(_batch(x)), y.split(_batch(x)), strict=True):
+            out = torch.func.functional_call(model, params, (some,))
+            total += float(torch.nn.functional.cross_entropy(out.double(), labels, reduction="sum"))
+    return total / len(y)
+
+
+def how_far(pair: Pair, end: Params) -> dict[str, float]:
+    """Return how far two networks moved and how far apart they are, counting trainable entries only.
+
+    Args:
+        pair: The networks.
+        end: The second one, as it is or matched.
+
+    Returns:
+        ``from_start``, the distance of both from their start by the size of the start, on average; and ``apart``, their distance
+        by their mean size.
+    """
+    ends = (pair.a, pair.b)
+    moved = [_norm(pair.model, x, start) / _norm(pair.model, start) for x, start in zip(ends, pair.start, strict=True)]
+    size = (_norm(pair.model, pair.a) + _norm(pair.model, end)) / 2
+    return {"from_start": sum(moved) / 2, "apart": _norm(pair.model, pair.a, end) / size}
+
+
+def _norm(model: nn.Module, params: Params, other: Params | None = None) -> float:
+    """Return the norm of the trainable entries, or of their difference from others."""
+    masks = trainable_masks(model)
+    parts = (params[n] if other is None else params[n] - other[n] for n in masks)
+    return math.sqrt(sum(float((x[m].double() ** 2).sum()) for x, m in zip(parts, masks.values(), strict=True)))
 
 
 def permutations_of(symmetry: Symmetry) -> Symmetry:
@@ -120,14 +183,14 @@ def without_constants(params: Params) -> Params:
     return {name: value for name, value in params.items() if value.is_floating_point() or value.ndim == 0}
 
 
-def _record(name: str, pair: Pair, segment: Barrier, distance: float) -> Record:
+def _record(name: str, pair: Pair, segment: Barrier, sizes: dict[str, float]) -> Record:
     numbers = {
         "barrier": segment.midpoint,
         "accuracy_barrier": segment.midpoint_accuracy,
         "maximum": segment.maximum,
         "end_loss": (segment.loss[0] + segment.loss[-1]) / 2,
         "end_accuracy": (segment.accuracy[0] + segment.accuracy[-1]) / 2,
-        "distance": float(distance),
+        **sizes,
     }
     finite = all(math.isfinite(v) for v in (*segment.loss, *numbers.values()))
     curves = {"t": list(segment.t), "loss": list(segment.loss), "accuracy": list(segment.accuracy)} if finite else {}

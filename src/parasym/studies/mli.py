@@ -86,6 +86,7 @@ class MliTask(AbstractTask):
         variant: What is done to the network before it is trained.
         first: Seed of the first network.
         count: How many networks.
+        draw: Number of what they share, such as what is frozen; tasks of other draws share nothing.
         width: Multiple of the width.
         points: Points along the segment, with both ends.
         sampling: Where the plans come from.
@@ -98,6 +99,7 @@ class MliTask(AbstractTask):
     variant: str
     first: int
     count: int
+    draw: int
     width: float
     points: int
     sampling: Sampling
@@ -124,7 +126,7 @@ class MliSettings:
         test: How many test examples; ``None`` for all.
         variants: What is done to the network.
         networks: Networks of every variant.
-        chunk: Networks per task: what is lost if a run is stopped.
+        chunk: Networks per task, which share one draw of what is frozen: there are ``networks / chunk`` draws.
         width: Multiple of the width.
         points: Points along the segment.
         sampling: Where the plans come from.
@@ -162,8 +164,8 @@ def mli_tasks(settings: MliSettings) -> tuple[MliTask, ...]:
         )
     shared = {k: getattr(settings, k) for k in ("architecture", "data", "train", "test", "width", "points", "sampling")}
     return tuple(
-        MliTask(**shared, variant=variant, first=first, count=min(settings.chunk, settings.networks - first))
-        for first in range(0, settings.networks, settings.chunk)
+        MliTask(**shared, variant=variant, first=first, count=min(settings.chunk, settings.networks - first), draw=draw)
+        for draw, first in enumerate(range(0, settings.networks, settings.chunk))
         for variant in settings.variants
     )
 
@@ -180,8 +182,7 @@ def run_mli(task: MliTask, data: Data, device: str) -> Sequence[Record]:
         The records.
     """
     network, variant = network_named(task.architecture), variant_named(task.variant)
-    # As in the paper, all networks share what is frozen.
-    frozen = child_seed(0, f"frozen {task.architecture}")
+    frozen = child_seed(task.draw, f"frozen {task.architecture}")
 
     def factory() -> nn.Module:
         return network.on(variant.make(network, data, task.width, frozen), data)
@@ -207,7 +208,13 @@ def run_mli(task: MliTask, data: Data, device: str) -> Sequence[Record]:
     records = []
     for k, seed in enumerate(seeds):
         finite = not found.diverged[k] and all(math.isfinite(v) for v in curves[k].loss)
-        record: Record = {"method": task.variant, "diverged": not finite, "seed": seed, "plan": asdict(plans[k])}
+        record: Record = {
+            "method": task.variant,
+            "diverged": not finite,
+            "seed": seed,
+            "draw": task.draw,
+            "plan": asdict(plans[k]),
+        }
         if finite:
             record |= _measured(curves[k], accuracy_on(model, found.params[k], test_x, test_y))
         records.append(record)
@@ -243,12 +250,13 @@ def accuracy_on(model: nn.Module, params: Params, x: Tensor, y: Tensor) -> float
     return float((out.argmax(1) == y).double().mean())
 
 
-VARIANTS = ("standard", "sigma", "w")
+VARIANTS = ("standard", "sigma", "w-zero", "w", "anchor")
+"""A start that several networks share is nothing that the segment of one of them could tell."""
 
 MLI = Study(
     name="mli",
     title="Monotonic linear interpolation",
-    version=2,
+    version=3,
     paper="Lim et al. The empirical impact of neural parameter symmetries, or lack thereof. NeurIPS 2024, section 5.4",
     presets={
         "tiny": (
@@ -256,8 +264,22 @@ MLI = Study(
                 "small-mlp", "digits", 300, 100, VARIANTS, 6, 3, 0.5, 9, Sampling(first_epochs=2, last_epochs=6, batch=100)
             ),
         ),
-        "small": (MliSettings("small-mlp", "digits", None, None, VARIANTS, 300, 50, 1.0, 25, Sampling(batch=128)),),
-        "paper": (MliSettings("resnet8", "cifar10", None, None, VARIANTS, 300, 20, 1.0, 25, Sampling()),),
+        "small": (MliSettings("small-mlp", "digits", None, None, VARIANTS, 300, 10, 1.0, 25, Sampling(batch=128)),),
+        # The first layer of its W-asymmetric network is frozen as a whole, and would be zero in `w-zero`.
+        "paper": (
+            MliSettings(
+                "resnet8",
+                "cifar10",
+                None,
+                None,
+                tuple(name for name in VARIANTS if name != "w-zero"),
+                300,
+                10,
+                1.0,
+                25,
+                Sampling(),
+            ),
+        ),
     },
     tasks=mli_tasks,
     run=run_mli,

@@ -1,7 +1,7 @@
 """The networks of the paper on asymmetric networks, and how each is broken, in one table."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor, nn
@@ -72,19 +72,24 @@ class PaperNetwork:
     graph: bool = False
     augment: bool = False
 
-    def w(self, model: nn.Module, data: Data, width: float, *, seed: int) -> nn.Module:
+    def w(self, model: nn.Module, data: Data, width: float, *, seed: int, scale: float = 1.0) -> nn.Module:
         """Return the W-asymmetric network: by the paper's table where it fits, by the same parts of the fan-in where not.
 
         Args:
             model: The plain network.
             data: What it is for.
             width: Multiple of the paper's width.
-            seed: Of what is frozen.
+            seed: Of what is frozen: the same places at every scale, and the same constants up to it.
+            scale: Size of the constants as a multiple of the paper's; 0 for the theorem's own case.
+
+        Raises:
+            BadInputError: If a layer that is frozen as a whole would be zero.
         """
         if width in self.exact and self._has_the_papers_inputs(data):
-            return break_(model, preset(self.exact[width], seed=seed)).model
-        method = WAsymmetric(frozen=self.fractions, std=self.std, unit=self.unit, seed=seed)  # pyright: ignore[reportArgumentType]
-        return break_(model, method).model
+            method = preset(self.exact[width], seed=seed)
+        else:
+            method = WAsymmetric(frozen=self.fractions, std=self.std, unit=self.unit, seed=seed)  # pyright: ignore[reportArgumentType]
+        return break_(model, replace(method, std=_scaled(method.std, scale))).model
 
     def sigma_asymmetric(self, model: nn.Module, data: Data, width: float, *, seed: int) -> nn.Module:
         """Return the network with FiGLU in place of its activations.
@@ -111,6 +116,10 @@ class PaperNetwork:
         if isinstance(data, NodeLabels):
             return True
         return data.train_images[0].numel() == 784 if self.name == "mlp" else data.train_images.shape[1] == 3
+
+
+def _scaled(std: float | Mapping[str, float], scale: float) -> float | dict[str, float]:
+    return {name: scale * x for name, x in std.items()} if isinstance(std, Mapping) else scale * std
 
 
 def examples(data: Data) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -13,6 +13,10 @@ Record = dict[str, Any]
 """Plain values of one measurement; ``method`` names its group, and ``diverged`` says whether it ended in NaN or infinity."""
 
 
+UNKNOWN: Record = {"sources": "", "threads": 0}
+"""What the first rows did not keep."""
+
+
 @dataclass(frozen=True)
 class Row:
     """What one task measured.
@@ -24,7 +28,9 @@ class Row:
         data: The SHA-256 of the data.
         commit: Of the code, with ``+`` if it had changes; empty outside a checkout.
         versions: Of Python, torch, parasym, and the drawing of frozen entries.
+        sources: The SHA-256 of the sources that decide the measurements; empty in rows of before it was kept.
         device: Where it ran.
+        threads: Of torch, which decide in what order sums are taken; 0 in rows of before they were kept.
         seed: Of the task.
         seconds: By the clock.
         processor: By the processor, all threads together.
@@ -39,7 +45,9 @@ class Row:
     data: str
     commit: str
     versions: dict[str, str]
+    sources: str
     device: str
+    threads: int
     seed: int
     seconds: float
     processor: float
@@ -63,7 +71,7 @@ def row_from_json(text: str | bytes) -> Row:
     """
     data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     try:
-        found = parsed(data)
+        found = UNKNOWN | parsed(data)
         check(found, ROW)
     except ValueError as error:
         shown = data[:60].decode("utf-8", "backslashreplace")

@@ -11,7 +11,8 @@ from parasym.core import BadInputError
 def changed(settings: tuple[Any, ...], changes: Sequence[str]) -> tuple[Any, ...]:
     """Return settings with some fields replaced, in every entry alike.
 
-    ``only=mlp,gnn`` keeps those entries; fields of the training plan are ``plan.epochs`` and so on; tuples have commas.
+    ``only=mlp,gnn`` keeps those entries, ``only=mlp/digits`` those of one source of data; fields of the training plan are
+    ``plan.epochs`` and so on; tuples have commas.
 
     Args:
         settings: Entries of a preset: frozen dataclasses.
@@ -46,11 +47,12 @@ def changed(settings: tuple[Any, ...], changes: Sequence[str]) -> tuple[Any, ...
 
 
 def _kept(settings: tuple[Any, ...], names: list[str]) -> tuple[Any, ...]:
-    known = [entry.architecture for entry in settings]
-    wrong = [name for name in names if name not in known]
+    called = [(entry.architecture, f"{entry.architecture}/{getattr(entry, 'data', '')}") for entry in settings]
+    wrong = [name for name in names if all(name not in both for both in called)]
     if wrong:
-        raise BadInputError(f"Architecture `{wrong[0]}` is not in this preset. Known are {', '.join(known)}.")
-    return tuple(entry for entry in settings if entry.architecture in names)
+        known = [one if sum(other == one for other, _ in called) == 1 else both for one, both in called]
+        raise BadInputError(f"Architecture `{wrong[0]}` is not in this preset. Known are {', '.join(dict.fromkeys(known))}.")
+    return tuple(entry for entry, both in zip(settings, called, strict=True) if not set(both).isdisjoint(names))
 
 
 def _keys(settings: tuple[Any, ...]) -> list[str]:

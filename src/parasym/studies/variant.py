@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
 
-from parasym.breaking import trainable_count
-from parasym.core import BadInputError
+from parasym.breaking import dense, trainable_count
+from parasym.core import BadInputError, child_seed
 from parasym.studies.paper_network import Data, PaperNetwork
 
 
@@ -18,7 +19,8 @@ class Variant:
     Attributes:
         name: Short name.
         title: Name for people.
-        make: Makes a network for data, at a multiple of the width; the seed is that of what is fixed, not of the initial weights.
+        make: Makes a network for data, at a multiple of the width; the seed is that of what networks share, be it frozen or only
+            a start. All else comes from torch's global generator, which is seeded anew for every network.
         control: Whether it is a control that the paper lacks.
         matched: Whether the networks are also matched: only where there is something to match.
     """
@@ -34,8 +36,18 @@ def _standard(network: PaperNetwork, data: Data, width: float, _seed: int) -> nn
     return network.build(data, width)
 
 
-def _w(network: PaperNetwork, data: Data, width: float, seed: int) -> nn.Module:
-    return network.w(network.build(data, width), data, width, seed=seed)
+def _w(network: PaperNetwork, data: Data, width: float, seed: int, scale: float = 1.0) -> nn.Module:
+    return network.w(network.build(data, width), data, width, seed=seed, scale=scale)
+
+
+def _anchor(network: PaperNetwork, data: Data, width: float, seed: int) -> nn.Module:
+    return dense(_w(network, data, width, seed))
+
+
+def _shared_start(network: PaperNetwork, data: Data, width: float, seed: int) -> nn.Module:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(child_seed(seed, "shared start"))
+        return network.build(data, width)
 
 
 def _sigma(network: PaperNetwork, data: Data, width: float, seed: int) -> nn.Module:
@@ -92,6 +104,13 @@ VARIANTS: tuple[Variant, ...] = (
     Variant("standard", "standard", _standard, matched=True),
     Variant("sigma", "sigma-asymmetric", _sigma),
     Variant("w", "W-asymmetric", _w),
+    Variant("w-zero", "W-asymmetric, constants of 0", partial(_w, scale=0.0), control=True),
+    *(
+        Variant(f"w-{scale:g}", f"W-asymmetric, constants of {scale:g} times the size", partial(_w, scale=scale), control=True)
+        for scale in (0.1, 0.3, 3)
+    ),
+    Variant("anchor", "standard, starts from the constants of W", _anchor, control=True),
+    Variant("shared-start", "standard, both start from the same weights", _shared_start, control=True),
     Variant("as-many", "standard, as many parameters as W trains", _as_many, control=True),
     Variant("half", "standard, half the width", _half, control=True),
     Variant("double", "standard, twice the width", _double, control=True),
