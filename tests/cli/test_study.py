@@ -97,10 +97,10 @@ def test_the_page_is_made_of_rows_alone_and_loads_nothing(run: Run, tmp_path: Pa
 def test_a_list_runs_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     lmc = run("study", "lmc", "--list", "--json")
     assert lmc.exit_code == 0
-    assert [task["done"] for task in json.loads(lmc.stdout)["tasks"]] == [False] * 6
+    assert [task["done"] for task in json.loads(lmc.stdout)["tasks"]] == [False] * 12
     assert list(tmp_path.iterdir()) == []
     shown = run("study", "mli", "--preset", "small", "--list").output
-    assert "18 tasks, 18 to do" in shown
+    assert "150 tasks, 150 to do" in shown
     assert "small-mlp" in shown
 
 
@@ -109,10 +109,14 @@ def test_a_list_runs_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.Monke
     [
         (("study", "lcm"), "Study `lcm` is unknown. Known are lmc, mli"),
         (("study", "lmc", "--preset", "huge"), "Known are tiny, small, paper"),
-        (("study", "lmc", "--set", "pair=3"), "Key `pair` is unknown. Known are architecture, data, only, pairs"),
+        (("study", "lmc", "--set", "pair=3"), "Key `pair` is unknown. Known are architecture, data, matched_loss, only, pairs"),
         (("study", "lmc", "--set", "pairs=0"), "needs at least one pair"),
         (("study", "lmc", "--data", "cifar=x"), "must be NAME=PATH with a name of digits, mnist5k"),
         (("study", "lmc", "--set", "data=cifar10"), "needs a path"),
+        (
+            ("study", "lmc", "--preset", "small"),
+            "--data cifar10=FOLDER. To go without it: --set only=graph/blocks,mlp/digits,mlp/mnist5k,resnet20/digits.",
+        ),
         (("study", "lmc", "--set", "data=cifar10", "--data", "cifar10=nowhere"), "folder `nowhere` does not exist"),
         (("study", "lmc", "--set", "data=blocks", "--set", "train=10", "--set", "test=10"), "takes images, but data `blocks`"),
         (("study", "lmc", "--set", "train=100000"), "has 1438 train images, but 100000 are wanted"),

@@ -60,7 +60,7 @@ def run_study(
     Raises:
         BadInputError: If the folder or the data do not fit.
     """
-    data = {key: _data(key, paths).fingerprint for key in sorted({_named(task) for task in tasks if task.data_key})}
+    data = _fingerprints(tasks, paths)
     with Ledger(folder) as ledger:
         left = ledger.begin(study.name, study.version, tasks, preset=preset, data=data)
         done = len(tasks) - len(left)
@@ -127,6 +127,19 @@ def _rows(
         yield from (run_task(study, task, paths, device) for task in tasks)
         return
     yield from run_in_workers(run_task, [(study, task, paths, device) for task in tasks], min(workers, len(tasks)))
+
+
+def _fingerprints(tasks: Sequence[AbstractTask], paths: Paths) -> dict[str, str]:
+    """Return the SHA-256 of all data by its key, before anything is run."""
+    found = {}
+    for key in sorted({_named(task) for task in tasks if task.data_key}):
+        try:
+            found[key] = _data(key, paths).fingerprint
+        except BadInputError as error:
+            rest = {task for task in tasks if task.data_key and _named(task) != key}
+            others = sorted({f"{getattr(task, 'architecture', '')}/{task.data_key[0]}" for task in rest if task.data_key})
+            raise BadInputError(f"{error} To go without it: --set only={','.join(others)}." if others else str(error)) from error
+    return found
 
 
 def _named(task: AbstractTask) -> str:
