@@ -58,6 +58,33 @@ def _interleaved(m: Model, x: Tensor) -> Tensor:
     return m.o((torch.softmax(q @ k.mT, -1) @ v).transpose(1, 2).reshape(len(q), T, -1))
 
 
+def _neighbours(u: Tensor) -> Tensor:
+    return torch.stack((-u[..., 1::2], u[..., ::2]), -1).flatten(-2)
+
+
+def _pairs(u: Tensor) -> Tensor:
+    real, imaginary = u.view(*u.shape[:-1], 2, 2).unbind(-1)
+    return torch.stack((-imaginary, real), -1).reshape(u.shape)
+
+
+def _twice(angles: Tensor) -> Tensor:
+    return angles[:, :2].repeat_interleave(2, -1)
+
+
+def _stacked(angles: Tensor) -> Tensor:
+    return torch.stack((angles[:, :2], angles[:, :2]), -1).flatten(-2)
+
+
+def _every_two(m: Model, x: Tensor, turn: Callable[[Tensor], Tensor], spread: Callable[[Tensor], Tensor]) -> Tensor:
+    q, k, v = _three(m.qkv(x))
+    q, k = (u * spread(m.cos) + turn(u) * spread(m.sin) for u in (q, k))
+    return m.o((torch.softmax(q @ k.mT, -1) @ v).transpose(1, 2).reshape(len(q), T, -1))
+
+
+def _neighbouring(turn: Callable[[Tensor], Tensor], spread: Callable[[Tensor], Tensor]) -> Callable[[], nn.Module]:
+    return _model(partial(_every_two, turn=turn, spread=spread), 3 * DIM * HEADS)
+
+
 def _model(run: Callable[..., Tensor], outputs: int) -> Callable[[], nn.Module]:
     return lambda: Model(run, qkv=nn.Linear(D, outputs, bias=False), o=nn.Linear(HEADS * DIM, D, bias=False), **TABLE)
 
@@ -87,6 +114,21 @@ CASES = (
     _case("fused, head by head", _model(partial(_fused, cut=_of_each_head), 3 * DIM * HEADS), WHOLE, "rows in another order"),
     _case("fused, one key for all", _model(_grouped, 4 * DIM), ("S(2)", "planes(2)", "GL(4)"), "one key and value head"),
     _case("fused, complex numbers", _model(_interleaved, 3 * DIM * HEADS), WHOLE, "planes of neighbours"),
+    _case("neighbours", _neighbouring(_neighbours, _twice), WHOLE, "planes of neighbours, as in GPT-J"),
+    _case("neighbours as pairs", _neighbouring(_pairs, _stacked), WHOLE, "the same written otherwise"),
+    _case(
+        "neighbours by other angles",
+        _neighbouring(_neighbours, lambda angles: angles),
+        ("S(2)", "GL(4)^2", "scale(2)^2", "signs(2)^2", "S(2)"),
+        "the two parts of a plane are not turned by one angle; both pairs are by the same two, so they might be mixed",
+        rest=4,
+    ),
+    _case(
+        "neighbours bent",
+        _neighbouring(lambda u: _neighbours(u).abs(), _twice),
+        ("S(2)", "GL(4)^2", "scale(2)^2"),
+        "no rotation: one summand forgets signs",
+    ),
     _case("scores", _scores(lambda m, q, k: q @ k.mT), PLANES, "heads are outputs and stay"),
     _case(
         "lengths",

@@ -9,7 +9,10 @@ from parasym.rules.builder import Builder
 from parasym.rules.program import Cat, Expand, Fn, Kind, Pointwise, Reshape, Slice, Value
 from parasym.rules.rule import Rule, Unsupported
 
-Form = dict[tuple[int, int], dict[tuple, int]]  # (source, half) -> {names of factors: sign}
+Source = tuple[int, tuple[int, ...]]
+"""A value by what it was reshaped from, and its shape."""
+Form = dict[tuple[Source, int], dict[tuple, int]]
+"""``(source, part) -> {names of factors: sign}``; a part is a half of the last axis, or every other entry of it."""
 _DEPTH = 12
 
 
@@ -22,16 +25,44 @@ def rotated(b: Builder, out: Value) -> Value | None:
     """
     if not out.shape or out.shape[-1] % 2 or out.index in b.data_only:
         return None
-    forms = _pair(b, out, _DEPTH)
+    halves = _source(b, out, _pair(b, out, _DEPTH))
+    if halves is not None and (out.shape[-1] > 2 or _differ(b, out)):
+        return b.rotary(halves, interleaved=out.shape[-1] == 2 and len(out.shape) > 1)
+    entries = halves
+    if halves is None and _has_pairs(b, out):
+        entries = _source(b, out, _pair(b, out, _DEPTH, alternating=True))
+    if entries is None:
+        return None
+    pairs = b.reshape(entries, [*out.shape[:-1], out.shape[-1] // 2, 2])
+    return b.reshape(b.rotary(pairs, interleaved=True), out.shape)
+
+
+def _differ(b: Builder, out: Value) -> bool:
+    """Whether angles may differ along the axis before a last axis of two, so that the former is one of planes."""
+    angles = _angles(b, out)
+    return not angles or any(c.shape[-2:-1] not in ((), (1,)) for c in angles)
+
+
+def _angles(b: Builder, out: Value) -> list[Value]:
+    """Return what the two summands of a sum are multiplied with."""
+    step = b.producers.get(out.index)
+    if not isinstance(step, Pointwise) or step.fn is not Fn.ADD or len(step.xs) != 2:
+        return []
+    made = [b.producers.get(x.index) for x in step.xs]
+    return [_factor(b, one)[1] for one in made if isinstance(one, Pointwise) and one.fn is Fn.MUL and len(one.xs) == 2]
+
+
+def _source(b: Builder, out: Value, forms: tuple[Form, Form] | None) -> Value | None:
+    """Return what was turned, if the two parts of a value are those of a rotation."""
     if forms is None:
         return None
     first, second = forms
     sources = {source for source, _ in (*first, *second)}
-    if len(sources) != 1 or out.index in sources:
+    if len(sources) != 1:
         return None
     (source,) = sources
-    x = b.program.values[source]
-    if x.shape != out.shape:
+    index, shape = source
+    if shape != out.shape or source == _name(b, out):
         return None
     a, minus_b = first.get((source, 0), {}), first.get((source, 1), {})
     plus_b, c = second.get((source, 0), {}), second.get((source, 1), {})
@@ -39,29 +70,66 @@ def rotated(b: Builder, out: Value) -> Value | None:
     if not a or a != c or not plus_b or plus_b != turned:
         return None
     b.note(f"by {sorted(a.items())} {sorted(plus_b.items())}")  # other angles are another function
-    return b.rotary(x, interleaved=out.shape[-1] == 2 and len(out.shape) > 1)
+    x = b.program.values[index]
+    return x if x.shape == shape else b.reshape(x, shape)
 
 
-def _pair(b: Builder, v: Value, depth: int) -> tuple[Form, Form] | None:
-    """Return the linear forms of the two halves of the last axis."""
+def _name(b: Builder, v: Value) -> Source:
+    shape = v.shape
+    while isinstance(step := b.producers.get(v.index), Reshape):
+        v = step.x
+    return v.index, shape
+
+
+def _has_pairs(b: Builder, out: Value) -> bool:
+    """Whether a sum has a summand whose entries came in pairs, so that it may turn every two neighbours."""
+    step = b.producers.get(out.index)
+    if not isinstance(step, Pointwise) or step.fn is not Fn.ADD or len(step.xs) != 2:
+        return False
+    made = [b.producers.get(x.index) for x in step.xs]
+    factors = [x for one in made if isinstance(one, Pointwise) and one.fn is Fn.MUL for x in one.xs]
+    return any(_unpaired(b, x) is not None for x in factors if x.index not in b.data_only)
+
+
+def _unpaired(b: Builder, v: Value) -> Value | None:
+    """Return the value of pairs, along a last axis of two, that was flattened into another one."""
     step = b.producers.get(v.index)
-    if depth and isinstance(step, Cat) and step.dim == len(v.shape) - 1 and len(step.xs) == 2:
+    flat = isinstance(step, Reshape) and step.x.shape[-1:] == (2,) and step.x.shape[:-2] == v.shape[:-1]
+    return step.x if flat else None  # pyright: ignore[reportOptionalMemberAccess]
+
+
+def _pair(b: Builder, v: Value, depth: int, *, alternating: bool = False) -> tuple[Form, Form] | None:
+    """Return the linear forms of the two halves of the last axis, or of its even and its odd entries."""
+    step = b.producers.get(v.index)
+    if depth and isinstance(step, Reshape):
+        pairs = _unpaired(b, v) if alternating else None
+        if pairs is not None or step.x.shape[-1:] == v.shape[-1:]:
+            inner = _pair(b, step.x, depth - 1, alternating=alternating and pairs is None)
+            return None if inner is None else (_reshaped(inner[0], step), _reshaped(inner[1], step))
+    if depth and not alternating and isinstance(step, Cat) and step.dim == len(v.shape) - 1 and len(step.xs) == 2:
         if step.xs[0].shape != step.xs[1].shape:
             return None
         first, second = (_half(b, x, depth - 1) for x in step.xs)
         return None if first is None or second is None else (first, second)
     if depth and isinstance(step, Pointwise) and step.fn is Fn.ADD and len(step.xs) == 2:
-        parts = [_pair(b, x, depth - 1) for x in step.xs]
+        parts = [_pair(b, x, depth - 1, alternating=alternating) for x in step.xs]
         if parts[0] is None or parts[1] is None:
             return None
         return tuple(_sum(parts[0][k], parts[1][k], step.signs) for k in (0, 1))  # pyright: ignore[reportReturnType]
     if depth and isinstance(step, Pointwise) and step.fn is Fn.MUL and step.degrees == (1, 1):
         x, c = _factor(b, step)
-        inner = None if x is None or x.shape != v.shape else _pair(b, x, depth - 1)
-        if inner is None or not _twin(b, c, depth):
+        inner = None if x is None or x.shape != v.shape else _pair(b, x, depth - 1, alternating=alternating)
+        if inner is None or not _twin(b, c, depth, alternating=alternating):
             return None
         return _times(inner[0], c), _times(inner[1], c)
-    return {(v.index, 0): {(): 1}}, {(v.index, 1): {(): 1}}
+    name = _name(b, v)
+    return {(name, 0): {(): 1}}, {(name, 1): {(): 1}}
+
+
+def _reshaped(form: Form, step: Reshape) -> Form:
+    """Return a form in a value as one in what it is reshaped into."""
+    before, after = step.x.shape, step.out.shape
+    return {((index, after if shape == before else shape), part): f for ((index, shape), part), f in form.items()}
 
 
 def _half(b: Builder, v: Value, depth: int) -> Form | None:
@@ -73,7 +141,7 @@ def _half(b: Builder, v: Value, depth: int) -> Form | None:
         n = step.x.shape[-1]
         if v.shape[-1] * 2 != n or step.start not in (0, n // 2):
             return None
-        return {(step.x.index, int(step.start > 0)): {(): 1}}
+        return {(_name(b, step.x), int(step.start > 0)): {(): 1}}
     if isinstance(step, Reshape) and [n for n in step.x.shape if n > 1] == [n for n in v.shape if n > 1]:
         return _half(b, step.x, depth - 1)
     if isinstance(step, Pointwise) and step.fn is Fn.LINEAR and step.signs == (-1,):
@@ -99,27 +167,33 @@ def _factor(b: Builder, step: Pointwise) -> tuple[Value | None, Value]:
     return None, x
 
 
-def _twin(b: Builder, c: Value, depth: int) -> bool:
-    """Whether the two halves of a factor's last axis are equal."""
+def _twin(b: Builder, c: Value, depth: int, *, alternating: bool = False) -> bool:
+    """Whether the two halves of a factor's last axis, or its even and its odd entries, are equal."""
     if not c.shape or c.shape[-1] == 1:
         return True
     if c.kind is Kind.CONSTANT and c.data is not None:
         half = c.shape[-1] // 2
-        return c.shape[-1] % 2 == 0 and bool((c.data[..., :half] == c.data[..., half:]).all())
+        first, second = (c.data[..., 0::2], c.data[..., 1::2]) if alternating else (c.data[..., :half], c.data[..., half:])
+        return c.shape[-1] % 2 == 0 and bool((first == second).all())
     step = b.producers.get(c.index)
     if not depth or step is None:
         return False
+    pairs = _unpaired(b, c) if alternating else None
+    if pairs is not None:
+        return _twin(b, pairs, depth - 1)
     if isinstance(step, Cat):
-        return step.dim == len(c.shape) - 1 and len(step.xs) == 2 and step.xs[0] is step.xs[1]
+        equal = len(step.xs) == 2 and _name(b, step.xs[0]) == _name(b, step.xs[1])
+        return not alternating and step.dim == len(c.shape) - 1 and equal
     if isinstance(step, Pointwise):
         aligned = all(letters[-1] in (None, len(c.shape) - 1) for letters in step.letters if letters)
-        return aligned and all(_twin(b, x, depth - 1) for x in step.xs)
+        return aligned and all(_twin(b, x, depth - 1, alternating=alternating) for x in step.xs)
     if isinstance(step, Expand):
-        return _twin(b, step.x, depth - 1)
+        return _twin(b, step.x, depth - 1, alternating=alternating)
     if isinstance(step, Reshape):
-        return bool(step.x.shape) and step.x.shape[-1] == c.shape[-1] and _twin(b, step.x, depth - 1)
+        same = bool(step.x.shape) and step.x.shape[-1] == c.shape[-1]
+        return same and _twin(b, step.x, depth - 1, alternating=alternating)
     if isinstance(step, Slice):
-        return step.dim != len(c.shape) - 1 and _twin(b, step.x, depth - 1)
+        return step.dim != len(c.shape) - 1 and _twin(b, step.x, depth - 1, alternating=alternating)
     return False
 
 
