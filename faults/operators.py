@@ -133,7 +133,8 @@ def _is_strict(node: ast.keyword) -> bool:
 
 
 def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    """Whether this is one, or the dots that stand for a body."""
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _is_typing(node: ast.AST) -> bool:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,18 @@ import pytest
 import torch
 
 from parasym.core import BadInputError
-from parasym.data import SOURCES, Images, block_model, karate, load, load_cifar10, load_columns, load_fashion, load_mnist5k
+from parasym.data import (
+    SOURCES,
+    Images,
+    NodeLabels,
+    block_model,
+    karate,
+    load,
+    load_cifar10,
+    load_columns,
+    load_fashion,
+    load_mnist5k,
+)
 from parasym.data.fashion import read_idx
 from tests.needs import needs
 
@@ -186,6 +198,23 @@ def test_the_fingerprint_sees_one_pixel():
     before = found.fingerprint
     found.train_images[3, 0, 2, 2] += 1e-3
     assert found.fingerprint != before
+
+
+@pytest.mark.parametrize("change", [lambda x: x.reshape(2, 1, 4, 1), lambda x: x.view(torch.int32)])
+def test_the_fingerprint_sees_shapes_and_types(change):
+    zeros = torch.zeros(2, 1, 2, 2)
+    found = Images("zeros", zeros, torch.arange(2), zeros, torch.arange(2), (0.0,), (1.0,))
+    other = replace(found, test_images=change(zeros))
+    assert other.test_images.numpy().tobytes() == zeros.numpy().tobytes()
+    assert other.fingerprint != found.fingerprint
+    nodes = NodeLabels("zeros", zeros[0, 0], torch.zeros(2, 1, dtype=torch.int64), *([torch.arange(2)] * 3), 2)
+    assert replace(nodes, x=change(zeros)).fingerprint != replace(nodes, x=zeros).fingerprint
+
+
+def test_blocks_have_centers_as_far_apart_as_it_says():
+    graph = block_model(nodes=1600, features=512)
+    centers = torch.stack([graph.x[graph.labels == k].mean(0) for k in range(8)])
+    assert float(centers.square().mean()) == pytest.approx(0.35**2 + 1 / 200, rel=0.1), "and each mean has its own noise"
 
 
 def test_the_block_model_has_the_densities_it_says_and_both_directions():

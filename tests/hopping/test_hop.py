@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 
-from parasym.circuits import CircuitCost, dephasing, depolarizing, transfer
+from parasym.circuits import CircuitCost, NoiseModel, amplitude_damping, dephasing, depolarizing, transfer
 from parasym.core import BadInputError, ShapeError
 from parasym.find import find
 from parasym.hopping import (
@@ -20,7 +20,7 @@ from parasym.hopping import (
     hop,
     noisy_orbit,
 )
-from parasym.hopping.random_elements import draw
+from parasym.hopping.random_elements import all_coordinates, draw
 from parasym.hopping.walsh import RIDGES, characters_of, decoded, fit, searched
 from tests.hopping.noisy_circuits import after_gates, angles, bare, orbit, trained
 
@@ -35,6 +35,24 @@ def selectors(found) -> dict[str, AbstractSelector]:
 
 def test_the_table_has_every_selector():
     assert SELECTORS.keys() == selectors(orbit()).keys()
+
+
+@pytest.mark.parametrize("kind", [amplitude_damping, dephasing])
+@pytest.mark.parametrize(("size", "layers", "rotations"), [(2, 2, "Y"), (3, 2, "Y"), (2, 1, "YX"), (3, 1, "YX")])
+def test_cosets_are_the_costs_that_an_orbit_has(size, layers, rotations, kind):
+    """Every cost of the whole orbit once, at angles where only symmetry makes two of them equal."""
+    found = noisy_orbit(bare(size, layers, rotations), noise=NoiseModel((), (kind(0.1, 0),)))
+    theta = angles(found.circuit.num_parameters)
+
+    def costs(symmetry):
+        points = OrbitPoints(symmetry, transfer(found.circuit).cost, theta, whole=found.symmetry)
+        return points.costs(all_coordinates(points.rank)).sort().values
+
+    every, kept = costs(found.symmetry), costs(found.cosets)
+    distinct = every[torch.cat([torch.tensor([True]), every.diff() > 1e-9])]
+    assert len(kept) == len(distinct) == found.cosets.order
+    assert torch.allclose(kept, distinct, atol=1e-9)
+    assert found.cosets.order * found.surviving.order == found.symmetry.order
 
 
 @pytest.mark.parametrize("name", SELECTORS)
@@ -133,13 +151,13 @@ class Worst(AbstractSelector):
         return coordinates[points.costs(coordinates).argmax()][None]
 
 
-@pytest.mark.parametrize("shots", [None, 4000])
-def test_planted_fault_a_worse_candidate_is_not_taken(shots):
+@pytest.mark.parametrize(("shots", "repeats"), [(None, 3), (4000, 3), (4000, 1)])
+def test_planted_fault_a_worse_candidate_is_not_taken(shots, repeats):
     found, theta = orbit(), trained()
     simulator = transfer(found.circuit)
     start = hop(found.symmetry, simulator.cost, theta, selector=found.decode, cosets=found.cosets, generator=seeded()).angles
     cost = CircuitCost(simulator, shots=shots, generator=seeded())
-    made = hop(found.symmetry, cost, start, selector=Worst(), cosets=found.cosets, generator=seeded())
+    made = hop(found.symmetry, cost, start, selector=Worst(), cosets=found.cosets, repeats=repeats, generator=seeded())
     assert not made.moved
     assert torch.equal(made.angles, start)
     assert made.after == made.before

@@ -61,6 +61,7 @@ def test_a_short_descent_is_one_that_cobyla_accepts():
         Counted(found.circuit).fun, angles(9).numpy()
     )
     assert len(result.hops) == 1
+    assert result.njev == 0, "it has no gradient to count"
 
 
 def test_function_with_gradient():

@@ -1,13 +1,16 @@
 """What a study shows: which columns there are, and what its figure says."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from parasym.report.figure import Curve, interpolation_figure
-from parasym.report.study import result_table, study_figure
-from parasym.studies import Estimate, Part, Runs
-from parasym.studies.summary import Cell, Line
+from parasym.report.markdown import as_markdown
+from parasym.report.study import result_table, study_figure, study_markdown
+from parasym.studies import Claim, Estimate, Part, Runs
+from parasym.studies.summary import Cell, Line, Summary
 
 OURS = Estimate(0.5, 0.4, 0.6, 5)
 LINES = (
@@ -37,6 +40,25 @@ def test_runs_are_left_and_intervals_right() -> None:
     left, right = study_figure(PART, quantity="loss").svg.split('id="axes_2"')
     assert [color in left for color in ("#1f77b4", "#ff7f0e")] == [True, False], "only one method has runs"
     assert [color in right for color in ("#1f77b4", "#ff7f0e")] == [True, True]
+
+
+@pytest.mark.parametrize(("lines", "height"), [(2, 2.8), (12, 5.28)])
+def test_a_figure_grows_with_its_lines(lines: int, height: float) -> None:
+    part = replace(PART, lines=tuple(replace(LINES[0], name=f"method {k}") for k in range(lines)))
+    width, found, *_ = re.findall(r'(?:width|height)="([\d.]+)pt"', study_figure(part, quantity="loss").svg)
+    assert sorted([float(width), float(found)]) == pytest.approx([72 * height, 72 * 9.0], abs=1e-3)
+
+
+def test_markdown_has_every_part_with_its_table_figure_and_claims() -> None:
+    claims = tuple(Claim("loss", name, "<", "c", OURS) for name in ("a", "b"))
+    parts = (replace(PART, claims=claims[:1]), replace(PART, title="VGG", claims=claims[1:]))
+    text = study_markdown(Summary("toy", "Toys", "loss", parts, ("few runs",)), (), command="make toys")
+    places = [
+        text.index(words) for words in ("# Toys", "## MLP on digits", "| standard", "(figure-0.svg)", as_markdown(claims[0].text))
+    ]
+    places += [text.index(words, places[-1]) for words in ("## VGG", "| standard", "(figure-1.svg)", as_markdown(claims[1].text))]
+    places += [text.index(words, places[-1]) for words in ("* few runs", "## How it was made", "make toys")]
+    assert places == sorted(places)
 
 
 def test_losses_are_drawn_from_zero() -> None:
