@@ -8,8 +8,8 @@ import pytest
 
 from parasym.report.figure import Curve, interpolation_figure
 from parasym.report.markdown import as_markdown
-from parasym.report.study import result_table, study_figure, study_markdown
-from parasym.studies import Claim, Estimate, Part, Runs
+from parasym.report.study import provenance, result_table, study_figure, study_markdown
+from parasym.studies import Claim, Estimate, Part, Row, Runs
 from parasym.studies.summary import Cell, Line, Summary
 
 OURS = Estimate(0.5, 0.4, 0.6, 5)
@@ -65,3 +65,10 @@ def test_losses_are_drawn_from_zero() -> None:
     points = np.linspace(0, 1, 5)
     svg = interpolation_figure([Curve("naive", "#335577", points, [points + 7.0], [points])], title="two").svg
     assert "<!-- 0 -->" in svg
+
+
+def test_rows_of_different_sources_are_pointed_out() -> None:
+    row = Row("0" * 64, "s", {}, "", "", {"torch": "2"}, "a" * 64, "cpu", 1, 3, 1.0, 60.0, (), {}, {})
+    assert not [line for line in provenance([row, row], command="x") if "Attention" in line]
+    mixed = provenance([row, replace(row, sources="b" * 64), replace(row, sources="")], command="x")
+    assert "rows were made: 1 of unknown ones, 1 of aaaaaaaaaaaa, 1 of bbbbbbbbbbbb." in " ".join(mixed)

@@ -1,5 +1,6 @@
 """The results of a study: tables, figures, a page, and Markdown; all from its rows and nothing else."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -159,8 +160,18 @@ def provenance(rows: Sequence[Row], *, command: str) -> tuple[str, ...]:
         f"Rows: {len(rows)}, on {', '.join(sorted({row.device for row in rows})) or 'nothing'}, with {'; '.join(versions) or '-'}"
         + (f", at commit {', '.join(commits)}" if commits else "")
         + (" (+ means with changes)." if any(commit.endswith("+") for commit in commits) else "."),
+        *_mixed(rows),
         f"Time: {sum(row.processor for row in rows) / 60:.1f} minutes of processor time in all.",
     )
+
+
+def _mixed(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return a warning if rows come from different sources, of which some may measure something else."""
+    sources = Counter(row.sources for row in rows)
+    if len(sources) < 2:
+        return ()
+    parts = ", ".join(f"{n} of {one[:12] or 'unknown ones'}" for one, n in sorted(sources.items()))
+    return (f"Attention: the sources that decide the numbers changed while these rows were made: {parts}.",)
 
 
 def write_results(folder: Path, summary: Summary, rows: Sequence[Row], *, command: str) -> tuple[Path, ...]:
