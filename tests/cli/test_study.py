@@ -76,6 +76,7 @@ def test_the_page_is_made_of_rows_alone_and_loads_nothing(run: Run, tmp_path: Pa
     assert result.exit_code == 0, result.output
     assert sorted(f.name for f in (tmp_path / "a").iterdir()) == [
         "figure-0.svg",
+        "forest.svg",
         "report.html",
         "results.md",
         "rows.jsonl",
@@ -87,11 +88,42 @@ def test_the_page_is_made_of_rows_alone_and_loads_nothing(run: Run, tmp_path: Pa
         for words in ("parasym study toy --preset tiny", "11.000 [8.516, 13.484]", "holds", "A caveat."):
             assert words in text, words
     assert "![Toy. x: one 11.000" in markdown
+    assert "[![Toy study, all claims: forest plot of 1 claims, of which 1 hold" in markdown
+    assert '<a id="part-0"></a>' in markdown
+    assert 'xlink:href="results.md#part-0"' in (tmp_path / "a/forest.svg").read_text()
+    assert 'xlink:href="#part-0"' in html
+    assert '<section id="part-0">' in html
     lines = (tmp_path / "a/rows.jsonl").read_text().splitlines(keepends=True)
     (tmp_path / "a/rows.jsonl").write_text("".join(lines[:4]))
     fewer = run("report", "a")
     assert "2 of 6 tasks are not done yet" in fewer.output
     assert "10.500" in (tmp_path / "a/results.md").read_text()
+
+
+def test_several_studies_have_one_page_that_links_to_theirs(run: Run, tmp_path: Path):
+    run("study", "toy", "-o", "a b")
+    run("study", "toy", "-o", "c", "--set", "numbers=1")
+    assert run("report", "a b", "c").exit_code == 2, "one holds, one is not settled"
+    assert not (tmp_path / "all").exists()
+    result = run("report", "a b", "c", "--out", "all")
+    assert result.exit_code == 2, result.output
+    assert sorted(f.name for f in (tmp_path / "all").iterdir()) == ["forest.svg", "report.html", "results.md"]
+    html, markdown = (tmp_path / "all/report.html").read_text(), (tmp_path / "all/results.md").read_text()
+    links = [target for target in outside_references(html) if not target.startswith("#")]
+    assert set(links) == {"../a%20b/report.html#part-0", "../c/report.html#part-0"}
+    assert 'xlink:href="../c/results.md#part-0"' in (tmp_path / "all/forest.svg").read_text()
+    for words in ("1 hold, 0 do not hold, 1 not settled", "(../a%20b/results.md)", "`parasym report 'a b' c --out all`"):
+        assert words in markdown, words
+    data = json.loads(run("report", "a b", "c", "--json").stdout)
+    assert [study["parts"][0]["claims"][0]["verdict"] for study in data["studies"]] == ["yes", "unsure"]
+
+
+def test_a_page_over_several_replaces_none_of_theirs(run: Run, tmp_path: Path):
+    run("study", "toy", "-o", "a")
+    result = run("report", "a", "--out", "a")
+    assert result.exit_code == 2
+    assert "must be a folder of its own" in result.stderr
+    assert not (tmp_path / "a/results.md").exists()
 
 
 def test_a_list_runs_nothing(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

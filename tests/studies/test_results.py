@@ -1,27 +1,66 @@
 """The results in the documentation are those of their rows."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
-from parasym.report.study import MARKDOWN, study_markdown
-from parasym.studies import STUDIES, Ledger
+from parasym.report import Reported, forest_figure, overview_markdown
+from parasym.report.overview import TITLE, claim_groups
+from parasym.report.study import FOREST, MARKDOWN, study_forest, study_markdown
+from parasym.studies import STUDIES, Ledger, Summary
 
-FOLDERS = sorted(path.parent for path in (Path(__file__).parents[2] / "docs/results").glob("*/study.json"))
+RESULTS = Path(__file__).parents[2] / "docs/results"
+FOLDERS = sorted(path.parent for path in RESULTS.glob("*/study.json"))
+COMMAND = f"parasym report {' '.join(f'docs/results/{folder.name}' for folder in FOLDERS)} --out docs/results"
+
+
+def summary_of(folder: Path) -> Summary:
+    ledger = Ledger(folder)
+    study = next(study for study in STUDIES if study.name == ledger.tasks()["study"])
+    return study.summarize(ledger.rows())
 
 
 def fresh(folder: Path) -> str:
-    ledger = Ledger(folder)
-    begun = ledger.tasks()
-    study = next(study for study in STUDIES if study.name == begun["study"])
-    rows = ledger.rows()
-    return study_markdown(study.summarize(rows), rows, command=f"parasym study {study.name} --preset {begun['preset']}")
+    begun, summary = Ledger(folder).tasks(), summary_of(folder)
+    return study_markdown(summary, Ledger(folder).rows(), command=f"parasym study {summary.study} --preset {begun['preset']}")
+
+
+def content(svg: str) -> list[str]:
+    """What a forest plot says, whatever draws it: its texts, its links, and every mark with its verdict and place."""
+    return re.findall(
+        r'<text[^>]*>[^<]*</text>|xlink:href="[^"]*\.md[^"]*"|id="claim[^"]*"', re.sub(r' (style|x|y|transform)="[^"]*"', "", svg)
+    )
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
 def test_the_page_is_what_its_rows_say(folder: Path):
     assert (folder / MARKDOWN).read_text() == fresh(folder), f"stale: run `parasym report {folder}`"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)
+def test_its_forest_plot_is_what_its_rows_say(folder: Path):
+    wanted = content(study_forest(summary_of(folder), page=MARKDOWN).svg)
+    assert content((folder / FOREST).read_text()) == wanted, f"stale: run `parasym report {folder}`"
+    assert len(wanted) > 50
+
+
+def test_the_forest_plot_of_all_studies_is_what_their_rows_say():
+    studies = [Reported(folder, summary_of(folder)) for folder in FOLDERS]
+    wanted = content(forest_figure(claim_groups(studies, out=RESULTS, page=MARKDOWN), title=TITLE).svg)
+    assert content((RESULTS / FOREST).read_text()) == wanted, f"stale: run `{COMMAND}`"
+    assert (RESULTS / MARKDOWN).read_text() == overview_markdown(studies, RESULTS, command=COMMAND), f"stale: run `{COMMAND}`"
+    claims = [claim for one in studies for claim in one.summary.claims]
+    assert sum(part.startswith('id="claim') and "paper" not in part for part in wanted) == len(claims)
+    assert content((RESULTS / FOREST).read_text().replace("-yes-", "-no-", 1)) != wanted, "planted fault: another verdict"
+
+
+def test_links_of_the_forest_plot_lead_somewhere():
+    targets = set(re.findall(r'xlink:href="([^"]*\.md)#([^"]*)"', (RESULTS / FOREST).read_text()))
+    assert len(targets) > len(FOLDERS)
+    for page, anchor in targets:
+        assert f'<a id="{anchor}"></a>' in (RESULTS / page).read_text()
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda f: f.name)

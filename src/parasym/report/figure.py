@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -55,11 +55,13 @@ class Figure:
         svg: The picture.
         alt: What it shows, for those who cannot see it.
         caption: The sentence below.
+        inline: Whether links in it should work on a page.
     """
 
     svg: str
     alt: str
     caption: str = ""
+    inline: bool = False
 
 
 @dataclass(frozen=True)
@@ -170,19 +172,22 @@ def _middle(runs: ArrayLike) -> float:
 
 
 @contextmanager
-def drawing(height: float, width: float = WIDTH) -> Iterator[tuple[MplFigure, list[str]]]:
+def drawing(
+    height: float, width: float = WIDTH, *, letters: Literal["path", "none"] = "path"
+) -> Iterator[tuple[MplFigure, list[str]]]:
     """Give a canvas in the house style, and a list to which its SVG is added when the body has ended.
 
     Args:
         height: In inches.
         width: In inches.
+        letters: ``path`` to draw them, the same everywhere; ``none`` for text in the reader's font, which can be searched.
 
     Yields:
         The canvas, and the list.
     """
     made: list[str] = []
     # No pyplot: it keeps global state and a list of open figures.
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE | {"svg.fonttype": letters}):
         canvas = MplFigure(figsize=(width, height), layout="constrained")
         yield canvas, made
         for text in canvas.findobj(Text):

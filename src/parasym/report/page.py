@@ -85,6 +85,7 @@ def render_page(page: Page) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
     )
     environment.filters["data_uri"] = _data_uri
+    environment.filters["markup"] = Markup  # of our own drawing, in which all text is escaped
     environment.tests["table"] = lambda item: isinstance(item, Table)
     environment.tests["figure"] = lambda item: isinstance(item, Figure)
     return environment.from_string(source).render(page=page)

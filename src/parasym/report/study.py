@@ -10,13 +10,15 @@ import numpy as np
 
 from parasym.checkpoint import atomic_write
 from parasym.report.figure import Figure, drawing
+from parasym.report.forest import ClaimGroup, forest_figure
 from parasym.report.markdown import as_markdown, markdown_table
 from parasym.report.number import sig
 from parasym.report.page import Card, Page, Section, render_page
 from parasym.report.table import Columns, Table
 from parasym.studies import Claim, Estimate, Part, Row, Runs, Summary
 
-PAGE, MARKDOWN = "report.html", "results.md"
+PAGE, MARKDOWN, FOREST = "report.html", "results.md", "forest.svg"
+GLANCE = "All claims"
 TWO_ONE_SIDED = 0.9
 MANY = 60
 """Above this many runs a figure shows quartiles rather than the whole range."""
@@ -102,6 +104,26 @@ def study_figure(part: Part, *, quantity: str) -> Figure:
     return Figure(made[0], alt, f"{part.title}: {quantity} by {axis} ({what} of the runs), and {part.measures[0]}.")
 
 
+def anchor(part: int) -> str:
+    """Return the name by which links find a part, on the page and in the Markdown.
+
+    Args:
+        part: Its number.
+    """
+    return f"part-{part}"
+
+
+def study_forest(summary: Summary, *, page: str = "") -> Figure:
+    """Return all claims of a study at a glance, with links to its parts.
+
+    Args:
+        summary: What its rows say.
+        page: File that the links lead to; the page itself if empty.
+    """
+    groups = [ClaimGroup(part.title, part.claims, f"{page}#{anchor(k)}") for k, part in enumerate(summary.parts)]
+    return forest_figure(groups, title=f"{summary.title}, all claims")
+
+
 def study_page(summary: Summary, rows: Sequence[Row], *, command: str) -> Page:
     """Return the page of a study.
 
@@ -117,14 +139,13 @@ def study_page(summary: Summary, rows: Sequence[Row], *, command: str) -> Page:
         Card("not settled", str(verdicts.count("unsure")), "too few runs to tell", good=None),
     )
     sections = tuple(
-        Section(
-            part.title, f"part-{k}", (), (result_table(part), claim_table(part), study_figure(part, quantity=summary.quantity))
-        )
+        Section(part.title, anchor(k), (), (result_table(part), claim_table(part), study_figure(part, quantity=summary.quantity)))
         for k, part in enumerate(summary.parts)
     )
     notes = Section("What to know before reading the numbers", "notes", summary.notes) if summary.notes else None
     lead = "Every number is made from the rows of this study, with how many runs it is made of and a 95 % interval."
-    return Page(summary.title, lead, cards, (*sections, *([notes] if notes else [])), provenance(rows, command=command))
+    glance = [Section(GLANCE, "forest", (), (study_forest(summary),))] if summary.claims else []
+    return Page(summary.title, lead, cards, (*glance, *sections, *([notes] if notes else [])), provenance(rows, command=command))
 
 
 def study_markdown(summary: Summary, rows: Sequence[Row], *, command: str) -> str:
@@ -136,9 +157,20 @@ def study_markdown(summary: Summary, rows: Sequence[Row], *, command: str) -> st
         command: What made them.
     """
     lines = [f"# {as_markdown(summary.title)}", ""]
+    if summary.claims:
+        forest = study_forest(summary, page=MARKDOWN)
+        lines += [f"[![{as_markdown(forest.alt)}]({FOREST})]({FOREST})", "", as_markdown(forest.caption), ""]
     for k, part in enumerate(summary.parts):
         alt = as_markdown(study_figure(part, quantity=summary.quantity).alt)
-        lines += [f"## {as_markdown(part.title)}", "", *markdown_table(result_table(part)), f"![{alt}](figure-{k}.svg)", ""]
+        lines += [
+            f'<a id="{anchor(k)}"></a>',
+            "",
+            f"## {as_markdown(part.title)}",
+            "",
+            *markdown_table(result_table(part)),
+            f"![{alt}](figure-{k}.svg)",
+            "",
+        ]
         lines += markdown_table(claim_table(part))
     if summary.notes:
         lines += ["## What to know before reading the numbers", "", *(f"* {as_markdown(note)}" for note in summary.notes), ""]
@@ -189,6 +221,7 @@ def write_results(folder: Path, summary: Summary, rows: Sequence[Row], *, comman
     texts: Mapping[str, str] = {
         PAGE: render_page(study_page(summary, rows, command=command)),
         MARKDOWN: study_markdown(summary, rows, command=command),
+        **({FOREST: study_forest(summary, page=MARKDOWN).svg + "\n"} if summary.claims else {}),
         **{f"figure-{k}.svg": study_figure(part, quantity=summary.quantity).svg + "\n" for k, part in enumerate(summary.parts)},
     }
     return tuple(
