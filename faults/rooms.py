@@ -14,7 +14,13 @@ WIDER: dict[str, tuple[str, ...]] = {
     "data": ("tests/studies",),
     "functional": ("tests/verify", "tests/orbit", "tests/landscape"),
     "report": ("tests/cli", "tests/studies"),
-    "testing": ("tests/rules", "tests/groups"),
+    "testing": (
+        "tests/groups",
+        "tests/find/test_random_models.py",
+        "tests/find/test_random_twins.py",
+        "tests/find/test_found_by_random_models.py",
+        "tests/rules",
+    ),
     "verify": ("tests/circuits", "tests/zoo"),
     "zoo": ("tests/verify",),
 }

@@ -1,7 +1,9 @@
 """Every source returns what it says, and says what is wrong with a path."""
 
 import gzip
+import hashlib
 import io
+import pickle
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -72,6 +74,36 @@ def test_columns_are_decoded_normalised_and_chosen(tmp_path: Path):
     assert len(part.train_labels) == 2
     assert len(part.test_labels) == 1
     assert {float(x[0, 0, 0]) for x in part.train_images} < {float(x[0, 0, 0]) for x in found.train_images}
+
+
+def test_what_torchvision_keeps_is_read_by_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    cifar = needs("torchvision.datasets").CIFAR10
+    folder = tmp_path / "cifar-10-batches-py"
+    folder.mkdir()
+    pixels = torch.randint(256, (5, 3, 32, 32), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+    sums = {}
+    for name, content in {
+        "data_batch_1": {"data": pixels[:2].flatten(1).numpy(), "labels": [3, 9]},
+        "data_batch_2": {"data": pixels[2:3].flatten(1).numpy(), "labels": [0]},
+        "test_batch": {"data": pixels[3:].flatten(1).numpy(), "labels": [7, 1]},
+        "batches.meta": {"label_names": [str(k) for k in range(10)]},
+    }.items():
+        (folder / name).write_bytes(pickle.dumps(content))
+        sums[name] = hashlib.md5((folder / name).read_bytes()).hexdigest()
+    monkeypatch.setattr(cifar, "train_list", [[name, sums[name]] for name in ("data_batch_1", "data_batch_2")])
+    monkeypatch.setattr(cifar, "test_list", [["test_batch", sums["test_batch"]]])
+    monkeypatch.setattr(cifar, "meta", cifar.meta | {"md5": sums["batches.meta"]})
+    found = load_cifar10(tmp_path)
+    mean, deviation = (torch.tensor(x)[:, None, None] for x in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))
+    images = torch.cat([found.train_images, found.test_images])
+    assert torch.allclose((images * deviation + mean) * 255, pixels.float(), atol=1e-3)
+    assert (found.train_labels.tolist(), found.test_labels.tolist()) == ([3, 9, 0], [7, 1])
+    part = load_cifar10(tmp_path, train=1, test=2, seed=3)
+    k = found.train_labels.tolist().index(int(part.train_labels))
+    assert torch.equal(part.train_images[0], found.train_images[k])
+    (folder / "test_batch").write_bytes(b"damaged")
+    with pytest.raises(BadInputError, match="torchvision cannot read"):
+        load_cifar10(tmp_path)
 
 
 def test_shards_in_the_folder_data_are_joined_in_order(tmp_path: Path):
