@@ -94,8 +94,9 @@ def _has_pairs(b: Builder, out: Value) -> bool:
 def _unpaired(b: Builder, v: Value) -> Value | None:
     """Return the value of pairs, along a last axis of two, that was flattened into another one."""
     step = b.producers.get(v.index)
-    flat = isinstance(step, Reshape) and step.x.shape[-1:] == (2,) and step.x.shape[:-2] == v.shape[:-1]
-    return step.x if flat else None  # pyright: ignore[reportOptionalMemberAccess]
+    if isinstance(step, Reshape) and step.x.shape[-1:] == (2,) and step.x.shape[:-2] == v.shape[:-1]:
+        return step.x
+    return None
 
 
 def _pair(b: Builder, v: Value, depth: int, *, alternating: bool = False) -> tuple[Form, Form] | None:
