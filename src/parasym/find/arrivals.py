@@ -48,7 +48,7 @@ class Arrivals:
     def _may_carry(self, code: Instruction) -> bool:
         """Whether a shift may come through an instruction without being multiplied by a parameter."""
         if isinstance(code, Contract):
-            meets = self._reading.passing.meets
+            meets = self._reading.passing.contracting.meets
             return meets(code.x) or meets(code.y)
         return not (isinstance(code, Pointwise) and code.fn is Fn.MUL)
 

@@ -141,7 +141,7 @@ class Carriers:
         """Try the shifts along the inverse of a gain; what moves anywhere with others leaves it to them."""
         reading = self._reading
         anywhere = {(e.source.source, e.source.cell) for e in self.exchanges if self._is_whole(e.source)}
-        for carrier in reading.gains.starts(reading.passing.parameter):
+        for carrier in reading.gains.starts(reading.passing.contracting.parameter):
             if (carrier.source, carrier.cell) not in anywhere and carrier.source not in reading.lost:
                 found = self._try(reading.values[carrier.source], carrier.cell, carrier)
                 self.exchanges += [] if found is None else [found]

@@ -106,7 +106,7 @@ class Reading:
             c: The shift.
         """
         if c.gained and isinstance(use.step.code, Contract):
-            left = self.gains.met(use.step, use.operand, use.link, c, self.passing.through)
+            left = self.gains.met(use.step, use.operand, use.link, c, self.passing.contracting.through)
             return [] if left is None else [left]
         return list(self.passing.carried(use.step, use.operand, use.link, c)) if use.lets else []
 
