@@ -9,6 +9,7 @@ from torch import Tensor
 from parasym.groups import GeneralLinear, Orthogonal, Permutation, PositiveScaling, SignFlip, Translation
 from parasym.testing import GROUP_LAWS, ContractError, assert_group_contract
 from parasym.testing.contract_error import require_close
+from parasym.testing.group_law import GroupCase
 
 
 class ForgetsDual(GeneralLinear):
@@ -136,17 +137,66 @@ def test_planted_fault_is_caught(group, message):
         assert_group_contract(group)
 
 
-def test_purity_law_alone_catches_a_mutation():
-    law = next(law for law in GROUP_LAWS if law.__name__ == "purity_law")
+class ActsTwice(PositiveScaling):
+    def act(self, g, x, axis, *, dual=False):
+        return 2 * super().act(g, x, axis, dual=dual)
 
-    class MutatesElement(PositiveScaling):
-        def inverse(self, g):
-            return g.reciprocal_()
 
-    assert_group_contract(PositiveScaling(2))
-    with pytest.raises(ContractError):
-        assert_group_contract(MutatesElement(2))
-    assert law in GROUP_LAWS
+class ActsTwiceDually(PositiveScaling):
+    def act(self, g, x, axis, *, dual=False):
+        return (1 + dual) * super().act(g, x, axis, dual=dual)
+
+
+class DualMutatesInput(PositiveScaling):
+    def act(self, g, x, axis, *, dual=False):
+        return x.div_(2) if dual else super().act(g, x, axis)
+
+
+class ComposeMutates(PositiveScaling):
+    def compose(self, g, h):
+        return h.mul_(g)
+
+
+class InverseMutates(PositiveScaling):
+    def inverse(self, g):
+        return g.reciprocal_()
+
+
+class MatchesBadly(PositiveScaling):
+    def align(self, products):
+        return 3 + torch.zeros_like(products[..., 0])
+
+
+class NotAdditive(Translation):
+    def act(self, g, x, axis, *, dual=False):
+        return super().act(g * (3 if dual else 1), x, axis, dual=dual)
+
+
+ALONE = [
+    ("identity_law", ActsTwiceDually(3), "e x = x, dual=True"),
+    ("inverse_law", ActsTwice(3), r"g\^-1 \(g x\) = x, dual=False"),
+    ("inverse_law", ActsTwiceDually(3), r"g\^-1 \(g x\) = x, dual=True"),
+    ("action_law", ActsTwiceDually(3), r"\(g h\) x = g \(h x\), dual=True"),
+    ("pairing_law", ActsTwice(3), "pairing"),
+    ("pairing_law", NotAdditive(3), "dual of an affine action"),
+    ("purity_law", MutatesInput(3), "`x` was modified"),
+    ("purity_law", DualMutatesInput(3), "`x` was modified"),
+    ("purity_law", ComposeMutates(3), "`h` was modified"),
+    ("purity_law", InverseMutates(3), "`g` was modified"),
+    ("verbs_law", MatchesBadly(3), "of two points of one orbit leaves"),
+]
+
+
+@pytest.mark.parametrize(("name", "group", "message"), ALONE, ids=lambda p: type(p).__name__ if not isinstance(p, str) else "")
+def test_a_law_alone_catches_its_fault_and_lets_others_pass(name, group, message):
+    law = next(law for law in GROUP_LAWS if law.__name__ == name)
+
+    def case(group):
+        return GroupCase(group, (2,), torch.float64, torch.device("cpu"), 1e-9, torch.Generator().manual_seed(0))
+
+    law(case(type(group).__mro__[1](3)))
+    with pytest.raises(ContractError, match=message):
+        law(case(group))
 
 
 @pytest.mark.parametrize(
