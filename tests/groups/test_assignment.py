@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.optimize import linear_sum_assignment
 
-from parasym.groups import sparse
+from parasym.groups import Permutation, sparse
 from parasym.groups.assignment import assign, raise_prices
 from parasym.groups.sparse import assign_sparsely
 
@@ -49,6 +49,16 @@ def test_risen_prices_prove_the_identity_and_nothing_else():
     c[0, 1] += 10  # planted: an exchange that gains
     assert not raise_prices(c, prices, steps=200)[1]
     assert assign(torch.from_numpy(c), (), prices)[0].tolist() == linear_sum_assignment(c, maximize=True)[1].tolist()
+
+
+def test_a_group_remembers_the_prices_that_prove_its_solution():
+    c = torch.randn(2, 150, 150, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    memory = []
+    found = Permutation(150).realign(c, memory)
+    assert len(memory) == 2
+    for profit, p, v in zip(c.numpy(), found.numpy(), memory, strict=True):
+        reduced = profit[:, p] - v  # they come in the new order
+        assert (reduced <= reduced.diagonal()[:, None] + 1e-9).all()
 
 
 def hard(n, seed):

@@ -25,3 +25,11 @@ def test_every_element_once(group: AbstractGroup) -> None:
         back = group.act(group.inverse(g), group.act(g, x, 0), 0)
         assert torch.allclose(torch.polar(torch.ones_like(x), back), torch.polar(torch.ones_like(x), x))  # angles have a period
         assert all(tuple(group.compose(g, h).flatten().tolist()) in found for h in listed)
+
+
+def test_cells_of_one_channel_take_nothing_from_the_generator() -> None:
+    generator = torch.Generator().manual_seed(0)
+    before = generator.get_state()
+    drawn = Permutation(3, cells=((0,), (1,), (2,))).sample((5,), generator=generator, dtype=torch.float64)
+    assert drawn.tolist() == [[0, 1, 2]] * 5
+    assert torch.equal(generator.get_state(), before)

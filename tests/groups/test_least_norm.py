@@ -40,7 +40,16 @@ def test_the_norm_is_stationary_and_least(given: dict[Fraction, Tensor]) -> None
 
 
 @pytest.mark.parametrize(
-    "given", [energies(p1=[4.0, 0.25]), energies(p1=[1.0, 2.0], p2=[3.0, 0.5]), energies(m1=[4.0], m2=[1.0])], ids=str
+    "given",
+    [
+        energies(p1=[4.0, 0.25]),
+        energies(p2=[4.0, 0.25]),
+        energies(m3=[4.0]),
+        energies(p1h=[3.0]),
+        energies(p1=[1.0, 2.0], p2=[3.0, 0.5]),
+        energies(m1=[4.0], m2=[1.0]),
+    ],
+    ids=str,
 )
 def test_powers_of_one_sign_have_a_norm_of_one(given: dict[Fraction, Tensor]) -> None:
     s = balancing_log(given)

@@ -46,9 +46,10 @@ def assign_sparsely(profit: Floats, prices: Floats | None = None) -> tuple[Integ
         Dantzig, Wolfe. Decomposition principle for linear programs. 1960 (entries that join where the prices ask for them).
     """
     n = len(profit)
-    net = profit - (0 if prices is None else prices)
-    at = _candidates(net, cold=prices is None)
-    v = np.zeros(n) if prices is None else prices.astype(np.float64)
+    cold = prices is None
+    v = np.zeros(n) if cold else prices.astype(np.float64)
+    net = profit - v.astype(profit.dtype)
+    at = _candidates(net, cold=cold)
     for _ in range(ROUNDS):
         rows, columns = np.divmod(at, n)
         weights = profit.ravel()[at].astype(np.float64)
@@ -121,7 +122,7 @@ def _solve(rows: Integers, columns: Integers, net: Floats, n: int) -> Integers:
 
 def _prices(rows: Integers, columns: Integers, gain: Floats, p: Integers, v: Floats, slack: float) -> Floats | None:
     r"""Return prices with :math:`C_{ij} - v_j \le C_{i,p(i)} - v_{p(i)}` on the entries, by Bellman and Ford's shortest paths."""
-    narrow = columns.astype(np.uint16) if len(v) <= 1 << 16 else columns  # radix sort
+    narrow = columns.astype(np.min_scalar_type(len(v)))  # 16 bits or less are sorted by radix
     order = np.argsort(narrow, kind="stable")
     columns, gain, own = columns[order], gain[order], p[rows[order]]
     starts = np.searchsorted(columns, np.arange(len(v)))

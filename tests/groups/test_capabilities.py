@@ -1,0 +1,53 @@
+"""What a verb needs beyond the laws: a group without it refuses by name, and conjugation is what it says."""
+
+import pytest
+import torch
+
+from parasym.core import SymmetryError
+from parasym.groups import AbstractGroup, Permutation, SignFlip
+from tests.groups.group_cases import BUILDERS
+
+CAPABILITIES = {"align": 1, "balance": 1, "fit": 3, "sort": 1, "diagonalize": 1, "orient": 1, "conjugate": 2, "elements": 0}
+
+
+@pytest.mark.parametrize("name", CAPABILITIES)
+def test_what_a_group_lacks_it_refuses_by_name(name: str) -> None:
+    group = type("Bare", (SignFlip,), {name: getattr(AbstractGroup, name)})(2)
+    with pytest.raises(SymmetryError, match=rf"Bare cannot `{name}`: the method `Bare\.{name}` is missing"):
+        getattr(group, name)(*[{}] * CAPABILITIES[name])
+
+
+CONJUGATES = [name for name, build in BUILDERS.items() if type(build(4)).conjugate is not AbstractGroup.conjugate]
+
+
+@pytest.mark.parametrize("batch", [(), (3,)])
+@pytest.mark.parametrize("name", CONJUGATES)
+def test_a_conjugate_moves_channels_there_and_back(name: str, batch: tuple[int, ...]) -> None:
+    group, generator = BUILDERS[name](8), torch.Generator().manual_seed(0)
+    g = group.sample(batch, generator=generator, dtype=torch.float64)
+    p = Permutation(8).sample(batch, generator=generator, dtype=torch.float64)
+    x = torch.randn(*batch, group.length, generator=generator, dtype=torch.float64)
+
+    def permuted(q: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
+        parts = x.unflatten(-1, (-1, 8))  # a plane has two channels, which go together
+        return Permutation(8).act(q, parts, -1).flatten(-2)
+
+    there_and_back = permuted(p, group.act(g, permuted(Permutation(8).inverse(p), x), -1))
+    assert torch.allclose(group.act(group.conjugate(g, p), x, -1), there_and_back)
+    assert not torch.allclose(group.act(g, x, -1), there_and_back)
+
+
+LINEAR = ("permutation", "permutation-halves", "sign", "scaling", "orthogonal", "linear", "plane", "plane-rotation-only")
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
+@pytest.mark.parametrize("name", LINEAR)
+def test_a_product_is_the_sum_over_channels(name: str, batch: tuple[int, ...]) -> None:
+    group, generator = BUILDERS[name](4), torch.Generator().manual_seed(0)
+    g = group.sample(batch, generator=generator, dtype=torch.float64)
+    a, b = (torch.randn(*batch, group.length, 5, generator=generator, dtype=torch.float64) for _ in range(2))
+    found = group.product(g, a @ b.mT)
+    assert found.shape == batch
+    assert torch.allclose(found, (a * group.act(g, b, -2)).sum((-2, -1)))
+    if group.can("align"):
+        assert torch.allclose(group.attained(a @ b.mT), group.product(group.align(a @ b.mT), a @ b.mT))
