@@ -19,8 +19,8 @@ def test_a_mean_as_scipy_has_it():
 
 
 def test_a_difference_as_scipy_has_it_but_for_its_freedom():
-    found, welch = difference_interval(A, B), stats.ttest_ind(A, B, equal_var=False)
-    assert found.p_value() == pytest.approx(2 * stats.t.sf(abs(welch.statistic), len(A) - 1))
+    found, (statistic, _) = difference_interval(A, B), stats.ttest_ind(A, B, equal_var=False)
+    assert found.p_value() == pytest.approx(2 * stats.t.sf(abs(statistic), len(A) - 1))
     same = paired_interval(A, B[:4])
     wanted = stats.ttest_rel(A, B[:4])
     assert (same.low, same.high) == pytest.approx((wanted.confidence_interval().low, wanted.confidence_interval().high))
@@ -29,7 +29,7 @@ def test_a_difference_as_scipy_has_it_but_for_its_freedom():
 
 def test_a_p_value_and_its_interval_say_the_same():
     found = mean_interval(A)
-    assert found.p_value(0.3) == pytest.approx(stats.ttest_1samp(A, 0.3).pvalue)
+    assert found.p_value(0.3) == pytest.approx(stats.ttest_1samp(A, 0.3)[1])
     assert found.p_value(found.low) == found.p_value(found.high) == pytest.approx(0.05)
     narrow = found.at_level(0.9)
     low, high = stats.t.interval(0.9, 3, np.mean(A), stats.sem(A))

@@ -38,6 +38,19 @@ def test_a_share_that_never_varies_has_the_width_of_as_many_votes(share: float):
     assert both.low < -0.4 < 0.4 < both.high
 
 
+def test_many_draws_that_all_differ_by_nothing_leave_a_width():
+    both = paired_share([1.0] * 8, [1.0] * 8)
+    assert both.low < -0.3 < 0.3 < both.high
+    assert paired_share([1.0] * 8, [0.0] * 8).low > 0
+
+
+def test_the_p_value_of_a_lopsided_interval_is_that_of_the_end_it_faces():
+    found = share_interval(9, 10)
+    assert found.p_value(found.low) == pytest.approx(0.05)
+    assert found.p_value(found.high) == pytest.approx(0.05)
+    assert found.p_value(0.5) < 0.05 < found.p_value(0.7)
+
+
 def test_a_constant_difference_that_rounding_varies_is_constant():
     found = paired_share([1.0, 0.5, 0.3], [0.98, 0.48, 0.28])
     assert found.low < 0 < found.high

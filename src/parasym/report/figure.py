@@ -187,7 +187,7 @@ def drawing(
     """
     made: list[str] = []
     # No pyplot: it keeps global state and a list of open figures.
-    with mpl.rc_context(STYLE | {"svg.fonttype": letters}):
+    with mpl.rc_context({**STYLE, "svg.fonttype": letters}):
         canvas = MplFigure(figsize=(width, height), layout="constrained")
         yield canvas, made
         for text in canvas.findobj(Text):

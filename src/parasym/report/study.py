@@ -136,7 +136,7 @@ def study_page(summary: Summary, rows: Sequence[Row], *, command: str) -> Page:
     cards = (
         Card("claims that hold", f"{verdicts.count('yes')} of {len(verdicts)}", good=None),
         Card("do not hold", str(verdicts.count("no")), good=None),
-        Card("not settled", str(verdicts.count("unsure")), "too few runs to tell", good=None),
+        Card("not settled", str(verdicts.count("unsure")), "too few runs for so many claims", good=None),
     )
     sections = tuple(
         Section(part.title, anchor(k), (), (result_table(part), claim_table(part), study_figure(part, quantity=summary.quantity)))

@@ -136,7 +136,10 @@ class Merging:
 
     @property
     def holds(self) -> bool:
-        """Whether the symmetry is verified and matching beats the plain average in loss, in pairs and for all."""
+        """Whether the symmetry is verified and matching beats the plain average in loss, in pairs and for all.
+
+        It is a fact about these networks and no claim about others: pairs share networks, so that no interval is made of them.
+        """
         pairs = sum(p.matched_midpoint.loss for p in self.pairs) < sum(p.naive_midpoint.loss for p in self.pairs)
         proved = self.report.holds == "yes" and self.narrow_report.holds == "yes"
         return proved and pairs and self.matched_all.loss < self.naive_all.loss
