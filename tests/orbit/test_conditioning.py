@@ -129,3 +129,19 @@ def test_a_singular_point_is_no_reason_to_speak_of_widths():
     there = canonicalize(symmetry, a)
     assert not there.converged
     assert any("singular up to rounding, so its orbit has no balanced point" in note for note in there.notes)
+
+
+@pytest.mark.parametrize("zeros", [0, 1, 2, 3])
+def test_what_gains_of_zero_keep_from_being_recovered_is_said(zeros: int) -> None:
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(4, 6), nn.LayerNorm(6), nn.Linear(6, 5), nn.Tanh(), nn.Linear(5, 2)).double()
+    symmetry, a = find(net, torch.zeros(3, 4).double()), generic_params(net, generator=torch.Generator().manual_seed(0))
+    a["1.weight"] = torch.randn(6).double()
+    a["1.weight"][:zeros] = 0
+    b = symmetry.act(symmetry.sample(generator=torch.Generator().manual_seed(1)), a)
+    found, merged = match(symmetry, a, b), merge(symmetry, [a, b])
+    assert distance(symmetry, a, b) < 1e-10 * norm(a)
+    assert found.converged is merged.converged is (zeros < 2)
+    assert (found.after < 1e-8 * norm(a)) is (zeros < 2)
+    assert any(f"gain `1.weight` is zero at {zeros} channels" in note for note in found.notes) is (zeros > 1)
+    assert any("is zero at" in note for note in merged.notes) is (zeros > 1)

@@ -17,7 +17,7 @@ from parasym.groups.least_norm import rank, thin_maps
 from parasym.orbit.gauge import is_noncompact, roots
 from parasym.orbit.objective import STATISTICS, counted
 from parasym.orbit.translation import settle
-from parasym.symmetry import Binding, Symmetry
+from parasym.symmetry import Binding, Inverse, Shift, Symmetry
 
 
 @dataclass(frozen=True)
@@ -105,3 +105,24 @@ def ill_notes(symmetry: Symmetry, models: Mapping[str, Params]) -> tuple[str, ..
         models: Parameters as they were given, by what the model is called.
     """
     return tuple(f"in {name} {one}" for name, p in models.items() for one in ill_conditioned(symmetry, p, rounding(p)))
+
+
+def vanished_gains(symmetry: Symmetry, params: Params) -> tuple[str, ...]:
+    """Return one sentence for every gain that is zero at several channels.
+
+    What reads these channels moves along one direction, which scales of the channels turn, although the gain does not show it:
+    a scale between two translations is not undone by one of each.
+
+    Args:
+        symmetry: Any symmetry.
+        params: Parameters by name.
+    """
+    shifts = [b for f in symmetry.factors for b in f.bindings if isinstance(b, Shift)]
+    steps = dict.fromkeys(step for shift in shifts for step in shift.through if isinstance(step, Inverse))
+    zeros = {step.gain: int((params[step.gain] + step.offset == 0).sum()) for step in steps}
+    return tuple(
+        f"gain `{name}` is zero at {n} channels: scales of these and translations of what reads them do not add up to one of "
+        "each, so others may come closer"
+        for name, n in zeros.items()
+        if n > 1
+    )

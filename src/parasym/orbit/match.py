@@ -9,7 +9,7 @@ from parasym.core.arguments import Model
 from parasym.orbit.alignment import Alignment
 from parasym.orbit.block import blocks_of
 from parasym.orbit.capable import ensure_matchable
-from parasym.orbit.conditioning import ill_notes
+from parasym.orbit.conditioning import ill_notes, vanished_gains
 from parasym.orbit.descent import descend
 from parasym.orbit.exchange import closest
 from parasym.orbit.fit import fit_continuous
@@ -85,7 +85,12 @@ def match(
     before, after = gap(a, b), gap(a, counting(symmetry, params))
     notes: tuple[str, ...] = ()
     if after > NEAR * pair.near:
-        notes = (*unsettled({"a or b": found.residual}), *ill_notes(symmetry, {"a": a, "b": b}), *_undetermined(symmetry, a))
+        notes = (
+            *unsettled({"a or b": found.residual}),
+            *ill_notes(symmetry, {"a": a, "b": b}),
+            *_undetermined(symmetry, a),
+            *vanished_gains(symmetry, a),
+        )
     return Match(found.element, params, before, after, not notes, (*notes, *found.notes))
 
 

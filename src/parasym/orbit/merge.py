@@ -13,7 +13,7 @@ from parasym.functional.outputs import leaves, output_error
 from parasym.functional.reading import Batch, Data
 from parasym.functional.run import run
 from parasym.orbit.capable import ensure_matchable
-from parasym.orbit.conditioning import ill_notes
+from parasym.orbit.conditioning import ill_notes, vanished_gains
 from parasym.orbit.inputs import counting, given_models, working
 from parasym.orbit.many import mean, together
 from parasym.orbit.method import AbstractMethod
@@ -91,6 +91,7 @@ def merge(
     elements, unsettled, unseen = together(kept, full, method, generator)
     elements = tuple(Element(symmetry, g.moves) for g in elements)
     unsettled += ill_notes(symmetry, {f"model {k}": x for k, x in enumerate(models)})
+    unsettled += vanished_gains(symmetry, models[0])
     moved = [g.exactly(x) for g, x in zip(elements, full, strict=True)]
     average = mean(moved)
     here, there = ([counting(symmetry, x) for x in some] for some in (full, moved))
