@@ -7,6 +7,8 @@ import pytest
 
 from parasym.core import BadInputError
 from parasym.studies import changed
+from parasym.studies.lmc import LMC
+from parasym.studies.mli import MLI
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,18 @@ def test_a_field_is_changed_in_every_entry(change: str, field: str, value: objec
     assert [getattr(entry, field) for entry in changed(ENTRIES, [change])] == [value, value]
 
 
+def test_plans_of_every_study_are_changed():
+    for study in (LMC, MLI):
+        for preset in study.presets.values():
+            plan = "plan.epochs=70" if study is LMC else "sampling.batch=70"
+            for entry in changed(preset, [plan]):
+                assert (entry.plan.epochs if study is LMC else entry.sampling.batch) == 70
+    assert changed(LMC.presets["tiny"], ["plan.optimizer=sgd"])[0].plan.optimizer == "sgd"
+
+
 def test_fields_of_the_plan_and_the_choice_of_entries():
-    found = changed(ENTRIES, ["plan.epochs=7", "plan.rate=1e-3", "plan.schedule=constant", "only=gnn"])
-    assert found == (Entry("gnn", None, ("a",), Plan(7, 1e-3, "constant")),)
+    found = changed(ENTRIES, ["plan.epochs=70", "plan.rate=1e-3", "plan.schedule=constant", "only=gnn"])
+    assert found == (Entry("gnn", None, ("a",), Plan(70, 1e-3, "constant")),)
     assert ENTRIES[0].plan.epochs == 3
 
 

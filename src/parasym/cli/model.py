@@ -3,16 +3,9 @@
 The first two are Python, which is run. The third is data, and read as such unless it is trusted.
 """
 
-import importlib
-import importlib.util
-import inspect
-import sys
-import traceback
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import torch
@@ -21,11 +14,11 @@ from torch.export import ExportedProgram
 
 from parasym.checkpoint.exported import ExportedModule, read_exported
 from parasym.checkpoint.exported.refused import Refused
-from parasym.checkpoint.names import some_names
 from parasym.circuits.source import is_circuit
 from parasym.cli.progress import quiet_errors
 from parasym.core import BadInputError, CheckpointError
 from parasym.functional import Call, example_call
+from parasym.functional.factory import called, factory_named, line_of
 
 FORMS = "`package.module:factory`, `file.py:factory` or an exported `file.pt2`"
 
@@ -81,16 +74,12 @@ def load_model(spec: str, *, trust: bool = False, inputs: bool = False) -> Loade
     """
     if spec.endswith(".pt2"):
         return _trusted(Path(spec)) if trust else _exported(Path(spec), inputs)
-    source, colon, name = spec.rpartition(":")
-    if not colon or not source or not name:
-        raise BadInputError(f"Model `{spec}` must be {FORMS}, but has no `:factory`.")
-    module = _from_file(Path(source)) if source.endswith(".py") else _from_package(source)
-    factory = _attribute(module, name, spec)
+    module, factory = factory_named(spec, forms=FORMS)
     model = factory if isinstance(factory, nn.Module) or is_circuit(factory) else _build(factory, spec)
     holders = (model, factory, module)
     examples = next((h.example_inputs for h in holders if hasattr(h, "example_inputs")), None)
     if callable(examples):
-        examples = _call(examples, f"`example_inputs` of model `{spec}`")
+        examples = called(examples, f"`example_inputs` of model `{spec}`")
     return Loaded(model, None, examples)
 
 
@@ -125,11 +114,11 @@ def _program(module: ExportedModule, spec: str, call: Call) -> ExportedProgram:
                 call(module)
         except Exception as cause:
             raise BadInputError(
-                f"Model `{spec}` does not run on the input {call}: {type(cause).__name__}: {_line(cause)}. "
+                f"Model `{spec}` does not run on the input {call}: {type(cause).__name__}: {line_of(cause)}. "
                 "Leave --input out (the file has inputs of its own), or export it for these shapes."
             ) from cause
         raise BadInputError(
-            f"Model `{spec}` runs, but cannot be exported anew: {type(error).__name__}: {_line(error)}. If you trust whoever "
+            f"Model `{spec}` runs, but cannot be exported anew: {type(error).__name__}: {line_of(error)}. If you trust whoever "
             "made it, give --trust."
         ) from error
 
@@ -147,89 +136,16 @@ def _trusted(path: Path) -> Loaded:
             program = torch.export.load(path)
     except Exception as error:
         raise BadInputError(
-            f"Model `{path}` must be a file written by torch.export.save, but cannot be read as one: {_line(error)}. "
+            f"Model `{path}` must be a file written by torch.export.save, but cannot be read as one: {line_of(error)}. "
             f"Export it again with torch {torch.__version__}."
         ) from error
     return Loaded(program.module(), program, program.example_inputs)
 
 
-def _from_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise BadInputError(f"Model file `{path}` does not exist. A model is {FORMS}.")
-    name = f"parasym_model_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise BadInputError(f"Model file `{path}` cannot be imported.")
-    module = importlib.util.module_from_spec(spec)
-    _on_path(str(path.resolve().parent))
-    sys.modules[name] = module
-    _guarded(lambda: spec.loader.exec_module(module), f"Model file `{path}` cannot be imported")  # pyright: ignore[reportOptionalMemberAccess]
-    return module
-
-
-def _from_package(name: str) -> ModuleType:
-    _on_path(str(Path.cwd()))
-    return _guarded(lambda: importlib.import_module(name), f"Module `{name}` cannot be imported")
-
-
-def _on_path(folder: str) -> None:
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-
-
-def _attribute(module: ModuleType, name: str, spec: str) -> Any:
-    value: Any = module
-    for part in name.split("."):
-        if not hasattr(value, part):
-            own = [k for k, v in vars(module).items() if _is_factory(v, module)]
-            hint = f"it defines {some_names(own)}" if own else "it defines no function or class"
-            raise BadInputError(f"Model `{spec}`: `{module.__file__}` has no `{part}`; {hint}.")
-        value = getattr(value, part)
-    return value
-
-
-def _is_factory(value: object, module: ModuleType) -> bool:
-    if isinstance(value, nn.Module):
-        return True
-    return (inspect.isfunction(value) or inspect.isclass(value)) and value.__module__ == module.__name__
-
-
 def _build(factory: Any, spec: str) -> Any:
     if not callable(factory):
         raise BadInputError(f"Model `{spec}` must name a function, a class or a module, but names a {type(factory).__name__}.")
-    model = _call(factory, f"Model `{spec}`")
+    model = called(factory, f"Model `{spec}`")
     if not isinstance(model, nn.Module) and not is_circuit(model):
         raise BadInputError(f"Model `{spec}` must return a torch.nn.Module, but returned a {type(model).__name__}.")
     return model
-
-
-def _call(function: Callable[[], Any], what: str) -> Any:
-    try:
-        required = [
-            p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty and p.kind < p.VAR_POSITIONAL
-        ]
-    except (TypeError, ValueError):
-        required = []
-    if required:
-        raise BadInputError(
-            f"{what} must be callable without arguments, but needs {some_names(required)}. "
-            "Write a function without arguments that calls it, and name that."
-        )
-    return _guarded(function, f"{what} cannot be built")
-
-
-def _guarded(function: Callable[[], Any], what: str) -> Any:
-    try:
-        return function()
-    except (Exception, SystemExit) as error:
-        frames = traceback.extract_tb(error.__traceback__)
-        last = next((f for f in reversed(frames) if "importlib" not in f.filename), frames[-1])
-        where = f" ({Path(last.filename).name}, line {last.lineno})" if last.filename != __file__ else ""
-        if isinstance(error, SyntaxError):
-            where = f" ({Path(error.filename or '').name}, line {error.lineno})"
-        raise BadInputError(f"{what}: {type(error).__name__}: {_line(error)}{where}.") from error
-
-
-def _line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else "no message"

@@ -1,6 +1,7 @@
 """`parasym study`: run the tasks of a study that are not done yet, and say which claims hold."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 
 from parasym.cli.options import JsonOption
 from parasym.cli.outcome import Outcome, execute
+from parasym.cli.own_study import applicable_settings, own_settings
 from parasym.cli.progress import steps_bar
 from parasym.cli.screen import tell
 from parasym.core import BadInputError
@@ -44,13 +46,26 @@ def study(
     ] = "tiny",
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Folder of its rows; parasym-STUDY-PRESET if left out. A run goes on there."),
+        typer.Option(
+            "--out",
+            "-o",
+            help="Folder of its rows; parasym-STUDY-PRESET, or parasym-STUDY-FACTORY-PRESET, if left out. A run goes on there.",
+        ),
     ] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", "-s", help="Change a setting, as in pairs=2, only=mlp or plan.epochs=5. Repeatable."),
     ] = None,
-    data: Annotated[list[str] | None, typer.Option("--data", help="Where data is, as in cifar10=FOLDER. Repeatable.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            "--model", "-m", help="A network of your own: file.py:factory or package.module:factory (Python, which is run)."
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option("--data", help="Where data is, as in cifar10=FOLDER, or arrays of your own: FILE.npz. Repeatable."),
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     workers: Annotated[int, typer.Option("--workers", "-w", min=1, help="Processes, each with one thread.")] = 1,
     address: Annotated[
@@ -62,21 +77,29 @@ def study(
     as_json: JsonOption = False,
 ) -> None:
     """Run a study, task by task; whenever it is stopped, the same command goes on. `parasym report` makes pages of its rows."""
+    own = "" if model is None else f"-{model.rpartition(':')[2]}"
+    default = Path(f"parasym-{name}{own}-{preset}")
 
     def job() -> Outcome:
         found = study_named(name)
-        settings = changed(_preset(found, preset), changes or [])
+        paths = _paths(data or [])
+        settings, without = _preset(found, preset), {}
+        if model is not None:
+            settings = own_settings(found, settings, model, paths)
+        settings = changed(settings, changes or [])
+        if model is not None:
+            settings, without = applicable_settings(settings, paths)
+            tell(f"left out: {name}: {reason}" for name, reason in without.items())
         tasks = tuple(task for entry in settings for task in found.tasks(entry))
-        folder = out or Path(f"parasym-{name}-{preset}")
+        folder = out or default
         if repair and (folder / TASKS).exists():
             set_aside(folder)
         if listing:
-            return _list(found, tasks, folder)
-        return _run(
-            found, tasks, folder, preset=preset, paths=_paths(data or []), device=device, workers=workers, address=address
-        )
+            return _list(found, tasks, folder, without)
+        outcome = _run(found, tasks, folder, preset=preset, paths=paths, device=device, workers=workers, address=address)
+        return replace(outcome, data=outcome.data | {"left_out": without})
 
-    execute(job, as_json=as_json, kept=lambda: _kept(out or Path(f"parasym-{name}-{preset}")))
+    execute(job, as_json=as_json, kept=lambda: _kept(out or default))
 
 
 def _kept(folder: Path) -> str:
@@ -207,13 +230,17 @@ def _paths(data: list[str]) -> dict[str, Path]:
     found = {}
     for text in data:
         name, sign, path = text.partition("=")
+        if name not in known and text.endswith(".npz"):
+            name, sign, path = "own", "=", text
         if not sign or name not in known or not path:
-            raise BadInputError(f"Option --data must be NAME=PATH with a name of {', '.join(known)}, but is `{text}`.")
+            raise BadInputError(
+                f"Option --data must be NAME=PATH with a name of {', '.join(known)}, or FILE.npz, but is `{text}`."
+            )
         found[name] = Path(path)
     return found
 
 
-def _list(study: Study, tasks: tuple[AbstractTask, ...], folder: Path) -> Outcome:
+def _list(study: Study, tasks: tuple[AbstractTask, ...], folder: Path, without: dict[str, str]) -> Outcome:
     ids = [task_id(study.name, study.version, task) for task in tasks]
     done = {row.id for row in whole_rows(folder)} if (folder / TASKS).exists() else set()
     rows = tuple(
@@ -228,4 +255,4 @@ def _list(study: Study, tasks: tuple[AbstractTask, ...], folder: Path) -> Outcom
     columns = tuple((name, "left") for name in ("id", "state", "architecture", "data", "variant", "seed"))
     table = Table(f"{study.title}: {len(tasks)} tasks, {left} to do", columns, rows)  # pyright: ignore[reportArgumentType]
     listed = [{"id": key, "done": key in done, "seed": task.seed} for key, task in zip(ids, tasks, strict=True)]
-    return Outcome("yes", {"folder": str(folder), "tasks": listed}, (rich_table(table),))
+    return Outcome("yes", {"folder": str(folder), "tasks": listed, "left_out": without}, (rich_table(table),))

@@ -9,6 +9,7 @@ from parasym.data.graph import NodeLabels, block_model, karate
 from parasym.data.images import Images, normalised
 from parasym.data.load import load
 from parasym.data.mnist5k import load_mnist5k
+from parasym.data.own import load_own
 from parasym.data.planetoid import planetoid
 from parasym.data.source import Source
 
@@ -28,6 +29,7 @@ __all__ = [
     "load_digits",
     "load_fashion",
     "load_mnist5k",
+    "load_own",
     "normalised",
     "planetoid",
 ]

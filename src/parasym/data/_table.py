@@ -5,6 +5,7 @@ from parasym.data.digits import digits_source
 from parasym.data.fashion import load_fashion
 from parasym.data.graph import block_model, karate
 from parasym.data.mnist5k import load_mnist5k
+from parasym.data.own import load_own
 from parasym.data.planetoid import planetoid
 from parasym.data.source import Source
 
@@ -16,4 +17,5 @@ SOURCES: tuple[Source, ...] = (
     Source("blocks", "stochastic block model, generated", block_model),
     Source("karate", "Zachary's karate club", karate),
     Source("planetoid", "a citation graph", planetoid, "folder of one graph, as PyG keeps it; read as data"),
+    Source("own", "arrays of your own", load_own, ".npz file of x_train, y_train, x_test, y_test"),
 )

@@ -150,11 +150,13 @@ def _named(task: AbstractTask) -> str:
 
 def _data(key: str, paths: Paths) -> Images | NodeLabels:
     name, train, test = key.split(":")
-    return _loaded(name, paths.get(name), *(None if n == "all" else int(n) for n in (train, test)))
+    path = paths.get(name)
+    written = path.stat().st_mtime_ns if path is not None and path.is_file() else 0
+    return _loaded(name, path, written, *(None if n == "all" else int(n) for n in (train, test)))
 
 
 @lru_cache(maxsize=4)
-def _loaded(name: str, path: Path | None, train: int | None, test: int | None) -> Images | NodeLabels:
+def _loaded(name: str, path: Path | None, _written: int, train: int | None, test: int | None) -> Images | NodeLabels:
     return load(name, path, train=train, test=test, seed=DATA_SEED)
 
 

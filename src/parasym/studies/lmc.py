@@ -150,7 +150,8 @@ def run_lmc(task: LmcTask, data: Data, device: str) -> Sequence[Record]:
             "in their training differs where the batch is all examples. Leave the variant out, or take a smaller batch."
         )
     model = factory().to(device).eval()
-    pair = Pair(model, *found.params, any(found.diverged), tuple(found.initial))
+    (a, b), (start, other) = found.params, found.initial
+    pair = Pair(model, a, b, any(found.diverged), (start, other))
     records = measure_pair(pair, local, variant, points=task.points, swaps=task.swaps, seed=task.pair)
     return records if early.networks is None else early.added(records, model, local, variant)
 
@@ -272,4 +273,5 @@ LMC = Study(
     tasks=lmc_tasks,
     run=run_lmc,
     summarize=summarize_lmc,
+    controls=("as-many", "half", "double"),
 )

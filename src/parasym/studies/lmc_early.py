@@ -47,7 +47,8 @@ class EarlyPair:
             variant: How they were made.
         """
         assert self.networks is not None
-        pair = Pair(model, *self.networks, diverged=False, start=(self.networks[0], self.networks[1]))
+        a, b = self.networks
+        pair = Pair(model, a, b, diverged=False, start=(a, b))
         loss = sum(train_loss(model, params, data) for params in self.networks) / 2
         barriers = {name: segment_of(pair, end, data, points=3).midpoint for name, end in ends_of(pair, data, variant)}
         return [

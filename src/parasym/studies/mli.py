@@ -191,7 +191,7 @@ def run_mli(task: MliTask, data: Data, device: str) -> Sequence[Record]:
     seeds = tuple(range(task.first, task.first + task.count))
     plans = [task.sampling.plan(seed) for seed in seeds]
     # Fixed and not measured: vmap and a loop round differently, and the same task has to give the same numbers.
-    way: Literal["vmap", "loop"] = "loop" if network.augment and device == "cpu" else "vmap"
+    way: Literal["vmap", "loop"] = "loop" if network.own or (network.augment and device == "cpu") else "vmap"
     found = train_population(factory, x, y, seeds=seeds, plan=plans, augment=augmentation(network, data), way=way)
     model = factory().to(device).eval()
     curves = path(

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -10,6 +11,7 @@ from parasym.breaking import SigmaAsymmetric, WAsymmetric, break_, preset
 from parasym.core import BadInputError
 from parasym.data import Images, NodeLabels
 from parasym.population import Chain, RandomCrop, RandomFlip
+from parasym.studies.own_network import build_own, is_own, own_title
 from parasym.zoo.paper import GraphNet, NormedMLP, resnet8, resnet20
 
 Data = Images | NodeLabels
@@ -59,18 +61,20 @@ class PaperNetwork:
         unit: Whether single entries are frozen or whole filters.
         graph: Whether it takes a graph.
         augment: Whether the paper augments its images, by random crops and flips.
+        own: Whether it is the user's: its weights are told by its graph, and it may hold what vmap cannot do.
     """
 
     name: str
     title: str
     build: Callable[[Data, float], nn.Module]
     exact: dict[float, str]
-    fractions: dict[str, float]
+    fractions: float | dict[str, float]
     std: float | dict[str, float]
     sigma: Callable[[float], float | None]
     unit: str = "entry"
     graph: bool = False
     augment: bool = False
+    own: bool = False
 
     def w(self, model: nn.Module, data: Data, width: float, *, seed: int, scale: float = 1.0) -> nn.Module:
         """Return the W-asymmetric network: by the paper's table where it fits, by the same parts of the fan-in where not.
@@ -89,7 +93,7 @@ class PaperNetwork:
             method = preset(self.exact[width], seed=seed)
         else:
             method = WAsymmetric(frozen=self.fractions, std=self.std, unit=self.unit, seed=seed)  # pyright: ignore[reportArgumentType]
-        return break_(model, replace(method, std=_scaled(method.std, scale))).model
+        return break_(model, replace(method, std=_scaled(method.std, scale)), _inputs(data) if self.own else None).model
 
     def sigma_asymmetric(self, model: nn.Module, data: Data, width: float, *, seed: int) -> nn.Module:
         """Return the network with FiGLU in place of its activations.
@@ -100,8 +104,7 @@ class PaperNetwork:
             width: Multiple of the paper's width.
             seed: Of the fixed matrices.
         """
-        inputs = (data.x, data.edges) if isinstance(data, NodeLabels) else (data.train_images[:2],)
-        return break_(model, SigmaAsymmetric(std=self.sigma(width), seed=seed), inputs).model
+        return break_(model, SigmaAsymmetric(std=self.sigma(width), seed=seed), _inputs(data)).model
 
     def on(self, model: nn.Module, data: Data) -> nn.Module:
         """Return the network as a function of examples.
@@ -116,6 +119,10 @@ class PaperNetwork:
         if isinstance(data, NodeLabels):
             return True
         return data.train_images[0].numel() == 784 if self.name == "mlp" else data.train_images.shape[1] == 3
+
+
+def _inputs(data: Data) -> tuple[Tensor, ...]:
+    return (data.x, data.edges) if isinstance(data, NodeLabels) else (data.train_images[:2],)
 
 
 def _scaled(std: float | Mapping[str, float], scale: float) -> float | dict[str, float]:
@@ -175,6 +182,10 @@ def _graph(data: Data, width: float) -> nn.Module:
     if not isinstance(data, NodeLabels):
         raise BadInputError(f"Network `graph` takes a graph, but data `{data.name}` is images. Use blocks, karate, planetoid.")
     return GraphNet(round(256 * width), data.classes, data.x.shape[1])
+
+
+def _own(name: str, _data: Data, width: float) -> nn.Module:
+    return build_own(name, width)
 
 
 def _constant(value: float | None) -> Callable[[float], float | None]:
@@ -241,11 +252,15 @@ def network_named(name: str) -> PaperNetwork:
     """Return the network of a name.
 
     Args:
-        name: Short name.
+        name: Short name, or that of a network of the user's, whose file is not read before it is built.
 
     Raises:
         BadInputError: If it is unknown.
     """
+    if is_own(name):
+        default = WAsymmetric()
+        build = partial(_own, name)
+        return PaperNetwork(name, own_title(name), build, {}, default.frozen, default.std, _constant(None), own=True)  # pyright: ignore[reportArgumentType]
     for network in NETWORKS:
         if network.name == name:
             return network

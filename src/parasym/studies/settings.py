@@ -3,7 +3,7 @@
 import types
 from collections.abc import Sequence
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin
 
 from parasym.core import BadInputError
 
@@ -67,7 +67,7 @@ def _replaced(entry: Any, path: list[str], text: str, key: str) -> Any:
     name, *rest = path
     if rest:
         return replace(entry, **{name: _replaced(getattr(entry, name), rest, text, key)})
-    return replace(entry, **{name: _parsed(get_type_hints(type(entry))[name], text, key)})
+    return replace(entry, **{name: _parsed(next(field.type for field in fields(entry) if field.name == name), text, key)})
 
 
 def _parsed(kind: Any, text: str, key: str) -> Any:

@@ -24,6 +24,8 @@ class Study:
         tasks: All tasks of one entry.
         run: Measures one task on its data and a device.
         summarize: What rows say; the only way from rows to tables and figures.
+        controls: Variants that are asked of a network of the user's beside those of the preset.
+        no_model: Why it takes no network of the user's; empty if it does.
     """
 
     name: str
@@ -34,3 +36,5 @@ class Study:
     tasks: Callable[[Any], tuple[Any, ...]]
     run: Run
     summarize: Callable[[Sequence[Row]], Summary]
+    controls: tuple[str, ...] = ()
+    no_model: str = ""

@@ -292,4 +292,5 @@ SYMH = Study(
     tasks=symh_tasks,
     run=run_symh,
     summarize=summarize_symh,
+    no_model="its circuits are named by ring, qubits and ansatz, as in --set architecture=ising-4-ry-cx --set layers=3",
 )
