@@ -19,7 +19,7 @@ def test_a_mean_as_scipy_has_it():
 
 
 def test_a_difference_as_scipy_has_it_but_for_its_freedom():
-    found, (statistic, _) = difference_interval(A, B), stats.ttest_ind(A, B, equal_var=False)
+    found, statistic = difference_interval(A, B), np.asarray(stats.ttest_ind(A, B, equal_var=False))[0]
     assert found.p_value() == pytest.approx(2 * stats.t.sf(abs(statistic), len(A) - 1))
     same = paired_interval(A, B[:4])
     wanted = stats.ttest_rel(A, B[:4])
@@ -100,6 +100,7 @@ def test_the_sentence_is_that_of_the_statistic():
     some = Estimate(-0.3, -0.4, -0.2, 5)
     assert Claim("barrier", "W", "<", "standard", some, unit="nats").text == "barrier: W < standard"
     assert Claim("share monotonic", "W", ">", 0.99, some, control=True).text == "control, share monotonic: W > 0.99"
+    assert Claim("barrier", "W, constants of 0", "<", "standard", some).text == "barrier: W (constants of 0) < standard"
     assert Claim("slope", "W", "<", 0.0, some, unit="nats").text == "slope: W < 0 nats"
     assert Claim("barrier", "W", "=", 0.0, some, margin=0.05, unit="nats").text == "barrier: W = 0 within ±0.05 nats"
     assert Claim("barrier", "W", "=", "anchor", some).text == "barrier: W = anchor within a margin"

@@ -188,7 +188,7 @@ def test_noise_leaves_a_claim_open():
     found = LMC.summarize(noisy).claims
     assert [(c.text, c.words) for c in found] == [
         ("barrier: W-asymmetric < standard", "not settled"),
-        ("barrier: W-asymmetric = 0 within a margin nats", "not settled"),
+        ("barrier: W-asymmetric = 0 within a margin", "not settled"),
     ]
     assert "no margin" in found[1].reason, "the standard barrier itself may be 0"
 
@@ -206,7 +206,7 @@ def test_no_barrier_and_equality_need_the_margin_of_the_standard_one():
     small = {"standard": 1.0, "w": 0.004, "anchor": 0.006}
     found = {c.text: c for c in LMC.summarize(rows(small, spread=0.001)).claims}
     assert found["barrier: W-asymmetric = 0 within ±0.05 nats"].words == "holds"
-    assert found[f"control, barrier: W-asymmetric = {title('anchor')} within ±0.05 nats"].words == "holds"
+    assert found["control, barrier: W-asymmetric = standard (starts from the constants of W) within ±0.05 nats"].words == "holds"
     lower = {c.text: c.words for c in LMC.summarize(rows({"standard": 0.09, "w": 0.004}, spread=0.005)).claims}
     assert lower["barrier: W-asymmetric = 0 within ±0.01 nats"] == "not settled", "a tenth of a small barrier"
 
@@ -250,7 +250,7 @@ def test_controls_are_named_as_such_and_widths_are_apart():
     found = LMC.summarize([*rows({**BARRIERS, "as-many": 0.9}), *rows(BARRIERS, width=8.0)])
     assert len(found.parts) == 2
     assert [c.text for c in found.parts[0].claims if c.control] == [
-        "control, barrier: W-asymmetric < standard, as many parameters as W trains"
+        "control, barrier: W-asymmetric < standard (as many parameters as W trains)"
     ]
     assert [line.control for line in found.parts[0].lines] == [False] * 5 + [True]
     assert found.parts[0].lines[0].cells[0].paper == "0.188 ± 0.12"

@@ -22,7 +22,7 @@ REACH, MARKED = 2.0, 1.9
 """Where the axis ends, since a difference of two numbers is never more than twice the larger of them; and where marks do."""
 ROWS, MOST_COLUMNS = 56, 3
 """Rows of one column, unless there would be too many columns."""
-LETTERS = 74
+LETTERS = 92
 
 UNITS = (
     "Differences are divided by the larger of the two numbers and turned so that what is claimed is on the right; equalities are "

@@ -65,10 +65,10 @@ class Claim:
     @property
     def text(self) -> str:
         """What is claimed, in words that are made of the statistic."""
-        words = [f"{self.quantity}: {self.a} {self.sense} {self.b if isinstance(self.b, str) else f'{self.b:g}'}"]
+        words = [f"{self.quantity}: {_one(self.a)} {self.sense} {_one(self.b)}"]
         if self.sense == "=":
             words.append("within a margin" if self.margin is None else f"within ±{self.margin:.3g}")
-        if self.unit and not (isinstance(self.b, str) and self.margin is None):
+        if self.unit and (self.margin is not None if self.sense == "=" else not isinstance(self.b, str)):
             words.append(self.unit)
         return ("control, " if self.control else "") + " ".join(words)
 
@@ -117,3 +117,11 @@ class Claim:
         if self.ours.mean == 0:
             return "unsure"
         return "yes" if (self.ours.mean < 0) == (self.sense == "<") else "no"
+
+
+def _one(side: str | float) -> str:
+    """Return one side as one term: what comes after a comma in the name of a method stands in brackets."""
+    if not isinstance(side, str):
+        return f"{side:g}"
+    name, comma, how = side.partition(", ")
+    return f"{name} ({how})" if comma else name

@@ -109,9 +109,7 @@ def _equivalence(
     said: str = "",
     theirs: float | None = None,
 ) -> Claim:
-    return Claim(
-        "barrier", a, "=", b, ours, margin=margin, unit="nats", said=said and f"{said} = 0", theirs=theirs, control=control
-    )
+    return Claim("barrier", a, "=", b, ours, margin=margin, unit="nats", said=said, theirs=theirs, control=control)
 
 
 def _trend(found: Found) -> list[Claim]:
@@ -124,7 +122,7 @@ def _trend(found: Found) -> list[Claim]:
     weights = (x - x.mean()) / ((x - x.mean()) ** 2).sum()
     slopes = [float(weights @ [found[name][pair]["barrier"] for name in sizes]) for pair in pairs]
     largest = _mean(found["w-zero"], "barrier")
-    name = f"slope of the barrier in the size of the constants ({', '.join(f'{size:g}' for size in x)} times the published)"
+    name = "slope of the barrier in the size of constants"
     ours = mean_interval(slopes) if slopes else None
     scale = abs(largest.mean) if largest else None
     return [Claim(name, "W-asymmetric", "<", 0.0, ours, unit="nats", scale=scale, control=True)]
