@@ -25,15 +25,13 @@ class Estimate:
         mean: The number.
         low: Lower end of the interval; minus infinity if the values cannot give it.
         high: Upper end.
-        n: How many independent values it is made of.
-        freedom: Degrees of freedom of its Student distribution; ``n - 1`` if ``None``.
+        n: How many independent values it is made of; of two groups the smaller number.
     """
 
     mean: float
     low: float
     high: float
     n: int
-    freedom: float | None = None
 
     def __str__(self) -> str:
         """Return the number and the interval, with three decimals or as many as show how wide it is."""
@@ -47,8 +45,9 @@ class Estimate:
     def p_value(self, at: float = 0.0) -> float:
         r"""Return the two-sided p-value of the hypothesis that the true number is ``at``.
 
-        It is that of Student's distribution, with the half of the interval that faces ``at``: :math:`p \le 0.05` exactly where
-        ``at`` is not inside the interval. An interval without width has the sign test's :math:`2^{1-n}`.
+        It is that of Student's distribution with ``n - 1`` degrees of freedom, and the half of the interval that faces ``at``:
+        :math:`p \le 0.05` exactly where ``at`` is not inside the interval. An interval without width has the sign test's
+        :math:`2^{1-n}`.
 
         Args:
             at: The hypothesis.
@@ -67,7 +66,7 @@ class Estimate:
             return 1.0
         if half == 0:
             return 2.0 ** (1 - self.n)
-        return 2 * float(stdtr(self._freedom, -abs(self.mean - at) / half * self._quantile(LEVEL)))
+        return 2 * float(stdtr(self.n - 1, -abs(self.mean - at) / half * self._quantile(LEVEL)))
 
     def at_level(self, level: float) -> "Estimate":
         """Return the same number with the ends of another level.
@@ -90,12 +89,8 @@ class Estimate:
         """
         return replace(self, mean=self.mean - value, low=self.low - value, high=self.high - value)
 
-    @property
-    def _freedom(self) -> float:
-        return self.n - 1 if self.freedom is None else self.freedom
-
     def _quantile(self, level: float) -> float:
-        return float(stdtrit(self._freedom, 0.5 + level / 2))
+        return float(stdtrit(self.n - 1, 0.5 + level / 2))
 
 
 def mean_interval(values: Sequence[float]) -> Estimate:
