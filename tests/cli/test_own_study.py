@@ -37,6 +37,15 @@ class Calls(nn.Module):
     def forward(self, x):
         return self.down(self.up(x).relu())
 
+class Graph(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.up, self.act, self.down = nn.Linear(32, 8), nn.GELU(), nn.Linear(8, 8)
+
+    def forward(self, x, edges):
+        h = self.act(self.up(x))
+        return self.down(h.index_add(0, edges[1], h[edges[0]]))
+
 def bare(width):
     return wide(width)
 
@@ -113,6 +122,15 @@ def test_what_cannot_be_asked_is_listed_with_its_reason(run: Run):
     calls = run("study", "lmc", "--model", "net.py:Calls", "--data", "own.npz", "--list", "--json")
     assert "calls activations as functions" in json.loads(calls.stdout)["left_out"]["sigma"]
     assert "w" not in json.loads(calls.stdout)["left_out"]
+    whole = run("study", "lmc", "--model", "net.py:wide", "--data", "own.npz", "--set", "plan.batch=120", "--list", "--json")
+    assert list(json.loads(whole.stdout)["left_out"]) == ["shared-start"]
+    assert "a batch is all 120 examples" in json.loads(whole.stdout)["left_out"]["shared-start"]
+
+
+def test_a_graph_network_of_ones_own_takes_features_and_edges(run: Run):
+    settings = ("--set", "pairs=1", "--set", "plan.epochs=1", "--set", "variants=standard,w,anchor")
+    found = run("study", "lmc", "--model", "net.py:Graph", "--set", "data=blocks", *settings, "--json")
+    assert methods(found) == {"standard", "weight-matching", "activation-matching", "w", "anchor"}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from parasym.studies import Study
 from parasym.studies.applicable import check_fits, left_out
 from parasym.studies.harness import DATA_SEED
 from parasym.studies.own_network import own_name
-from parasym.studies.paper_network import network_named
+from parasym.studies.paper_network import examples, network_named
 
 ALL: dict[str, Any] = {"train": None, "test": None, "width": 1.0}
 
@@ -52,6 +52,11 @@ def applicable_settings(settings: tuple[Any, ...], paths: dict[str, Path]) -> tu
     data = load(entry.data, paths.get(entry.data), train=entry.train, test=entry.test, seed=DATA_SEED)
     check_fits(network, data)
     without = left_out(network, data, entry.variants, entry.width)
+    count = len(examples(data)[0])
+    if "shared-start" in entry.variants and hasattr(entry, "plan") and entry.plan.batch >= count:
+        without["shared-start"] = (
+            f"a batch is all {count} examples, so that both networks would stay the same: --set plan.batch=N"
+        )
     kept = tuple(name for name in entry.variants if name not in without)
     if not kept:
         reasons = "; ".join(f"{name}: {reason.rstrip('.')}" for name, reason in without.items())
