@@ -2,8 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from parasym.core import BadInputError, check_constants, differing
+from parasym.core.constants import constant_names
+from parasym.core.recipe import RECIPE
 
 
 def test_the_layer_and_the_number_of_entries_are_named() -> None:
@@ -24,3 +27,20 @@ def test_what_differs_by_rounding_or_is_missing_does_not_differ() -> None:
     assert differing({"x": a}, {"x": a * (1 + 1e-4)}, ["x"]) == ["x"]
     assert differing({"x": torch.arange(3)}, {"x": torch.arange(3)}, ["x"]) == []
     assert differing({"x": torch.arange(3)}, {"x": torch.tensor([0, 1, 3])}, ["x"]) == ["x"]
+
+
+def test_a_buffer_of_two_names_has_both() -> None:
+    model = nn.Sequential(nn.Flatten(), nn.Flatten())
+    table = torch.arange(3.0)
+    for layer in model:
+        layer.register_buffer("table", table)
+    assert constant_names(model) == ("0.table", "1.table")
+
+
+def test_recipes_differ_by_their_digest() -> None:
+    old, new, other = (
+        torch.tensor(list(text), dtype=torch.uint8)
+        for text in (b'{"digest": "2fe8", "version": 1}', b'{"digest": "2fe8", "version": 2}', b'{"digest": "77aa"}')
+    )
+    assert differing({RECIPE: old}, {RECIPE: new}, [RECIPE]) == []
+    assert differing({RECIPE: old}, {RECIPE: other}, [RECIPE]) == [RECIPE]

@@ -70,6 +70,7 @@ def test_child_generator_repeats():
 def test_tolerances_leave_room_for_unsure(dtype: torch.dtype):
     tolerance = tolerance_for(dtype)
     assert torch.finfo(dtype).eps < tolerance.holds < tolerance.fails
+    assert tolerance.fails <= 0.5, "half of the largest output is an error in any precision"
 
 
 def test_no_tolerance_for_integers():

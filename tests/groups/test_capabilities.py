@@ -51,3 +51,14 @@ def test_a_product_is_the_sum_over_channels(name: str, batch: tuple[int, ...]) -
     assert torch.allclose(found, (a * group.act(g, b, -2)).sum((-2, -1)))
     if group.can("align"):
         assert torch.allclose(group.attained(a @ b.mT), group.product(group.align(a @ b.mT), a @ b.mT))
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_what_a_group_says_of_its_elements_is_so(name: str) -> None:
+    group, n = BUILDERS[name](4), 4
+    g = group.sample((50,), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert group.permutes == (
+        not g.is_floating_point() and not g.is_complex() and g.sort(-1).values.tolist() == [[*range(n)]] * 50
+    )
+    assert group.flips == (g.is_floating_point() and bool((g.abs() == 1).all()))
+    assert group.scales == (g.is_floating_point() and g.shape[-1] == n and g.ndim == 2 and bool((g > 0).all()))

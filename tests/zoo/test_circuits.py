@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from parasym.circuits import PauliSum
+from parasym.circuits import Clifford, PauliSum, Rotation
 from parasym.find import find
 from parasym.symmetry import Symmetry
 from parasym.verify import verify
@@ -18,6 +18,15 @@ def test_find_returns_the_derived_order(entry: CircuitEntry):
     assert symmetry.order == entry.order
     assert Symmetry.from_json(symmetry.to_json()) == symmetry
     assert entry.note
+
+
+@pytest.mark.parametrize("entry", [e for e in CIRCUITS if e.name.startswith("ry")], ids=lambda e: e.name)
+def test_a_circuit_has_the_gates_of_its_name(entry: CircuitEntry):
+    rotations, entangler = entry.name.split("_")[:2]
+    operations = entry.build().operations
+    assert {op.name for op in operations if isinstance(op, Clifford)} == {entangler}
+    words = {("" if op.pauli.x else "Z") or ("Y" if op.pauli.z else "X") for op in operations if isinstance(op, Rotation)}
+    assert words == set(rotations.upper().replace("R", ""))
 
 
 @pytest.mark.parametrize("entry", CIRCUITS, ids=lambda e: e.name)
