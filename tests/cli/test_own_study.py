@@ -20,6 +20,7 @@ from parasym.studies.variant import variant_named
 Run = Callable[..., Result]
 
 NET = """
+import torch
 from torch import nn
 
 def wide(width=12):
@@ -33,9 +34,10 @@ class Calls(nn.Module):
     def __init__(self):
         super().__init__()
         self.up, self.down = nn.Linear(6, 8), nn.Linear(8, 3)
+        self.mid = nn.Parameter(torch.randn(8, 8))
 
     def forward(self, x):
-        return self.down(self.up(x).relu())
+        return self.down((self.up(x).relu() @ self.mid.T).relu())
 
 class Graph(nn.Module):
     def __init__(self):
@@ -196,7 +198,7 @@ def test_the_weights_of_ones_own_network_are_told_by_its_graph():
         torch.manual_seed(5)
         return variant_named(name).make(network, data, 1.0, 2)
 
-    assert {name for name, *_ in frozen_tensors(made("w"))} == {"up.weight", "down.weight"}
+    assert {name for name, *_ in frozen_tensors(made("w"))} == {"up.weight", "mid", "down.weight"}
     assert torch.equal(made("anchor")(x), made("w")(x))
     assert not torch.equal(made("anchor")(x), made("standard")(x))
     assert network.title == "net.py:Calls"
