@@ -29,6 +29,8 @@ def test_arrays_come_as_they_are(tmp_path: Path):
     assert part.train_labels.tolist() == [int(Y[k]) for k in places]
     tokens = load_own(written(tmp_path, x_train=Y[:, None], x_test=Y[:3, None]))
     assert (tokens.train_images.dtype, tokens.fingerprint != own.fingerprint) == (torch.int64, True)
+    single = load_own(written(tmp_path, x_train=X[:, 0], x_test=X[:3, 0]))
+    assert single.train_images.tolist() == X[:, 0].astype(np.float32).tolist(), "one number each"
 
 
 @pytest.mark.parametrize(
@@ -43,6 +45,7 @@ def test_arrays_come_as_they_are(tmp_path: Path):
         ),
         ({"y_test": Y[:3] / 2}, "y_test must be classes, whole numbers from 0 of shape [n], but is float64"),
         ({"x_train": np.full((6, 2), np.nan)}, "x_train must be finite"),
+        ({"x_train": np.array(1.0)}, "x_train must be an array of numbers, but is float64 of shape ()"),
         ({"x_train": np.array(list("abcdef"))}, "x_train must be an array of numbers, but is <U1"),
         ({"x_train": X[:0], "y_train": Y[:0]}, "as many x_train as y_train, but has 0 and 0"),
         ({"x_train": np.array([{}] * 6)}, "must be a .npz file of plain arrays"),
