@@ -22,7 +22,7 @@ class Entry:
         drawn: How many were drawn.
         listed: How many more were planted because they are on the list of tolerated ones.
         tolerated: Those that no test noticed, as the list calls them.
-        commit: Of the checkout.
+        commit: Of the checkout in which the last of them ended.
     """
 
     seed: int
