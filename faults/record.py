@@ -54,7 +54,7 @@ def write(entries: Mapping[str, Entry]) -> None:
     Args:
         entries: By room.
     """
-    kept = (recorded() if RECORD.exists() else {}) | entries
+    kept = {**(recorded() if RECORD.exists() else {}), **entries}
     told = {room: (entry := kept.get(room)) and asdict(entry) for room in rooms()}
     RECORD.write_text(json.dumps(told, indent=2) + "\n")
 

@@ -239,7 +239,8 @@ def test_the_fingerprint_sees_shapes_and_types(change):
     other = replace(found, test_images=change(zeros))
     assert other.test_images.numpy().tobytes() == zeros.numpy().tobytes()
     assert other.fingerprint != found.fingerprint
-    nodes = NodeLabels("zeros", zeros[0, 0], torch.zeros(2, 1, dtype=torch.int64), *([torch.arange(2)] * 3), 2)
+    some = torch.arange(2)
+    nodes = NodeLabels("zeros", zeros[0, 0], torch.zeros(2, 1, dtype=torch.int64), some, some, some, 2)
     assert replace(nodes, x=change(zeros)).fingerprint != replace(nodes, x=zeros).fingerprint
 
 

@@ -1,5 +1,7 @@
 """Batches of samples: cut along the first axis, and refused where the model does not take them."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -29,6 +31,6 @@ def test_batches_are_the_samples_in_order() -> None:
         (X, Y, 0, "`batch_size` must be at least 1"),
     ],
 )
-def test_what_does_not_fit_is_one_line(inputs: object, targets: object, size: int | None, words: str) -> None:
+def test_what_does_not_fit_is_one_line(inputs: Any, targets: Any, size: int | None, words: str) -> None:
     with pytest.raises(BadInputError, match=words):
         samples(MODEL, inputs, targets, size, like=model_params(MODEL))
