@@ -15,7 +15,7 @@ ON = {("find", "check"), ("verify", "complete")}
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_switches_are_off_and_seeds_are_zero(name: str) -> None:
-    params = COMMANDS[name].params
+    params = COMMANDS[name].loaded().params
     switches = [p for p in params if isinstance(p.default, bool)]
     assert {p.name for p in switches if p.default} == {switch for command, switch in ON if command == name}
     assert "as_json" in {p.name for p in switches}

@@ -14,8 +14,8 @@ from safetensors.torch import save_file
 from typer.models import ArgumentInfo
 from typer.testing import Result
 
-from parasym.cli import outcome
-from parasym.cli.app import VERBS
+from parasym.cli import VERBS, outcome
+from parasym.cli.verb import imported
 from tests.cli import circuits, nets
 
 Run = Callable[..., Result]
@@ -44,7 +44,7 @@ PLAUSIBLE = {
     "output": "out.safetensors",
     "circuit": f"{circuits.__file__}:circuit",
     "name": "mli",
-    "folder": "nowhere",
+    "folders": "nowhere",
 }
 """What the required arguments of commands usually are."""
 
@@ -102,7 +102,7 @@ def harmless(result: Result, said: object) -> None:
     assert len(result.output) < 20_000, said
 
 
-CASES = [(verb, name, kind, info) for verb in VERBS for name, kind, info in parameters(verb)]
+CASES = [(verb, name, kind, info) for verb in map(imported, VERBS) for name, kind, info in parameters(verb)]
 
 
 @pytest.mark.parametrize(("verb", "name", "kind", "info"), CASES, ids=[f"{v.__name__} {n}" for v, n, _, _ in CASES])

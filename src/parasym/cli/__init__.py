@@ -1,5 +1,6 @@
-"""The command line: find, verify, match, merge, demo."""
+"""The command line: one verb per file, and a table of them."""
 
-from parasym.cli.app import VERBS, app, main
+from parasym.cli._table import VERBS
+from parasym.cli.app import app, main
 
 __all__ = ["VERBS", "app", "main"]

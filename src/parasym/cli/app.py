@@ -1,30 +1,25 @@
-"""The command line: one verb per file, listed here."""
+"""The command line: the verbs of the table, each imported when it is used."""
 
 import io
 import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
-from parasym.cli.canonicalize import canonicalize
-from parasym.cli.demo import demo
-from parasym.cli.distance import distance
-from parasym.cli.find import find
-from parasym.cli.hop import hop
-from parasym.cli.match import match
-from parasym.cli.merge import merge
-from parasym.cli.report import report
-from parasym.cli.screen import complain
-from parasym.cli.study import study
-from parasym.cli.verify import verify
-
-VERBS: tuple[Callable[..., None], ...] = (find, verify, match, merge, distance, canonicalize, hop, demo, study, report)
+from parasym.cli._table import VERBS
+from parasym.cli.verb import Verb
+from parasym.version import __version__
 
 
 class _Verbs(TyperGroup):
     """The verbs; wrong usage is one line, printed where everything is."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for verb in map(Verb, VERBS):
+            self.add_command(verb)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, standalone_mode: bool = True, **more: Any) -> Any:
         for stream in (sys.stdout, sys.stderr):
@@ -44,8 +39,11 @@ class _Verbs(TyperGroup):
 def _usage(error: Any) -> int:
     """Say what is wrong with a command, in one line; without a command its help was printed already."""
     if type(error).__name__ != "NoArgsIsHelpError":
+        from parasym.cli.screen import complain  # it needs torch, which help and version do without
+
         path = error.ctx.command_path if getattr(error, "ctx", None) else "parasym"
-        complain(f"{error.format_message().rstrip('.')}. See `{path} --help`.")
+        said = error.format_message().rstrip(".")
+        complain(f"{said}{'' if said.endswith('?') else '.'} See `{path} --help`.")
     return int(error.exit_code)
 
 
@@ -55,13 +53,26 @@ app = typer.Typer(
     help="Find the parameter symmetries of a model, prove them, and put them to work.\n\n"
     "Exit codes: 0 it holds, 1 it fails, 2 it could not be told (or the input was wrong), 130 and 143 it was stopped.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
-for _verb in VERBS:
-    app.command()(_verb)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"parasym {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _parasym(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    del version
 
 
 def main() -> None:
     """Run the command line."""
-    app()
+    app(prog_name="parasym")
