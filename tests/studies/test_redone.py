@@ -23,8 +23,9 @@ RESULTS = Path(__file__).parents[2] / "docs/results"
 SAME = ("method", "seed", "draw", "trainable", "plan", "diverged")
 """Fields that no rounding changes."""
 
-TOLERANCE = 0.05
-"""Relative, and absolute below 1: of another release of torch or number of threads, after rounding has grown in training."""
+HERE, ELSEWHERE = 1e-4, 0.05
+"""Relative, and absolute below 1: what the places of tensors in memory do to sums, and another release of torch or number of
+threads, after rounding has grown in training."""
 
 TASKS: dict[str, Callable[[dict[str, Any]], AbstractTask]] = {
     "lmc": lambda task: LmcTask(**{**task, "plan": TrainingPlan(**task["plan"])}),
@@ -48,24 +49,25 @@ def cheapest(study: str) -> Row:
 
 
 def unlike(old: Row, new: Row) -> list[str]:
-    """Names of the numbers of a row that another does not have: to the bit, if threads and torch are the same."""
-    exact = old.threads == new.threads and old.versions["torch"] == new.versions["torch"]
+    """Names of the numbers of a row that another does not have up to rounding."""
+    alike = old.threads == new.threads and old.versions["torch"] == new.versions["torch"]
+    tolerance = HERE if alike else ELSEWHERE
     if len(old.records) != len(new.records):
         return ["records"]
     return [
         f"{before['method']}.{name}"
         for before, after in zip(old.records, json.loads(new.to_json())["records"], strict=True)
         for name, value in before.items()
-        if not (value == after.get(name) if exact or name in SAME else _close(value, after.get(name)))
+        if not (value == after.get(name) if name in SAME else _close(value, after.get(name), tolerance))
     ]
 
 
-def _close(a: Any, b: Any) -> bool:
+def _close(a: Any, b: Any, tolerance: float) -> bool:
     if isinstance(a, list):
-        return isinstance(b, list) and len(a) == len(b) and all(map(_close, a, b))
+        return isinstance(b, list) and len(a) == len(b) and all(_close(x, y, tolerance) for x, y in zip(a, b, strict=True))
     if a is None or b is None or isinstance(a, (bool, str, dict)):
         return isinstance(a, bool) or a == b
-    return math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return math.isclose(a, b, rel_tol=tolerance, abs_tol=tolerance)
 
 
 @contextmanager
@@ -89,7 +91,9 @@ def test_a_committed_row_comes_out_again(study: Any) -> None:
 
 
 @pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.name)
-@pytest.mark.parametrize(("version", "change", "seen"), [("", 1e-15, True), ("other", 1e-3, False), ("other", 0.2, True)])
+@pytest.mark.parametrize(
+    ("version", "change", "seen"), [("", 1e-9, False), ("", 1e-2, True), ("other", 1e-3, False), ("other", 0.2, True)]
+)
 def test_a_number_that_differs_is_seen(study: Any, version: str, change: float, seen: bool) -> None:
     row = replace(cheapest(study.name), threads=1)
     name = next(name for name, value in row.records[0].items() if isinstance(value, float) and abs(value) > 0.1)

@@ -76,7 +76,10 @@ def run_study(
 
 
 def run_task(study: Study, task: AbstractTask, paths: Paths, device: str = "cpu") -> Row:
-    """Return the row of one task; the same task gives the same records on the same machine.
+    """Return the row of one task.
+
+    The same task gives the same records on the same machine, up to rounding: how sums of single precision are rounded depends
+    on where tensors lie in memory.
 
     Args:
         study: The study.

@@ -205,7 +205,7 @@ LMC = Study(
                 "mlp", "digits", None, None, SWEEP, 10, 96 / 512, 11, 4, replace(MLP_PLAN, epochs=20), matched_loss=MATCHED["mlp"]
             ),
             LmcSettings(
-                "mlp", "mnist5k", 2000, None, ALL, 5, 1.0, 11, 4, replace(MLP_PLAN, epochs=15), matched_loss=MATCHED["mlp"]
+                "mlp", "mnist5k", 2000, None, ALL, 10, 1.0, 11, 4, replace(MLP_PLAN, epochs=15), matched_loss=MATCHED["mlp"]
             ),
             LmcSettings(
                 "graph",
@@ -226,7 +226,7 @@ LMC = Study(
                 None,
                 None,
                 RESIDUAL,
-                3,
+                10,
                 1.0,
                 11,
                 0,

@@ -156,7 +156,7 @@ def run_merging(task: MergingTask, *, tell: Tell | None = None) -> Merging:
         BadInputError: If there are fewer than two seeds, or the number of points is even.
 
     Returns:
-        Everything measured; the same task gives the same numbers on the same machine.
+        Everything measured; the same task gives the same numbers on the same machine, up to rounding.
     """
     if len(task.seeds) < 2 or task.points % 2 == 0:
         raise BadInputError(f"A merging task needs two seeds or more and an odd number of points, but is {task}.")
