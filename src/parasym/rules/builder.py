@@ -379,7 +379,8 @@ class Builder:
         """Return ``length`` entries of ``x`` from ``start`` along ``dim``.
 
         A slice of a rearranged value is taken before the rearrangement where that is possible: slicing the three
-        of ``[3, heads, dim]`` cuts the fused axis into three independent blocks instead of pinning it.
+        of ``[3, heads, dim]`` cuts the fused axis into three independent blocks instead of pinning it, and slicing that of
+        ``[heads, 3, dim]`` cuts what every head has of it.
         """
         dim = dim % x_ndim(x)
         if start == 0 and length == x.shape[dim]:
@@ -397,8 +398,13 @@ class Builder:
             if isinstance(step, Permute):
                 return self.permute(self.slice(step.x, step.order[dim], start, length), step.order)
             assert isinstance(step, Reshape)
-            axis, inner = fused_axis(step.x.shape, x.shape, dim) or (dim, 1)
-            part = self.slice(step.x, axis, start * inner, length * inner)
+            axis, outer, inner = fused_axis(step.x.shape, x.shape, dim) or (dim, 1, 1)
+            fused = step.x
+            if outer > 1:
+                shape = fused.shape
+                fused = self.reshape(fused, [*shape[:axis], outer, shape[axis] // outer, *shape[axis + 1 :]])
+                axis += 1
+            part = self.slice(fused, axis, start * inner, length * inner)
             return self.reshape(part, [length if k == dim else n for k, n in enumerate(x.shape)])
         out = self.value([length if k == dim else n for k, n in enumerate(x.shape)], real=x.real)
         self.emit(Slice(x, out, dim, start))
@@ -418,14 +424,14 @@ class Builder:
         return self.cat(parts, dim)
 
     def _fused(self, x: Value, dim: int) -> bool:
-        """Whether ``dim`` of a rearranged value is the outermost part of an axis of what was rearranged."""
+        """Whether ``dim`` of a rearranged value is a part, but not the innermost one, of an axis of what was rearranged."""
         step = self.producers.get(x.index) if x.index not in self.program.loops else None
         if isinstance(step, Permute):
             return self._fused(step.x, step.order[dim])
         if not isinstance(step, Reshape):
             return False
         where = fused_axis(step.x.shape, x.shape, dim)
-        return where is not None and (where[1] > 1 or self._fused(step.x, where[0]))
+        return where is not None and (where[2] > 1 or (where[1] == 1 and self._fused(step.x, where[0])))
 
     def cat(self, xs: Sequence[Value], dim: int) -> Value:
         """Return the concatenation of ``xs`` along ``dim``."""
@@ -469,16 +475,17 @@ def _broadcast(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(0 if 0 in size else max(size) for size in sizes)
 
 
-def fused_axis(before: tuple[int, ...], after: tuple[int, ...], dim: int) -> tuple[int, int] | None:
-    """Return the axis of ``before`` that ``dim`` of ``after`` is the outermost part of, and the size of the rest."""
+def fused_axis(before: tuple[int, ...], after: tuple[int, ...], dim: int) -> tuple[int, int, int] | None:
+    """Return the axis of ``before`` that ``dim`` of ``after`` is a part of, and the sizes of the parts outside and inside."""
     if not prod(before):
         return None
     for ins, outs in segments(before, after):
         if dim in outs:
             sources = [k for k in ins if before[k] > 1]
             wide = [k for k in outs if after[k] > 1]
-            if len(sources) == 1 and wide and wide[0] == dim:
-                return sources[0], prod(after[k] for k in wide[1:])
+            if len(sources) == 1 and dim in wide:
+                at = wide.index(dim)
+                return sources[0], prod(after[k] for k in wide[:at]), prod(after[k] for k in wide[at + 1 :])
     return None
 
 
