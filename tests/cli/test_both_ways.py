@@ -5,12 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from typer.testing import Result
 
+from parasym.breaking import METHODS as WAYS
+from parasym.breaking import break_, recipe_of
 from parasym.checkpoint import fit_checkpoint, read_checkpoint
 from parasym.circuits import CircuitCost, NoiseModel, amplitude_damping, transfer
 from parasym.core import Params, child_generator
@@ -18,6 +21,7 @@ from parasym.find import find
 from parasym.functional import reestimate
 from parasym.groups import Permutation
 from parasym.hopping import hop, noisy_orbit
+from parasym.landscape import LOSSES, barrier
 from parasym.orbit import METHODS, canonicalize, distance, match, merge
 from parasym.verify import verify
 from tests.cli import circuits, nets
@@ -169,6 +173,128 @@ def test_verify(run: Run, folder: Path):
     params = load_file(folder / "a.safetensors")
     report = verify(model, find(model, nets.example_inputs), nets.example_inputs, params=params, generator=seeded())
     assert said == {"holds": report.holds, **json.loads(report.to_json())}
+
+
+SAMPLES = torch.randn(300, 6, generator=torch.Generator().manual_seed(2))
+CLASSES = torch.randint(3, (300,), generator=torch.Generator().manual_seed(3))
+
+
+def labelled(path: Path, labels: torch.Tensor) -> None:
+    """Inputs and labels, in each of the forms of a file."""
+    if path.suffix == ".pt":
+        torch.save((SAMPLES, labels), path)
+    elif path.suffix == ".npz":
+        np.savez(path, input=SAMPLES.numpy(), labels=labels.numpy().astype(np.int32 if labels.dtype == torch.int64 else float))
+    else:
+        save_file({"input": SAMPLES, "y": labels}, path)
+
+
+BARRIERS = [
+    ("build", "float32", "data.pt", "cross_entropy", False),
+    ("build", "bfloat16", "data.npz", "cross_entropy", False),
+    ("normalized", "float32", "data.safetensors", "cross_entropy", True),
+    ("normalized", "float32", "data.npz", "mse_loss", False),
+]
+
+
+@pytest.mark.parametrize(("name", "dtype", "file", "loss", "renew"), BARRIERS)
+def test_barrier(run: Run, folder: Path, name: str, dtype: str, file: str, loss: str, renew: bool):
+    model, a, b = checkpoints(name, DTYPES[dtype], copies=False)
+    scale = 9 if loss == "cross_entropy" else 1
+    a, b = ({n: scale * x if n.endswith("weight") else x for n, x in params.items()} for params in (a, b))
+    saved(folder, one=a, two=b)
+    labels = torch.randn(300, 3, generator=seeded()) if loss == "mse_loss" else CLASSES
+    labelled(folder / file, labels)
+    flags = ["-m", f"nets.py:{name}", "--data", file, "--points", 5, "--loss", loss, *(["--renew"] if renew else [])]
+    said = answered(run("barrier", "one.safetensors", "two.safetensors", *flags, "--json"))
+    a, b = (read(folder / f"{k}.safetensors", model) for k in ("one", "two"))
+    statistics = list(SAMPLES.split(256)) if renew else None
+    found = barrier(model, a, b, SAMPLES, labels, points=5, loss=LOSSES[loss], batch_size=256, statistics=statistics)
+    assert said["t"] == list(found.t) == [0, 0.25, 0.5, 0.75, 1]
+    assert said["loss"] == pytest.approx(found.loss, rel=1e-6)
+    assert said["accuracy"] == pytest.approx(found.accuracy)
+    assert len(found.accuracy) == (0 if loss == "mse_loss" else 5)
+    assert (said["midpoint"], said["maximum"]) == pytest.approx((found.midpoint, found.maximum), rel=1e-5)
+    assert len({round(x, 4) for x in found.loss}) == 5
+    assert (said["midpoint_accuracy"] is None) == (loss == "mse_loss")
+    shown = run("barrier", "one.safetensors", "two.safetensors", *flags)
+    assert f"barrier {found.midpoint:.4f} at the midpoint" in " ".join(shown.stdout.lower().split())
+
+
+def test_the_barrier_between_two_copies_is_gone_when_they_are_matched(run: Run, folder: Path):
+    model, a, b = checkpoints("normalized", torch.float32, copies=True)
+    saved(folder, one=a, two=b)
+    save_file({"input": SAMPLES, "labels": model(SAMPLES).argmax(1)}, folder / "data.safetensors")
+    words = ("-m", "nets.py:normalized", "--data", "data.safetensors", "--points", "3", "--json")
+    run("match", "one.safetensors", "two.safetensors", "-m", "nets.py:normalized", "-o", "moved.safetensors")
+    naive = answered(run("barrier", "one.safetensors", "two.safetensors", *words))
+    matched = answered(run("barrier", "one.safetensors", "moved.safetensors", *words))
+    assert naive["loss"][0] == pytest.approx(naive["loss"][2], rel=1e-4)
+    assert matched["maximum"] < 1e-5
+    assert max(abs(x - naive["loss"][0]) for x in naive["loss"]) > 1e-2
+
+
+BREAKS = [
+    ("build", "float32", "w-asymmetric", {}),
+    ("build", "bfloat16", "w-asymmetric", {"frozen": {"0": 2, "*": 3}, "std": 2.0, "leftover": "freeze"}),
+    ("normalized", "float32", "w-asymmetric", {"frozen": 0.5, "init": "kaiming", "pin": ("1.*",)}),
+    ("normalized", "bfloat16", "sigma-asymmetric", {"std": 0.5}),
+    ("half", "float16", "sigma-asymmetric", {}),
+    ("half", "float16", "w-asymmetric", {"unit": "filter"}),
+]
+
+
+@pytest.mark.parametrize(("name", "dtype", "method", "settings"), BREAKS)
+def test_break(run: Run, folder: Path, name: str, dtype: str, method: str, settings: dict[str, Any]):
+    a = _cast(nets.weights(1, name), getattr(torch, dtype))
+    saved(folder, one=a)
+    flags: list[Any] = ["-m", f"nets.py:{name}", "--method", method, "--seed", 4]
+    for key, value in settings.items():
+        each = [f"{k}={v}" for k, v in value.items()] if isinstance(value, dict) else value if key == "pin" else [value]
+        flags += [word for one in each for word in (f"--{key}", one)]
+    said = answered(run("break", "one.safetensors", *flags, "-o", "broken.safetensors", "--json"))
+
+    model = getattr(nets, name)().eval()
+    model.load_state_dict(a)
+    inputs = tuple(x.to(next(model.parameters()).dtype) for x in nets.example_inputs)
+    way: Any = WAYS[method]
+    broken = break_(model, way(**settings, seed=4), inputs, generator=seeded(4))
+    written = load_file(folder / "broken.safetensors")
+    assert equal(written, broken.model.state_dict())
+    assert {n: x.dtype for n, x in written.items() if n in a} == {n: x.dtype for n, x in a.items()}
+    report = broken.report
+    assert (said["trained"], said["frozen"], said["method"]) == (report.trained, report.frozen, report.method)
+    assert [one["what"] for one in said["broken"]] == [one.what for one in report.broken]
+    assert report.symmetry is not None
+    assert said["symmetry"] == json.loads(report.symmetry.to_json())
+
+    moved = {n for n in a if not torch.equal(written[n].float(), a[n].float())}
+    assert bool(moved) == (method == "w-asymmetric")  # entries became constants; activations are beside the weights
+    again = break_(getattr(nets, name)(), recipe_of(written)).model  # it loads
+    assert again.load_state_dict(written).missing_keys == []
+    given = [x.to(next(again.parameters()).dtype) for x in nets.example_inputs]
+    same, other = again.eval()(*given), model.float().eval()(*nets.example_inputs)
+    assert torch.allclose(same.float(), broken.model.eval()(*inputs).float(), atol=0.05 if dtype != "float32" else 1e-6)
+    assert not torch.allclose(same.float(), other, atol=0.1)
+
+
+AGAIN = """
+import parasym
+from nets import build, example_inputs
+
+def broken():
+    return parasym.break_(build(), parasym.breaking.recipe_of("a1.safetensors")).model
+"""
+
+
+def test_a_broken_checkpoint_goes_on_through_the_verbs(run: Run, folder: Path):
+    for name in "ab":
+        assert run("break", f"{name}.safetensors", "-m", "nets.py:build", "-o", f"{name}1.safetensors").exit_code == 0
+    (folder / "again.py").write_text(AGAIN)
+    found = answered(run("match", "a1.safetensors", "b1.safetensors", "-m", "again.py:broken", "--json"))
+    assert found["distance_before"] == pytest.approx(found["distance_after"])  # nothing is left to move along
+    plain = answered(run("match", "a.safetensors", "b.safetensors", "-m", "nets.py:build", "--json"))
+    assert plain["distance_after"] < 0.95 * plain["distance_before"]
 
 
 def test_hop(run: Run, folder: Path):

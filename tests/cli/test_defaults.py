@@ -22,7 +22,7 @@ def test_switches_are_off_and_seeds_are_zero(name: str) -> None:
     assert all(p.default == 0 for p in params if p.name == "seed")
 
 
-@pytest.mark.parametrize("verb", ["match", "merge", "canonicalize"])
+@pytest.mark.parametrize("verb", ["match", "merge", "canonicalize", "break"])
 @pytest.mark.parametrize(
     ("output", "words"),
     [("there.safetensors", "exists"), ("no/such/folder.safetensors", "folder"), ("of.another.kind", "safetensors")],
@@ -32,7 +32,7 @@ def test_an_output_that_cannot_be_written_is_refused_before_the_model_is_built(
 ) -> None:
     (folder / "there.safetensors").write_text("old")
     (folder / "late.py").write_text("raise AssertionError('the model was built')")
-    files = ["a.safetensors"] if verb == "canonicalize" else ["a.safetensors", "b.safetensors"]
+    files = ["a.safetensors"] if verb in {"canonicalize", "break"} else ["a.safetensors", "b.safetensors"]
     result = run(verb, *files, "-m", "late.py:build", "-o", output)
     assert result.exit_code == 2
     assert words in result.output

@@ -42,6 +42,7 @@ PLAUSIBLE = {
     "checkpoint": "a.safetensors",
     "checkpoints": "a.safetensors b.safetensors",
     "output": "out.safetensors",
+    "data": "labelled.pt",
     "circuit": f"{circuits.__file__}:circuit",
     "name": "mli",
     "folders": "nowhere",
@@ -109,6 +110,7 @@ CASES = [(verb, name, kind, info) for verb in map(imported, VERBS) for name, kin
 def test_every_argument_of_every_command(
     run: Run, folder: Path, verb: Callable[..., None], name: str, kind: type, info: Any
 ) -> None:
+    torch.save((torch.zeros(4, 6), torch.zeros(4, dtype=torch.int64)), "labelled.pt")
     for label, value in HOSTILE.items():
         if verb.__name__ in LONG and (kind is Path or isinstance(info, ArgumentInfo)) and label != "below a file":
             continue

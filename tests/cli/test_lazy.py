@@ -54,7 +54,7 @@ def test_the_module_is_a_command():
 def test_a_verb_tells_its_help_in_both_ways(verb: str):
     function = imported(verb)
     assert Verb(verb).loaded().callback.__wrapped__ is function
-    assert summary(verb) == Verb(verb).help == function.__doc__.partition("\n\n")[0]
+    assert summary(verb) == Verb(verb).help == str(function.__doc__).partition("\n\n")[0]
     long, short = (CliRunner().invoke(app, [verb.rstrip("_"), option]) for option in ("--help", "-h"))
     assert long.exit_code == short.exit_code == 0
     assert long.stdout == short.stdout

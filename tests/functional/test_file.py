@@ -28,7 +28,9 @@ def test_every_form_is_the_same_call_in_batches(folder: Path, name: str) -> None
     assert torch.equal(torch.cat(given[0]), A)
     assert torch.equal(torch.cat(given[1]), B)
     assert all(len(call.tensors) == 2 for call in found.batches)
-    assert ("taken for labels and left out" in str(found.notes)) == (name in {"labelled.pt", "pair.pt", "named.pt"})
+    labelled = name in {"labelled.pt", "pair.pt", "named.pt"}
+    assert ("taken for labels" in str(found.notes)) == labelled
+    assert [{len(x) for x in call.labels} for call in found.batches] == ([{256}, {44}] if labelled else [set(), set()])
 
 
 def test_an_optional_argument_by_place_is_said(folder: Path) -> None:

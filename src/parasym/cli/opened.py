@@ -55,14 +55,14 @@ class Request:
     seed: int
     data: Path | None = None
 
-    def open(self, paths: Iterable[Path]) -> Opened:
-        """Read everything, and tell on the way what was left out.
+    def read(self, paths: Iterable[Path]) -> tuple[Subject, tuple[Fitted, ...]]:
+        """Read a model and checkpoints, and tell on the way what was left out.
 
         Args:
             paths: The checkpoints.
 
         Returns:
-            The model, the checkpoints and the symmetry, found or read.
+            The model, and the checkpoints in one precision.
 
         Raises:
             BadInputError: If something does not fit.
@@ -70,6 +70,20 @@ class Request:
         subject = load_subject(self.model, self.inputs or [], data=self.data, seed=self.seed, train=self.train, trust=self.trust)
         ensure_values(subject)
         tell(subject.notes)
-        fitted = in_one_precision(read_fitted(tuple(paths), subject.model, untie=self.untie))
+        return subject, tuple(in_one_precision(read_fitted(tuple(paths), subject.model, untie=self.untie)))
+
+    def open(self, paths: Iterable[Path]) -> Opened:
+        """Read everything, as :meth:`read` does, and find the symmetry if it is not given.
+
+        Args:
+            paths: The checkpoints.
+
+        Returns:
+            The model, the checkpoints and the symmetry.
+
+        Raises:
+            BadInputError: If something does not fit.
+        """
+        subject, fitted = self.read(paths)
         symmetry = find_symmetry(subject) if self.symmetry is None else read_symmetry(self.symmetry)
-        return Opened(subject, tuple(fitted), symmetry)
+        return Opened(subject, fitted, symmetry)

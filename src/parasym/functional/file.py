@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from parasym.checkpoint.names import some_names
 from parasym.checkpoint.read import read_file
@@ -31,7 +31,8 @@ class FileInputs:
     """What a file with inputs holds.
 
     Attributes:
-        batches: Calls of the model, of bounded size unless the file has batches of its own.
+        batches: Calls of the model, of bounded size unless the file has batches of its own; each has its labels in
+            ``Call.labels``.
         notes: Sentences for the user.
     """
 
@@ -84,9 +85,20 @@ def read_inputs(path: str | Path, model: nn.Module, *, size: int = BATCH) -> Fil
     except BadInputError as error:
         raise BadInputError(f"Data `{path}` does not fit the model: {error}") from error
     if len(calls) == 1 and not _is_batches(content) and calls[0].samples is not None:
-        calls = calls[0].split(size)
+        calls = _cut(calls[0], size)
     notes = tuple(f"{path}: {note}" for note in (*found.notes, *_remarks(given[0], model)))
-    return FileInputs([replace(call, labels=()) for call in calls], notes)
+    return FileInputs(calls, notes)
+
+
+def _cut(call: Call, size: int) -> list[Call]:
+    """Return parts of a call, each with its part of those labels that there is one of for every sample."""
+    parts = call.split(size)
+    if not call.labels:
+        return parts
+    columns = [
+        x.split(size) if isinstance(x, Tensor) and x.ndim and len(x) == call.samples else (x,) * len(parts) for x in call.labels
+    ]
+    return [replace(part, labels=tuple(labels)) for part, *labels in zip(parts, *columns, strict=True)]
 
 
 def _call(content: Any, model: nn.Module) -> Call:
@@ -156,7 +168,7 @@ def _check(call: Call) -> None:
 
 
 def _remarks(call: Call, model: nn.Module) -> tuple[str, ...]:
-    notes = (f"taken for labels and left out: {Call(call.labels)}",) if call.labels else ()
+    notes = (f"taken for labels: {Call(call.labels)}",) if call.labels else ()
     signature = signature_of(model)
     optional = () if signature is None or signature.any_number else signature.positional[len(signature.required) : len(call.args)]
     if optional:

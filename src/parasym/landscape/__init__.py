@@ -1,6 +1,7 @@
 """The landscape between models: interpolation, barriers and monotonicity."""
 
 from parasym.landscape.barrier import Barrier, barrier
+from parasym.landscape.loss import LOSSES
 from parasym.landscape.monotonicity import Monotonicity, MonotonicitySummary, monotonicity, summarize
 from parasym.landscape.path import Curve, path
 from parasym.landscape.segment import interpolate
@@ -10,6 +11,7 @@ __all__ = [
     "Barrier",
     "barrier",
     "interpolate",
+    "LOSSES",
     # Along the way of many
     "Curve",
     "path",

@@ -18,6 +18,18 @@ Loss = Callable[[Any, Tensor], Tensor]
 IGNORED = -100
 """The label that ``torch.nn.functional.cross_entropy`` leaves out of the mean."""
 
+LOSSES: dict[str, Loss] = {
+    "cross_entropy": functional.cross_entropy,
+    "nll_loss": functional.nll_loss,
+    "mse_loss": functional.mse_loss,
+    "l1_loss": functional.l1_loss,
+    "smooth_l1_loss": functional.smooth_l1_loss,
+    "huber_loss": functional.huber_loss,
+    "binary_cross_entropy": functional.binary_cross_entropy,
+    "binary_cross_entropy_with_logits": functional.binary_cross_entropy_with_logits,
+}
+"""Losses of torch by name, each the mean over elements, or over those classes that count."""
+
 _OF_CLASSES = (functional.cross_entropy, functional.nll_loss)
 
 
