@@ -25,10 +25,7 @@ from parasym.testing.tables import render
 assert CyclicShift in GROUPS and "| `CyclicShift` | order 3 | `align`, `orient` |" in render()
 assert_group_contract(CyclicShift(5))
 
-def whole(axis, n):
-    return Slot(axis, (0,), (n,), (1,), 0)
-
-ring = Factor(CyclicShift(5), Wire("up[0]", 5), (), (Binding("up", whole(0, 5)), Binding("down", whole(1, 5))))
+ring = Factor(CyclicShift(5), Wire("up[0]", 5), (), (Binding("up", Slot.whole(0, 5)), Binding("down", Slot.whole(1, 5))))
 symmetry = Symmetry((ring,), (("up", (5, 4)), ("down", (3, 5))))
 assert "C(5)" in str(symmetry)
 assert Symmetry.from_json(symmetry.to_json()) == symmetry  # the table knows it

@@ -5,7 +5,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from parasym.find import find, fingerprint
 from parasym.symmetry import Swap, Symmetry, group_name
@@ -94,3 +94,8 @@ def _fails(seed: int) -> bool:
     except AssertionError:
         return True
     return False
+
+
+def test_every_kind_of_layer_is_drawn():
+    layers = {type(module) for seed in range(60) for module in random_twins(seed)[0].sum.modules()}
+    assert {nn.Linear, nn.Embedding, nn.Conv1d, nn.Conv2d, nn.BatchNorm1d, nn.RNN, nn.GRU, nn.LSTM} <= layers

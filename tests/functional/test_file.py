@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from parasym.core import SymmetryError
 from parasym.functional import read_inputs
@@ -74,3 +75,15 @@ def test_the_numbers_go_to_the_precision_of_the_model(folder: Path) -> None:
     (call, _) = read_inputs("x.pt", nets.Two().double()).batches
     assert {x.dtype for x in call.tensors} == {torch.float64}
     assert [call.samples for call in read_inputs("x.pt", nets.Two(), size=100).batches] == [100, 100, 100]
+
+
+@pytest.mark.parametrize("model", [nn.Linear(6, 2), nets.Two()], ids=["one argument", "two"])
+def test_a_lone_tensor_under_a_name_that_is_no_arguments_is_the_first_one(folder: Path, model: nn.Module) -> None:
+    torch.save({"images": A}, "images.pt")
+    if isinstance(model, nets.Two):
+        with pytest.raises(SymmetryError, match="needs `b`"):
+            read_inputs("images.pt", model)
+        return
+    found = read_inputs("images.pt", model).batches
+    assert torch.equal(torch.cat([call.args[0] for call in found]), A)
+    assert not any(call.kwargs for call in found)

@@ -95,6 +95,25 @@ def test_recurrent_layers_are_run_one_by_one(kind: type[nn.LSTM], both_ways: boo
     torch.testing.assert_close((alone, state), layer(x))
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+def test_recurrent_layers_drop_what_one_hands_to_the_next_and_nothing_else(kind: type[nn.LSTM]):
+    both, x = kind(4, 3, 2, dropout=0.3, batch_first=True).double(), torch.randn(2, 5, 4, dtype=torch.float64)
+    first, second = kind(4, 3, batch_first=True).double(), kind(3, 3, batch_first=True).double()
+    for k, one in enumerate((first, second)):
+        one.load_state_dict({n.replace(f"l{k}", "l0"): p for n, p in both.state_dict().items() if n.endswith(f"l{k}")})
+    by_hand = drawn(lambda x: second(functional.dropout(first(x)[0], 0.3))[0], x)[0]
+    torch.testing.assert_close(drawn(lambda x: both(x)[0], x)[0], by_hand)
+
+
+@pytest.mark.parametrize(("layers", "p", "train"), [(1, 0.3, True), (2, 0.0, True), (2, 0.3, False)])
+def test_recurrent_layers_that_drop_nothing_stay_as_they_are(layers: int, p: float, train: bool):
+    layer, x = nn.LSTM(4, 3, layers).double().train(train), torch.randn(2, 5, 4, dtype=torch.float64)
+    layer.dropout = p
+    out, seen = drawn(lambda x: layer(x)[0], x)
+    assert not seen
+    assert torch.equal(out, layer(x)[0])
+
+
 @pytest.mark.parametrize("weights", [False, True])
 def test_draws_inside_of_attention_modules_are_found(weights: bool):
     layer = nn.MultiheadAttention(4, 2, dropout=0.3, batch_first=True).double()
@@ -121,8 +140,17 @@ def test_what_is_drawn_has_the_mean_and_the_spread_that_it_should_have():
     assert 0.99 < float(flat.max()) <= 1
 
 
-def test_attention_of_shared_heads_is_that_of_repeated_heads():
-    q, k, v = (torch.randn(2, heads, 5, 4, generator=torch.Generator().manual_seed(heads)).double() for heads in (4, 2, 2))
+@pytest.mark.parametrize("name", ["dropout", "native dropout", "module in place"])
+def test_what_is_kept_has_the_mean_that_it_should_have(name: str):
+    x = torch.randn(500, 100, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    kept = drawn(DRAWS[name][1], x)[0] / x
+    assert abs(float(kept.mean()) - 1) < 0.1
+    assert 0 <= float(kept.min()) < float(kept.max()) <= 2
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4])
+def test_attention_of_shared_heads_is_that_of_repeated_heads(batch: int):
+    q, k, v = (torch.randn(batch, heads, 5, 4, generator=torch.Generator().manual_seed(heads)).double() for heads in (4, 2, 2))
     keys, values = (x.repeat_interleave(2, -3) for x in (k, v))
     with FollowingDraws():
         found = functional.scaled_dot_product_attention(q, k, v, dropout_p=0.5, enable_gqa=True)

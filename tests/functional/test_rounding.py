@@ -125,6 +125,17 @@ def test_whole_numbers_and_views_are_exact():
     assert y[1:].tolist() == [-math.inf, torch.finfo(torch.float64).min]
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16, torch.complex128])
+def test_rounding_goes_to_the_next_number_up_or_down_as_often(dtype: torch.dtype):
+    eps = torch.finfo(dtype).eps
+    x = torch.full((4000,), 1.125, dtype=dtype) * (1 + 2 * eps)  # whose neighbours are one eps away
+    with RandomRounding(torch.Generator().manual_seed(0)):
+        steps = ((x * 1).sub_(x) / eps).real.double() if dtype.is_complex else (x + 0).double().sub(x.double()).div(eps)
+    values, counts = steps.round().unique(return_counts=True)
+    assert values.tolist() == [-1.0, 1.0]
+    assert abs(int(counts[0]) - 2000) < 200
+
+
 def test_verdicts():
     for error, rounding, expected in (
         (1e-12, 0.0, "yes"),

@@ -1,13 +1,16 @@
 """What a model's code makes of some parameters and keeps has no say in a call at others, and nobody finds it afterwards."""
 
+import importlib
+import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from parasym.core import Params, model_params
+from parasym.core import CaptureError, Params, model_params
 from parasym.find import find
 from parasym.functional import Call, snapshot
 from parasym.functional.evaluator import evaluator
@@ -123,3 +126,32 @@ def test_what_others_do_between_two_calls_stays(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(TABLE, "mine", 1)
     function({})
     assert TABLE == {"mine": 1}
+
+
+DRAWS = {
+    "random": ("import random", "random.random()"),
+    "a function of random": ("from random import gauss", "gauss(0.0, 1.0)"),
+    "numpy": ("import numpy as np", "np.random.rand()"),
+    "numpy.random": ("import numpy.random as numbers", "numbers.rand()"),
+    "a function of numpy": ("from numpy.random import rand", "rand()"),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+@pytest.mark.parametrize("draws", [True, False])
+def test_what_a_file_draws_in_python_is_found(name: str, draws: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    imported, draw = DRAWS[name]
+    source = f"from torch import nn\n{imported}\n\nclass Net(nn.Module):\n    def forward(self, x):\n        return x * {draw}"
+    (tmp_path / "net_that_draws.py").write_text(source if draws else source.replace(draw, "2.0"))
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "net_that_draws", raising=False)
+    model = importlib.import_module("net_that_draws").Net()
+    before = snapshot.Snapshot(model)
+    first = model(X)
+    if draws:
+        with pytest.raises(CaptureError, match="draws random numbers in Python"):
+            before.check_draws(model)
+    else:
+        before.check_draws(model)
+    before.restore()
+    assert torch.equal(model(X), first)  # the generators stand where they stood

@@ -12,7 +12,7 @@ from parasym.symmetry import Binding, Factor, Shift, Slot, Symmetry, Through, Wi
 
 
 def whole(name: str, axis: int, size: int, power: int = 1, offset: float = 0.0) -> Binding:
-    return Binding(name, Slot(axis, (0,), (size,), (1,), 0), power=Fraction(power), offset=offset)
+    return Binding(name, Slot.whole(axis, size), power=Fraction(power), offset=offset)
 
 
 def chain(names: list[str], sizes: list[int], groups: tuple[type, ...], *, bias: bool = True) -> tuple[Factor, ...]:
@@ -184,10 +184,10 @@ def experts(count: int = 3, hidden: int = 4) -> Case:
 
     model = Experts().double()
     top, wire = Wire("up[0]", count), Wire("up[1]", hidden)
-    outer = (Slot(0, (0,), (count,), (1,), 0),)
+    outer = (Slot.whole(0, count),)
     inside = (
-        Binding("up", Slot(1, (0,), (hidden,), (1,), 0), outer),
-        Binding("down", Slot(2, (0,), (hidden,), (1,), 0), outer, power=Fraction(-1)),
+        Binding("up", Slot.whole(1, hidden), outer),
+        Binding("down", Slot.whole(2, hidden), outer, power=Fraction(-1)),
     )
     factors = (
         Factor(Permutation(count), top, (), (whole("up", 0, count), whole("down", 0, count))),

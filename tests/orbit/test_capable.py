@@ -61,7 +61,7 @@ class AlignedRing(Ring):
 
 
 def whole(tensor: str, axis: int, n: int) -> Binding:
-    return Binding(tensor, Slot(axis, (0,), (n,), (1,), 0))
+    return Binding(tensor, Slot.whole(axis, n))
 
 
 def between_layers(group: AbstractGroup) -> Symmetry:

@@ -140,7 +140,7 @@ def test_units_into_which_nothing_goes_count_as_zero():
 @pytest.mark.parametrize("power", [Fraction(1, 2), Fraction(1), Fraction(2)])
 @pytest.mark.parametrize("dead", ["up", "down"])
 def test_whatever_the_power_what_is_seen_from_one_side_vanishes(power: Fraction, dead: str):
-    slot = Slot(0, (0,), (4,), (1,), 0)
+    slot = Slot.whole(0, 4)
     bindings = (Binding("up", slot, power=power), Binding("down", replace(slot, axis=1), power=Fraction(-1)))
     factor = Factor(PositiveScaling(4), Wire("up[0]", 4), (), bindings)
     symmetry = Symmetry((factor,), (("up", (4, 3)), ("down", (2, 4))))

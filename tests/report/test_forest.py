@@ -85,3 +85,28 @@ def test_names_cannot_become_markup() -> None:
     text = svg(replace(HELD, a="<script>alert(1)</script>-->"), href="#part-0")
     assert "<script" not in text
     assert "-->" not in re.sub(r"<!--[^<>]*-->", "", text)
+
+
+def test_the_margin_of_an_equality_is_a_band_behind_its_row() -> None:
+    text = svg(EQUAL, HELD, EQUAL)
+    bands = re.findall(r'<g id="FillBetween.*?<path [^>]*d="([^"]*)".*?<use [^>]*y="([^"]*)"', text, re.DOTALL)
+    found = re.findall(r'<g id="claim-0-\d-yes.*?<use [^>]*y="([^"]*)"', text, re.DOTALL)
+    places = [float(place) for place in found]
+    row = places[1] - places[0]
+    assert len(bands) == 2
+    for (path, start), place in zip(bands, places[::2], strict=True):
+        edges = [float(start) + float(y) for _, y in re.findall(r"(\S+) (\S+) ?\n", path)]
+        assert (min(edges) + max(edges)) / 2 == pytest.approx(place, abs=1e-3)
+        assert 0.7 * row < max(edges) - min(edges) < row  # neighbours do not touch
+
+
+@pytest.mark.parametrize("sizes", [(4, 3, 3), (3, 3, 4), (2, 2, 2, 4), (9, 2), (2, 9)])
+def test_columns_are_as_even_as_whole_groups_allow(sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parasym.report.forest.ROWS", 6)
+    groups = [ClaimGroup(f"part {k}", (HELD,) * (n - 1), f"#part-{k}") for k, n in enumerate(sizes)]
+    text = forest_figure(groups, title="T").svg
+    claims = [len(re.findall(rf'id="claim-{number}-\d+-yes', text)) for number in (0, 1)]
+    assert sum(claims) == sum(sizes) - len(sizes)
+    first = [sum(sizes[:k]) - k for k in range(len(sizes))].index(claims[0])  # so many groups stand in the first column
+    higher = [max(sum(sizes[:k]), sum(sizes[k:])) for k in range(1, len(sizes))]
+    assert higher[first - 1] == min(higher)

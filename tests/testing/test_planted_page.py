@@ -49,3 +49,11 @@ def test_it_is_written_and_goes_on_with_what_is_there(tmp_path, monkeypatch):
     main([str(tmp_path / "page.md"), "--draws", "1", "--single", "1", "--models", "mlp_tanh"])
     assert (tmp_path / "page.md").read_text() == text
     assert read_tallies(tmp_path / "results" / "page.json") == before
+
+
+def test_the_page_is_made_by_the_numbers_that_are_the_default(tmp_path, monkeypatch):
+    monkeypatch.setattr("parasym.testing.planted_page.cells", lambda _: [])
+    main([str(tmp_path / "page.md")])
+    told = "made by `make planted DRAWS=20 SINGLE=2`"
+    assert told in (tmp_path / "page.md").read_text()
+    assert told in PAGE.read_text()

@@ -76,8 +76,8 @@ def test_json_round_trip(entry: Entry) -> None:
 
 def _claim(group: type[PositiveScaling] | type[SignFlip], *, dual: bool = True) -> Symmetry:
     wire = Wire("0.weight[0]", 5)
-    whole = [Binding(name, Slot(axis, (0,), (5,), (1,), 0)) for name, axis in (("0.weight", 0), ("0.bias", 0))]
-    after = [Binding("2.weight", Slot(1, (0,), (5,), (1,), 0), power=-1)] if dual else []  # pyright: ignore[reportArgumentType]
+    whole = [Binding(name, Slot.whole(axis, 5)) for name, axis in (("0.weight", 0), ("0.bias", 0))]
+    after = [Binding("2.weight", Slot.whole(1, 5), power=-1)] if dual else []  # pyright: ignore[reportArgumentType]
     shapes = (("0.weight", (5, 4)), ("0.bias", (5,)), ("2.weight", (3, 5)), ("2.bias", (3,)))
     return Symmetry((Factor(group(5), wire, (), (*whole, *after)),), shapes)
 

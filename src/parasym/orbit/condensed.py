@@ -20,8 +20,8 @@ class Energies:
         >>> from parasym.groups import PositiveScaling
         >>> from parasym.symmetry import Slot, Wire
         >>> wire = Wire("hidden", 2)
-        >>> out = Binding("up", Slot(0, (0,), (2,), (1,), 0))
-        >>> back = Binding("down", Slot(1, (0,), (2,), (1,), 0), power=Fraction(-1))
+        >>> out = Binding("up", Slot.whole(0, 2))
+        >>> back = Binding("down", Slot.whole(1, 2), power=Fraction(-1))
         >>> factor = Factor(PositiveScaling(2), wire, (), (out, back))
         >>> energies = Energies([factor], {"up": torch.eye(2), "down": torch.ones(1, 2)})
         >>> energies.scale(0, torch.tensor([2.0, 1.0]).log())

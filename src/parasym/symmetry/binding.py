@@ -34,6 +34,20 @@ class Slot:
     strides: tuple[int, ...]
     place: int
 
+    @classmethod
+    def whole(cls, axis: int, length: int) -> "Slot":
+        """Return a lone wire on the whole of an axis.
+
+        Args:
+            axis: The axis.
+            length: Of the axis, and of the wire.
+
+        Example:
+            >>> Slot.whole(1, 3).positions()
+            tensor([[0, 1, 2]])
+        """
+        return cls(axis, (0,), (length,), (1,), 0)
+
     def positions(self) -> Tensor:
         """Return the positions along the axis, of shape ``[len(starts), *sizes]``."""
         grid = torch.tensor(self.starts).reshape(-1, *[1] * len(self.sizes))

@@ -26,7 +26,7 @@ def tangents(factor: Factor, params: Params, names: Collection[str] | None = Non
     Example:
         >>> from parasym.groups import PositiveScaling
         >>> from parasym.symmetry import Binding, Slot, Wire
-        >>> factor = Factor(PositiveScaling(2), Wire("w[0]", 2), (), (Binding("w", Slot(0, (0,), (2,), (1,), 0)),))
+        >>> factor = Factor(PositiveScaling(2), Wire("w[0]", 2), (), (Binding("w", Slot.whole(0, 2)),))
         >>> tangents(factor, {"w": torch.tensor([3.0, 5.0])})["w"]
         tensor([[3., 0.],
                 [0., 5.]])

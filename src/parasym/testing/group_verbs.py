@@ -34,7 +34,7 @@ def verbs_law(case: GroupCase) -> None:
 
 def _between_two_layers(case: GroupCase) -> Symmetry:
     n = case.group.length
-    up, down = (Slot(axis, (0,), (n,), (1,), 0) for axis in (0, 1))
+    up, down = (Slot.whole(axis, n) for axis in (0, 1))
     bindings = (Binding("up", up), Binding("down", down, power=Fraction(-1)))
     factor = Factor(case.group, Wire("up[0]", case.group.size), (), bindings)
     return Symmetry((factor,), (("up", (n, 2 * n + 1)), ("down", (2 * n + 3, n))))

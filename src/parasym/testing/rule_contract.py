@@ -191,7 +191,7 @@ def _larger(symmetry: Symmetry, wire: Sequence[Bearing], params: Params) -> Iter
 
 def _slots(wire: Sequence[Bearing], params: Params) -> list[Slot]:
     def slot(tensor: str, where: int | Slot) -> Slot:
-        return where if isinstance(where, Slot) else Slot(where, (0,), (params[tensor].shape[where],), (1,), 0)
+        return where if isinstance(where, Slot) else Slot.whole(where, params[tensor].shape[where])
 
     return [slot(tensor, where) for tensor, where, _ in wire]
 

@@ -83,7 +83,7 @@ def interface_algebra(
         >>> from parasym.groups import Permutation
         >>> from parasym.symmetry import Slot, Wire
         >>> def at(tensor, axis, power):
-        ...     return Binding(tensor, Slot(axis, (0,), (6,), (1,), 0), power=power)
+        ...     return Binding(tensor, Slot.whole(axis, 6), power=power)
         >>> places = (at("0.weight", 0, 1), at("0.bias", 0, 1), at("2.weight", 1, -1))
         >>> wire = Factor(Permutation(6), Wire("0.weight[0]", 6), (), places)
         >>> for kind in (nn.ReLU, nn.Identity, nn.Tanh):
