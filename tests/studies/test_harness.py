@@ -7,14 +7,18 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from parasym.core import BadInputError
 from parasym.studies import Ledger, Row, run_study, run_task, task_id
 from parasym.studies.row import counts_of, row_from_json, sums_of
+from parasym.studies.task import canonical
 from tests.needs import needs
 from tests.studies.toy import TOY, ToySettings, ToyTask, tasks
 
@@ -196,3 +200,33 @@ def test_a_row_survives_its_json():
     row = run_task(TOY, ToyTask("two", 4), {})
     assert row_from_json(row.to_json()) == row
     assert math.isclose(json.loads(row.to_json())["sums"]["two"]["x"], 28.0)
+
+
+def test_a_cluster_is_handed_the_tasks_that_are_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    handed = []
+
+    class Backwards:
+        def run(self, function: Callable[..., Row], work: list[tuple[Any, ...]], *, gpu: bool) -> Iterator[tuple[int, Row]]:
+            handed.extend((task, device, gpu) for _, task, _, device in work)
+            assert all(path.is_absolute() for _, _, paths, _ in work for path in paths.values())
+            yield from ((k, function(*work[k])) for k in reversed(range(len(work))))
+
+    @contextmanager
+    def connect(address: str) -> Iterator[Backwards]:
+        assert address == "ray://somewhere"
+        yield Backwards()
+
+    monkeypatch.setattr("parasym.studies.harness.connect", connect)
+    work = tasks(ToySettings("net", 2))
+    start(tmp_path / "a", work)  # all are there: nobody connects
+    for _ in range(2):
+        rows = run_study(TOY, work, tmp_path / "b", preset="tiny", paths={}, address="ray://somewhere")
+        assert [r.id for r in rows] == [task_id("toy", 1, task) for task in work]
+        assert handed == [(task, "cpu", False) for task in work]
+    assert [r.records for r in rows] == [r.records for r in Ledger(tmp_path / "a").rows()]
+
+
+def test_what_is_no_number_has_no_text():
+    for value in (math.nan, math.inf):
+        with pytest.raises(ValueError, match="not JSON compliant"):
+            canonical({"a": [value]})

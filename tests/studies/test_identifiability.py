@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from parasym.breaking import SigmaAsymmetric, WAsymmetric, break_
 from parasym.core import BadInputError, child_generator, model_params
 from parasym.studies import HiddenLayer, exchange_cost
-from parasym.studies.identifiability import fitted
+from parasym.studies.identifiability import RIDGE, fitted
 from parasym.studies.lmc_measure import hidden_layer
 from parasym.zoo.paper import NormedMLP
 
@@ -98,3 +98,16 @@ def test_the_layer_of_a_network_computes_what_the_network_does(name: str):
 def test_a_neuron_cannot_be_exchanged_with_itself():
     with pytest.raises(BadInputError, match="must be two neurons, but both are 3"):
         exchange_cost(layer(ALL, NEXT, plain), 3, 3)
+
+
+def test_a_neuron_is_fitted_by_ridge_regression_of_its_trainable_entries_and_its_bias():
+    g = child_generator(3, "fit")
+    x, target, weight = (torch.randn(s, generator=g, dtype=torch.float64) for s in ((40, 4), (40,), (4,)))
+    mask = torch.tensor([True, False, True, True])
+    given = x[:, 1] * weight[1]
+    wide = torch.cat((x[:, mask], torch.ones(40, 1).to(x)), 1)
+    ridge = RIDGE * wide.square().sum() / 4
+    rows = torch.cat((wide, ridge.sqrt() * torch.eye(4).to(x)))
+    wanted = torch.cat((target - given, torch.zeros(4).to(x)))
+    expected = given + wide @ torch.linalg.lstsq(rows, wanted[:, None]).solution[:, 0]
+    torch.testing.assert_close(fitted(x, target, weight, mask), expected, rtol=0, atol=1e-12)

@@ -67,3 +67,15 @@ def test_a_convolutional_network_with_statistics() -> None:
 def test_a_task_that_makes_no_sense_is_refused(seeds: tuple[int, ...], points: int) -> None:
     with pytest.raises(BadInputError, match="two seeds or more and an odd number of points"):
         run_merging(MergingTask(ReLU, seeds, points=points))
+
+
+def test_the_same_task_gives_the_same_numbers_whatever_was_drawn_before() -> None:
+    found = []
+    for seed in (1, 2):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            found.append(run_merging(MergingTask(ReLU, (0, 1), points=3, width=16, epochs=1)))
+    one, other = found
+    assert one.narrow_report.error == other.narrow_report.error > 0
+    assert one.report.error == other.report.error > 0
+    assert (one.pairs, one.naive_all, one.matched_all) == (other.pairs, other.naive_all, other.matched_all)

@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from parasym.circuits import find_circuit, transfer
-from parasym.core import BadInputError
+from parasym.circuits import CircuitCost, find_circuit, transfer
+from parasym.core import BadInputError, child_generator
 from parasym.report import study_figure
 from parasym.studies.harness import run_task
 from parasym.studies.symh import ADAM, LBFGS, SYMH, SymhSettings, run_symh, symh_tasks
 from parasym.studies.symh_adam import AdamRun
-from parasym.studies.symh_circuit import Problem, degenerate_circuit
+from parasym.studies.symh_circuit import Problem, degenerate_circuit, random_starts
+from parasym.studies.symh_descent import BudgetSpentError, Meter, descend
 from parasym.studies.symh_summary import summarize_symh
 
 
@@ -105,6 +106,44 @@ def test_hops_carry_the_momentum(monkeypatch):
     assert np.allclose([o.cost for o in plain], [o.cost for o in scattered], atol=1e-10)
     monkeypatch.setattr("parasym.hopping.points.OrbitPoints.signs", lambda self, c: torch.ones(len(c), len(self.angles)))
     assert not np.allclose([o.cost for o in plain], [o.cost for o in run.run("scatter")], atol=1e-4)
+
+
+def test_steps_are_those_of_adam():
+    problem = Problem("ising", 3, 2, "ry-cx", 0.05)
+    orbit = problem.orbit()
+    simulator = transfer(orbit.circuit)
+    run = AdamRun(simulator, orbit, shots=None, first=0, count=2, steps=9, blocks=1, rate=0.1)
+    run.run("none")
+    theta = random_starts(2, simulator.circuit.num_parameters, seed=0, label="start")
+    adam, cost = torch.optim.Adam([theta], lr=0.1), CircuitCost(simulator)
+    for _ in range(9):
+        theta.grad = cost.gradient(theta)
+        adam.step()
+    torch.testing.assert_close(run.theta, theta, rtol=0, atol=1e-12)
+
+
+def test_a_meter_keeps_exact_costs_whatever_was_measured_and_spends_all_it_has():
+    simulator = transfer(Problem("ising", 3, 2, "ry-cx", 0.05).orbit().circuit)
+    x = random_starts(1, simulator.circuit.num_parameters, seed=0, label="start")[0]
+    for shots in (10, None):
+        meter = Meter(simulator, shots, 10_000, child_generator(0, "meter"))
+        measured, ((_, exact),) = meter.value(x.numpy()), meter.seen
+        assert exact == pytest.approx(float(simulator.cost(x)), abs=1e-12)
+        assert (abs(measured - exact) > 1e-3) == (shots is not None)
+    meter = Meter(simulator, None, meter.cost.per_gradient, child_generator(0, "meter"))
+    meter.slope(x.numpy())
+    for spend in (meter.slope, meter.value):
+        with pytest.raises(BudgetSpentError):
+            spend(x.numpy())
+
+
+def test_restarts_go_on_until_the_budget_is_spent_and_a_plain_descent_ends():
+    orbit = Problem("ising", 3, 2, "ry-cx", 0.05).orbit()
+    simulator, budget = transfer(orbit.circuit), 3000
+    plain, again = (descend(method, simulator, orbit, shots=None, seed=0, budget=budget) for method in ("none", "restarts"))
+    assert plain.circuits < budget / 2
+    assert budget - 1 - 2 * len(simulator.rotations) < again.circuits <= budget
+    assert again.cost <= plain.cost
 
 
 def find_clean(circuit):
