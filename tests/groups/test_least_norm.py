@@ -1,12 +1,15 @@
 """Scales of least norm: the equations that they solve, also where a side has no energy at all."""
 
 from fractions import Fraction
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils import _pytree as pytree
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from parasym.groups.least_norm import balancing_log
+from parasym.groups.least_norm import balancing_log, thin_maps
 
 
 def energies(**given: list[float]) -> dict[Fraction, Tensor]:
@@ -65,3 +68,33 @@ def test_where_a_side_has_no_energy() -> None:
         assert s[1] != 0 or given[Fraction(-1 if Fraction(-1) in given else -2)][1] == 1
         assert torch.isfinite(s).all()
     assert balancing_log(energies(p1=[0.0])) == 0
+
+
+@pytest.mark.parametrize(
+    "given",
+    [energies(p2=[1.0], p1=[1.0], m1=[3.0]), energies(p1=[0.5], p2=[0.25]), energies(m1=[0.5], m2=[0.25])],
+    ids=["both signs", "positive", "negative"],
+)
+def test_what_is_balanced_is_left_as_it_is(given: dict[Fraction, Tensor]) -> None:
+    assert balancing_log(given).tolist() == [0.0]  # not a neighbour of it, reached from far away
+
+
+class Largest(TorchDispatchMode):
+    """Notes the size of the largest result of an operation."""
+
+    numel = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None) -> Any:
+        found = func(*args, **(kwargs or {}))
+        self.numel = max([self.numel, *(x.numel() for x in pytree.tree_leaves(found) if isinstance(x, Tensor))])
+        return found
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_thin_maps_need_no_more_memory_than_the_product_of_both_sides(turned: bool) -> None:
+    x, y = torch.randn(3, 4, dtype=torch.float64), torch.randn(200, 4, dtype=torch.float64)
+    with Largest() as largest:
+        k, dual, live = thin_maps(*((y, x) if turned else (x, y)))
+    assert largest.numel <= 200 * 4
+    assert k.shape == dual.shape == (4, 4)
+    assert live.tolist() == [True, True, True, False]

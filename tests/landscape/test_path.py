@@ -1,5 +1,6 @@
 """Curves of many networks are the curves of each, and distances are by hand."""
 
+import itertools
 import math
 
 import pytest
@@ -139,3 +140,31 @@ def test_chunks_are_every_point_once_and_no_larger_than_they_may(monkeypatch: py
     assert all(len(range(3)[k]) * len(range(5)[j]) == 1 for k, j in evaluate._chunks(params, 3, 5, together=True))
     monkeypatch.setattr(evaluate, "CHUNK_BYTES", 32 * 100)
     assert list(evaluate._chunks(params, 3, 5, together=True)) == [(slice(0, 20), slice(0, 5))]
+
+
+@pytest.mark.parametrize("points", [3, 8, 25])
+def test_points_are_evaluated_together_where_it_takes_at_most_so_many_times_as_long(points, monkeypatch):
+    ticks = itertools.count()  # a number that the model held would be put back after every call
+
+    class Timed(nn.Module):
+        def __init__(self, batched):
+            super().__init__()
+            self.weight, self.batched = nn.Parameter(torch.randn(2, 4)), batched
+
+        def forward(self, x):
+            for _ in range(self.batched if torch._C._functorch.is_batchedtensor(self.weight) else 1000):
+                next(ticks)
+            return x @ self.weight.T
+
+    def seconds(job, device):
+        start = next(ticks)
+        job()
+        return next(ticks) - start
+
+    monkeypatch.setattr(evaluate, "_seconds", seconds)
+    limit = round(1000 * evaluate.SLOWER * min(points, 8))
+    for batched, expected in ((1, True), (limit - 50, True), (limit + 50, False), (2 * limit - 50, False)):
+        model = Timed(batched)
+        params = {n: p.detach() for n, p in model.named_parameters()}
+        batches = [(Call((torch.zeros(5, 4),)), torch.zeros(5))]
+        assert evaluate._pays(model, params, params, torch.linspace(0, 1, points), batches, prediction) == expected

@@ -100,6 +100,20 @@ def test_the_margin_of_an_equality_is_a_band_behind_its_row() -> None:
         assert 0.7 * row < max(edges) - min(edges) < row  # neighbours do not touch
 
 
+def test_the_axis_has_its_numbers_at_their_places_in_letters_of_one_size() -> None:
+    text = svg(HELD, REFUTED)
+    found = re.findall(r'font-size: ([\d.]+)px[^>]* x="([\d.]+)"[^>]*>(−?\d|← against[^<]*)<', text)
+    sizes, places, words = zip(*found, strict=True)
+    assert [word for word in words if word[0] != "←"] == ["−2", "−1", "0", "1", "2"]
+    start, end = float(places[0]), float(places[4])
+    assert [float(x) for x in places[:5]] == pytest.approx([start + k / 4 * (end - start) for k in range(5)])
+    assert float(places[5]) == pytest.approx((start + end) / 2)
+    assert len(words) == 6
+    assert len(set(sizes)) == 1
+    spots = re.findall(r'<g id="claim-0-\d-(?:yes|no)-(-?[\d.]+)">.*?<use [^>]*x="([^"]*)"', text, re.DOTALL)
+    assert [float(x) for _, x in spots] == pytest.approx([start + (float(v) + 2) / 4 * (end - start) for v, _ in spots], abs=0.1)
+
+
 @pytest.mark.parametrize("sizes", [(4, 3, 3), (3, 3, 4), (2, 2, 2, 4), (9, 2), (2, 9)])
 def test_columns_are_as_even_as_whole_groups_allow(sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parasym.report.forest.ROWS", 6)

@@ -59,7 +59,7 @@ def _root(energies: Mapping[Fraction, Tensor]) -> Tensor:
         above = value > 0 if mixed or powers[-1] > 0 else value <= 0
         high, low = torch.where(above, s, high), torch.where(above, low, s)
         newton = s - value / torch.where(slope == 0, torch.ones_like(slope), slope)
-        following = torch.where((newton > low) & (newton < high), newton, (low + high) / 2)
+        following = torch.where((newton >= low) & (newton <= high), newton, (low + high) / 2)
         done = bool(((following - s).abs() <= NEAR * (1 + s.abs()))[alive].all())
         s = following
         if done:
