@@ -114,7 +114,16 @@ def test_the_axis_has_its_numbers_at_their_places_in_letters_of_one_size() -> No
     assert [float(x) for _, x in spots] == pytest.approx([start + (float(v) + 2) / 4 * (end - start) for v, _ in spots], abs=0.1)
 
 
-@pytest.mark.parametrize("sizes", [(4, 3, 3), (3, 3, 4), (2, 2, 2, 4), (9, 2), (2, 9)])
+def test_titles_of_groups_stand_out() -> None:
+    bold = re.findall(r"<text ([^>]*)>(one|barrier: [^<]*)<", svg(HELD, REFUTED))
+    assert [("font-weight: 700" in style, text) for style, text in bold] == [
+        (True, "one"),
+        (False, "barrier: A &lt; B"),
+        (False, "barrier: C &lt; B"),
+    ]
+
+
+@pytest.mark.parametrize("sizes", [(4, 3, 3), (3, 3, 4), (2, 2, 2, 4), (9, 2), (2, 9), (4, 2, 4)])
 def test_columns_are_as_even_as_whole_groups_allow(sizes: tuple[int, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("parasym.report.forest.ROWS", 6)
     groups = [ClaimGroup(f"part {k}", (HELD,) * (n - 1), f"#part-{k}") for k, n in enumerate(sizes)]
@@ -123,4 +132,4 @@ def test_columns_are_as_even_as_whole_groups_allow(sizes: tuple[int, ...], monke
     assert sum(claims) == sum(sizes) - len(sizes)
     first = [sum(sizes[:k]) - k for k in range(len(sizes))].index(claims[0])  # so many groups stand in the first column
     higher = [max(sum(sizes[:k]), sum(sizes[k:])) for k in range(1, len(sizes))]
-    assert higher[first - 1] == min(higher)
+    assert first == max(k for k, height in enumerate(higher, start=1) if height == min(higher))  # of two ways the fuller first
