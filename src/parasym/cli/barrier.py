@@ -49,7 +49,11 @@ def barrier(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure the barrier between two checkpoints: loss and accuracy along the straight segment from A to B."""
+    """Measure the barrier between two checkpoints: loss and accuracy along the straight segment from A to B.
+
+    Example:
+        parasym barrier a.safetensors matched.safetensors --model net.py:build --data labelled.npz --points 11
+    """
     request = Request(model, inputs, None, untie, train, trust, seed, data)
     execute(lambda: _barrier(a, b, request, points, loss, renew), as_json=as_json)
 

@@ -56,7 +56,11 @@ def break_(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Break the symmetries of an architecture: freeze entries of weights, or let activations mix their channels."""
+    """Break the symmetries of an architecture: freeze entries of weights, or let activations mix their channels.
+
+    Example:
+        parasym break a.safetensors --model net.py:build --input 8x3x32x32 --frozen 0.25 --std 2 -o broken.safetensors
+    """
 
     def job() -> Outcome:
         how = method_of(

@@ -40,7 +40,11 @@ def canonicalize(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move a checkpoint to the representative of its orbit: checkpoints equal up to symmetry become equal."""
+    """Move a checkpoint to the representative of its orbit: checkpoints equal up to symmetry become equal.
+
+    Example:
+        parasym canonicalize a.safetensors --model net.py:build --input 8x3x32x32 -o canonical.safetensors
+    """
     request = Request(model, inputs, symmetry, untie, train, trust, seed)
     execute(lambda: _canonicalize(checkpoint, request, output, force), as_json=as_json)
 

@@ -29,7 +29,11 @@ def demo(
     fast: Annotated[bool, typer.Option("--fast", help="Smaller networks and less training: a look in seconds.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Train networks from different seeds, find and verify their symmetry, merge them, and write a page about it."""
+    """Train networks from different seeds, find and verify their symmetry, merge them, and write a page about it.
+
+    Example:
+        parasym demo --fast --out page
+    """
     execute(lambda: _demo(out, seeds, fast), as_json=as_json)
 
 

@@ -40,7 +40,11 @@ def distance(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure how far the orbits of two checkpoints are apart: the same wherever along their orbits they are."""
+    """Measure how far the orbits of two checkpoints are apart: the same wherever along their orbits they are.
+
+    Example:
+        parasym distance a.safetensors b.safetensors --model net.py:build --input 8x3x32x32 --json
+    """
     request = Request(model, inputs, symmetry, untie, train, trust, seed, data)
     execute(lambda: _distance(a, b, request, method), as_json=as_json)
 

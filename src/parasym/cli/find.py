@@ -53,7 +53,11 @@ def find(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Find the parameter symmetry of a model: which transformations leave its function unchanged."""
+    """Find the parameter symmetry of a model: which transformations leave its function unchanged.
+
+    Example:
+        parasym find net.py:build --input 1x3x224x224 -o symmetry.json
+    """
     asked = why or []
     execute(
         lambda: _find(model, inputs or [], data, output, noise or [], check, asked, train, trust, seed, force), as_json=as_json

@@ -54,7 +54,11 @@ def hop(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Hop to a better one of the points that are equivalent without noise. Exit code 0: a better one was found, 1: none was."""
+    """Hop to a better one of the points that are equivalent without noise. Exit code 0: a better one was found, 1: none was.
+
+    Example:
+        parasym hop circuit.py:qnode --noise depolarizing:0.01 --shots 1000 --report hop.html
+    """
 
     def job() -> Outcome:
         checked_shots(shots)

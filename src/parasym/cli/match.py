@@ -46,7 +46,11 @@ def match(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Move checkpoint B along its symmetry to where it is closest to A; its function does not change."""
+    """Move checkpoint B along its symmetry to where it is closest to A; its function does not change.
+
+    Example:
+        parasym match a.safetensors b.safetensors --model net.py:build --input 8x3x32x32 -o matched.safetensors
+    """
     request = Request(model, inputs, symmetry, untie, train, trust, seed, data)
     execute(lambda: _match(a, b, request, output, method, force), as_json=as_json)
 

@@ -46,7 +46,11 @@ def merge(
     force: ForceOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Match checkpoints of one architecture, average them, and write the result."""
+    """Match checkpoints of one architecture, average them, and write the result.
+
+    Example:
+        parasym merge a.safetensors b.safetensors c.safetensors --model net.py:build --data images.npz -o merged.safetensors
+    """
     request = Request(model, inputs, symmetry, untie, train, trust, seed, data)
     execute(lambda: _merge(checkpoints, request, output, method, force), as_json=as_json)
 

@@ -25,7 +25,11 @@ def report(
     repair: RepairOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write report.html, results.md and figures of a study into its folder, from its rows and nothing else."""
+    """Write report.html, results.md and figures of a study into its folder, from its rows and nothing else.
+
+    Example:
+        parasym report rows other-rows --out all
+    """
     execute(lambda: _report(folders, out, repair), as_json=as_json)
 
 

@@ -76,7 +76,11 @@ def study(
     listing: Annotated[bool, typer.Option("--list", help="List the tasks, say which are done, and run nothing.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run a study, task by task; whenever it is stopped, the same command goes on. `parasym report` makes pages of its rows."""
+    """Run a study, task by task; whenever it is stopped, the same command goes on. `parasym report` makes pages of its rows.
+
+    Example:
+        parasym study lmc --preset small --set pairs=2 --workers 2 --out rows
+    """
     own = "" if model is None else f"-{model.rpartition(':')[2]}"
     default = Path(f"parasym-{name}{own}-{preset}")
 

@@ -49,7 +49,11 @@ def verify(
     seed: SeedOption = 0,
     as_json: JsonOption = False,
 ) -> None:
-    """Verify a symmetry: sample elements, act, compare outputs, and count what is left unexplained."""
+    """Verify a symmetry: sample elements, act, compare outputs, and count what is left unexplained.
+
+    Example:
+        parasym verify net.py:build --input 8x3x32x32 --symmetry symmetry.json --params a.safetensors
+    """
 
     def job() -> Outcome:
         ensure_one(inputs or [], data)
