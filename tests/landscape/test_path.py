@@ -6,6 +6,7 @@ import math
 import pytest
 import torch
 from torch import nn
+from torch._C._functorch import is_batchedtensor  # pyright: ignore[reportMissingImports]
 
 from parasym.core import BadInputError
 from parasym.functional import Call
@@ -152,7 +153,7 @@ def test_points_are_evaluated_together_where_it_takes_at_most_so_many_times_as_l
             self.weight, self.batched = nn.Parameter(torch.randn(2, 4)), batched
 
         def forward(self, x):
-            for _ in range(self.batched if torch._C._functorch.is_batchedtensor(self.weight) else 1000):
+            for _ in range(self.batched if is_batchedtensor(self.weight) else 1000):
                 next(ticks)
             return x @ self.weight.T
 
