@@ -17,6 +17,19 @@ def test_what_a_group_lacks_it_refuses_by_name(name: str) -> None:
         getattr(group, name)(*[{}] * CAPABILITIES[name])
 
 
+@pytest.mark.parametrize("method", ["align", "orient"])
+@pytest.mark.parametrize("name", BUILDERS)
+def test_where_nothing_is_to_be_seen_an_element_comes_back_all_the_same(name: str, method: str) -> None:
+    group = BUILDERS[name](8)
+    if not group.can(method):
+        return
+    n = group.length
+    g = getattr(group, method)(torch.zeros((n, n) if method == "align" else (n,), dtype=torch.float64))
+    x = torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    assert torch.allclose(group.act(group.inverse(g), group.act(g, x, 0), 0), x)
+    assert bool(group.act(g, x, 0).any())
+
+
 CONJUGATES = [name for name, build in BUILDERS.items() if type(build(4)).conjugate is not AbstractGroup.conjugate]
 
 

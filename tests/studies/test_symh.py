@@ -5,9 +5,11 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 import torch
+from scipy.optimize import minimize
 
 from parasym.circuits import CircuitCost, find_circuit, transfer
 from parasym.core import BadInputError, child_generator
+from parasym.hopping import OrbitPoints
 from parasym.report import study_figure
 from parasym.studies.harness import run_task
 from parasym.studies.symh import ADAM, LBFGS, SYMH, SymhSettings, run_symh, symh_tasks
@@ -144,6 +146,22 @@ def test_restarts_go_on_until_the_budget_is_spent_and_a_plain_descent_ends():
     assert plain.circuits < budget / 2
     assert budget - 1 - 2 * len(simulator.rotations) < again.circuits <= budget
     assert again.cost <= plain.cost
+
+
+def test_hops_come_after_ten_iterations_if_not_later():
+    orbit = Problem("ising", 3, 2, "ry-cx", 0.05).orbit()
+    simulator = transfer(orbit.circuit)
+    found = descend("scatter", simulator, orbit, shots=None, seed=0, budget=3000)
+    meter = Meter(simulator, None, 3000, child_generator(0, "by hand"))
+    start = random_starts(1, simulator.circuit.num_parameters, seed=0, label="start")[0].numpy()
+    by_hand = minimize(meter.value, start, jac=meter.slope, method="L-BFGS-B", options={"maxiter": 10})
+    points = OrbitPoints(orbit.cosets, lambda _: 0.0, torch.from_numpy(by_hand.x))
+    chosen = torch.randint(2, (1, points.rank), generator=child_generator(0, "scatter"))
+    minimize(meter.value, points.at(chosen)[0].numpy(), jac=meter.slope, method="L-BFGS-B")
+    assert by_hand.nit == 10
+    assert found.circuits == meter.cost.circuits
+    assert meter.best is not None
+    assert found.cost == pytest.approx(float(simulator.cost(meter.best[1])), abs=1e-12)
 
 
 def find_clean(circuit):
