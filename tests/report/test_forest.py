@@ -52,6 +52,7 @@ def test_every_row_is_a_link_and_what_has_no_number_says_why() -> None:
     text = svg(HELD, replace(REFUTED, ours=None))
     assert text.count('xlink:href="there.md#part-0"') >= 5  # two texts and the heading, a mark, a tick
     assert ">nothing measured</text>" in text
+    assert ">no margin</text>" in svg(replace(EQUAL, margin=None)), "the whole reason is wider than the axis"
     assert marks(text)[-1] == "unsure"
 
 

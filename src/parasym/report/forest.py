@@ -101,9 +101,10 @@ def _draw_claim(axes: Axes, claim: Claim, place: int, href: str, name: str) -> N
     shape, color, filled = MARKS[claim.verdict]
     shown = position(claim)
     if shown is None:
-        axes.text(
-            0, place, claim.reason, ha="center", va="center", fontsize=6, color=color, url=href, gid=f"{name}-{claim.verdict}"
-        )
+        short = claim.reason.partition(",")[0]  # the axis is narrow; the table says it all
+        white = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
+        label = axes.text(0, place, short, ha="center", va="center", fontsize=6, color=color, url=href, bbox=white)
+        label.set_gid(f"{name}-{claim.verdict}")
         return
     if claim.sense == "=":
         axes.fill_between([-1, 1], place - 0.42, place + 0.42, color=GRID, linewidth=0)
