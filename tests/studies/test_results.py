@@ -2,6 +2,7 @@
 
 import json
 import re
+import runpy
 from pathlib import Path
 
 import pytest
@@ -81,3 +82,11 @@ def test_a_number_that_was_changed_is_seen(tmp_path: Path):
     (tmp_path / "study.json").write_text((source / "study.json").read_text())
     (tmp_path / "rows.jsonl").write_text("\n".join([json.dumps(first), *lines[1:]]) + "\n")
     assert fresh(tmp_path) != (source / MARKDOWN).read_text()
+
+
+def test_links_of_figures_lead_to_the_pages_of_a_built_site():
+    to_pages = runpy.run_path(str(RESULTS.parent / "img/links.py"))["to_pages"]
+    text = to_pages((RESULTS / FOREST).read_text())
+    links = set(re.findall(r'xlink:href="([^"#]+)#', text))
+    assert links == {f"{folder.name}/results/" for folder in FOLDERS}
+    assert to_pages('xlink:href="#m1" xlink:href="https://a.b/c.md#d"') == 'xlink:href="#m1" xlink:href="https://a.b/c.md#d"'
