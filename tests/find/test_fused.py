@@ -10,7 +10,7 @@ from parasym.zoo.inputs import normal
 from tests.find.derived import Derived, Model, check
 
 T, D, HEADS, DIM = 3, 8, 2, 4
-Cut = Callable[[Tensor], tuple[Tensor, Tensor, Tensor]]
+Cut = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
